@@ -1,0 +1,67 @@
+// Elementwise operation of two tensors on NC4HW4, each broadcast over any of its dimensions.
+struct Params {
+  channels: i32,
+  blocks: i32,
+  height: i32,
+  width: i32,
+  count: i32,
+  // 1: a single channel stands for all of them
+  a_splat: i32,
+  b_splat: i32,
+  unused: i32,
+  // strides in vectors of batch, block, row and column; 0 where broadcast
+  a_strides: vec4i,
+  b_strides: vec4i,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
+
+override WORKGROUP: u32 = 64;
+// 0 add, 1 subtract, 2 multiply, 3 divide, 4 prelu
+override OPERATION: u32 = 0;
+
+fn apply(x: vec4f, y: vec4f) -> vec4f {
+  switch (OPERATION) {
+    case 0: {
+      return x + y;
+    }
+    case 1: {
+      return x - y;
+    }
+    case 2: {
+      return x * y;
+    }
+    case 3: {
+      return x / y;
+    }
+    default: {
+      return select(x * y, x, x >= vec4f(0.0));
+    }
+  }
+}
+
+fn at(strides: vec4i, position: vec4i) -> i32 {
+  let offsets = strides * position;
+  return offsets.x + offsets.y + offsets.z + offsets.w;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
+  if (i >= p.count) {
+    return;
+  }
+  let x = i % p.width;
+  let y = i / p.width % p.height;
+  let plane = i / p.width / p.height;
+  let block = plane % p.blocks;
+  let position = vec4i(plane / p.blocks, block, y, x);
+  let va = a[at(p.a_strides, position)];
+  let vb = b[at(p.b_strides, position)];
+  let v = apply(select(va, vec4f(va.x), p.a_splat != 0), select(vb, vec4f(vb.x), p.b_splat != 0));
+  // 0 / 0 in the lanes beyond the last channel would poison later sums
+  output[i] = select(vec4f(), v, vec4i(0, 1, 2, 3) < vec4i(p.channels - block * 4));
+}

@@ -1,0 +1,42 @@
+// Copies one input of a concatenation over channels to its place in an NC4HW4 output.
+// The first channel may fall on any lane; the last input also writes the lanes beyond the last channel.
+struct Params {
+  count: i32,
+  plane_size: i32,
+  in_blocks: i32,
+  // channels to copy, with the padding lanes for the last input
+  in_channels: i32,
+  out_blocks: i32,
+  first_channel: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+override WORKGROUP: u32 = 64;
+
+fn index(n: i32, blocks: i32, channel: i32, position: i32) -> i32 {
+  return ((n * blocks + channel / 4) * p.plane_size + position) * 4 + channel % 4;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
+  if (i >= p.count) {
+    return;
+  }
+  // neighbours in memory are the 4 lanes of a vector
+  let channels = (p.in_channels + 3) / 4 * 4;
+  let channel = i / 4 / p.plane_size % (channels / 4) * 4 + i % 4;
+  let position = i / 4 % p.plane_size;
+  let n = i / (channels * p.plane_size);
+  if (channel >= p.in_channels) {
+    return;
+  }
+  var value = 0.0;
+  if (channel < p.in_blocks * 4) {
+    value = input[index(n, p.in_blocks, channel, position)];
+  }
+  output[index(n, p.out_blocks, p.first_channel + channel, position)] = value;
+}

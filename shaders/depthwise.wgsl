@@ -1,0 +1,81 @@
+// Depthwise 2-D convolution (one filter a channel) on NC4HW4; one invocation computes one vec4 over channels.
+// weights: [channels/4][ky][kx] of vec4 over channels.
+struct Params {
+  in_blocks: i32,
+  in_h: i32,
+  in_w: i32,
+  out_blocks: i32,
+  out_h: i32,
+  out_w: i32,
+  kernel_h: i32,
+  kernel_w: i32,
+  stride_h: i32,
+  stride_w: i32,
+  pad_top: i32,
+  pad_left: i32,
+  dilation_h: i32,
+  dilation_w: i32,
+  // channels of one group; the whole tensor where there is one group
+  group_in: i32,
+  group_out: i32,
+  out_channels: i32,
+  // 0: no residual; s: add residual[y / s][x / s]
+  upsample: i32,
+  sigmoid: i32,
+  slope: f32,
+  low: f32,
+  high: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> output: array<vec4f>;
+
+override WORKGROUP: u32 = 64;
+
+fn activate(v: vec4f) -> vec4f {
+  let bounded = clamp(select(v * p.slope, v, v >= vec4f(0.0)), vec4f(p.low), vec4f(p.high));
+  if (p.sigmoid != 0) {
+    return 1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0))));
+  }
+  return bounded;
+}
+
+fn store(n: i32, block: i32, y: i32, x: i32, sum: vec4f) {
+  if (x >= p.out_w || y >= p.out_h || block >= p.out_blocks) {
+    return;
+  }
+  var v = sum + bias[block];
+  let plane = n * p.out_blocks + block;
+  if (p.upsample > 0) {
+    let s = p.upsample;
+    v += residual[(plane * (p.out_h / s) + y / s) * (p.out_w / s) + x / s];
+  }
+  output[(plane * p.out_h + y) * p.out_w + x] = activate(v);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  let y = i32(gid.x) / p.out_w;
+  let x = i32(gid.x) % p.out_w;
+  let block = i32(gid.y);
+  let n = i32(gid.z);
+  let top = y * p.stride_h - p.pad_top;
+  let left = x * p.stride_w - p.pad_left;
+  var sum = vec4f();
+  var w = block * p.kernel_h * p.kernel_w;
+  for (var ky = 0; ky < p.kernel_h; ky++) {
+    let iy = top + ky * p.dilation_h;
+    let in_row = iy >= 0 && iy < p.in_h;
+    let row = ((n * p.in_blocks + block) * p.in_h + iy) * p.in_w;
+    for (var kx = 0; kx < p.kernel_w; kx++) {
+      let ix = left + kx * p.dilation_w;
+      sum += select(vec4f(), input[row + ix], in_row && ix >= 0 && ix < p.in_w) * weights[w];
+      w++;
+    }
+  }
+  store(n, block, y, x, sum);
+}

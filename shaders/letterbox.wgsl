@@ -1,0 +1,76 @@
+// RGB or RGBA bytes → resized as OpenCV's INTER_LINEAR does on uint8, pasted top-left on a black canvas,
+// normalised to (v - 127.5) / 128, as NC4HW4. One invocation writes one pixel; integers until the last step.
+struct Params {
+  width: i32,
+  height: i32,
+}
+
+struct Frame {
+  // image size and bytes a pixel; words of all pixels before this image
+  width: i32,
+  height: i32,
+  channels: i32,
+  first_word: i32,
+  // size after resizing; taps before this image
+  new_width: i32,
+  new_height: i32,
+  first_tap: i32,
+  scale: f32,
+  score_threshold: f32,
+  iou_threshold: f32,
+  max_faces: i32,
+  prefer_central: i32,
+}
+
+// two inputs and their weights in 1/2048
+struct Tap {
+  first: i32,
+  second: i32,
+  first_weight: i32,
+  second_weight: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> pixels: array<u32>;
+@group(0) @binding(2) var<storage, read> taps: array<Tap>;
+@group(0) @binding(3) var<storage, read> frames: array<Frame>;
+@group(0) @binding(4) var<storage, read_write> output: array<vec4f>;
+
+override WORKGROUP: u32 = 64;
+
+fn pixel(frame: Frame, x: i32, y: i32) -> vec3i {
+  let first = (y * frame.width + x) * frame.channels;
+  let word = u32(frame.first_word + first / 4);
+  let shift = u32(first % 4) * 8u;
+  // the three bytes may straddle two words
+  var bytes = pixels[word] >> shift;
+  if (shift > 8u) {
+    bytes |= pixels[word + 1u] << (32u - shift);
+  }
+  return vec3i(vec3u(bytes, bytes >> 8u, bytes >> 16u) & vec3u(255u));
+}
+
+fn horizontal(frame: Frame, tap: Tap, y: i32) -> vec3i {
+  return pixel(frame, tap.first, y) * tap.first_weight + pixel(frame, tap.second, y) * tap.second_weight;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  let y = i32(gid.x) / p.width;
+  let x = i32(gid.x) % p.width;
+  let n = i32(gid.y);
+  if (y >= p.height) {
+    return;
+  }
+  let frame = frames[n];
+  var colour = vec3i();
+  if (x < frame.new_width && y < frame.new_height) {
+    let column = taps[frame.first_tap + x];
+    let row = taps[frame.first_tap + frame.new_width + y];
+    let above = horizontal(frame, column, row.first);
+    let below = horizontal(frame, column, row.second);
+    colour = (((row.first_weight * (above >> vec3u(4u))) >> vec3u(16u))
+      + ((row.second_weight * (below >> vec3u(4u))) >> vec3u(16u)) + 2) >> vec3u(2u);
+  }
+  output[(n * p.height + y) * p.width + x] = vec4f((vec3f(colour) - 127.5) * 0.0078125, 0.0);
+}

@@ -1,0 +1,40 @@
+// Resize on NC4HW4 by tables: every output row and column names two inputs and the weight of the second.
+// taps holds the rows' entries, then the columns'.
+struct Params {
+  in_h: i32,
+  in_w: i32,
+  out_h: i32,
+  out_w: i32,
+}
+
+struct Tap {
+  first: i32,
+  second: i32,
+  weight: f32,
+  unused: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> taps: array<Tap>;
+@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  let y = i32(gid.x) / p.out_w;
+  let x = i32(gid.x) % p.out_w;
+  let plane = i32(gid.y);
+  if (y >= p.out_h) {
+    return;
+  }
+  let row = taps[y];
+  let column = taps[p.out_h + x];
+  let above = (plane * p.in_h + row.first) * p.in_w;
+  let below = (plane * p.in_h + row.second) * p.in_w;
+  // the weights are exactly 0 for nearest, which mix() keeps exact
+  let top = mix(input[above + column.first], input[above + column.second], column.weight);
+  let bottom = mix(input[below + column.first], input[below + column.second], column.weight);
+  output[(plane * p.out_h + y) * p.out_w + x] = mix(top, bottom, row.weight);
+}

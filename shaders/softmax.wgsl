@@ -1,0 +1,32 @@
+// Softmax over one axis of a row-major tensor seen as outer × axis × inner; one invocation does one slice.
+struct Params {
+  outer: i32,
+  axis: i32,
+  inner: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
+  if (i >= p.outer * p.inner) {
+    return;
+  }
+  let first = i / p.inner * p.axis * p.inner + i % p.inner;
+  var most = input[first];
+  for (var k = 1; k < p.axis; k++) {
+    most = max(most, input[first + k * p.inner]);
+  }
+  var sum = 0.0;
+  for (var k = 0; k < p.axis; k++) {
+    sum += exp(input[first + k * p.inner] - most);
+  }
+  for (var k = 0; k < p.axis; k++) {
+    output[first + k * p.inner] = exp(input[first + k * p.inner] - most) / sum;
+  }
+}

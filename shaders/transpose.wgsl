@@ -1,0 +1,30 @@
+// Permutes the dimensions (up to 8) of a row-major tensor.
+struct Params {
+  count: i32,
+  // of the output, aligned to the left; trailing unused dimensions are 1
+  dims: array<vec4i, 2>,
+  // of the input, in the output's order
+  strides: array<vec4i, 2>,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
+  if (i >= p.count) {
+    return;
+  }
+  var rest = i;
+  var source = 0;
+  for (var axis = 7; axis >= 0; axis--) {
+    let dim = p.dims[axis / 4][axis % 4];
+    source += rest % dim * p.strides[axis / 4][axis % 4];
+    rest /= dim;
+  }
+  output[i] = input[source];
+}

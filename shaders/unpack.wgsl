@@ -1,0 +1,25 @@
+// NC4HW4 → NCHW.
+struct Params {
+  channels: i32,
+  blocks: i32,
+  plane_size: i32,
+  count: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
+  if (i >= p.count) {
+    return;
+  }
+  let plane = i / p.plane_size;
+  let channel = plane % p.channels;
+  let block = plane / p.channels * p.blocks + channel / 4;
+  output[i] = input[(block * p.plane_size + i % p.plane_size) * 4 + channel % 4];
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addDetect } from './detect.ts';
+import { reportError } from './report.ts';
+import { addVerify } from './verify.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('scrfd')
+  .description('Finds faces in pictures with SCRFD models on WebGPU.')
+  .version(version)
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'scrfd: ')) })
+  .showHelpAfterError('Add --help for usage.')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  scrfd detect photo.jpg --model scrfd_2.5g_kps.onnx
+  scrfd detect *.jpg --model scrfd_2.5g_kps.onnx --json > faces.json
+  scrfd detect group.jpg --model scrfd_500m.onnx --size 1280x960 --score 0.3 --out annotated/
+  scrfd verify --model scrfd_500m_kps.onnx --layers
+
+Exit codes: 0 done, 1 something failed, 2 wrong usage. SCRFD_DEBUG=1 adds stack traces.`,
+  );
+
+addDetect(program);
+addVerify(program);
+
+// `scrfd … | head` closes the pipe early.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else reportError(error);
+}

@@ -1,0 +1,39 @@
+import type { GpuContext } from './device.ts';
+import { BufferUsage } from './gpu-flags.ts';
+
+interface Entry {
+  readonly data: Float32Array;
+  readonly buffer: GPUBuffer;
+}
+
+function sameContent(a: Float32Array, b: Float32Array): boolean {
+  return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
+}
+
+/** A model's weights on the GPU, shared by the plans for all its input sizes. */
+export class ConstantStore {
+  readonly #context: GpuContext;
+  readonly #entries = new Map<string, Entry[]>();
+
+  constructor(context: GpuContext) {
+    this.#context = context;
+  }
+
+  /** The buffer with this content; uploads it when no plan has before. */
+  get(key: string, data: Float32Array<ArrayBuffer>): GPUBuffer {
+    const entries = this.#entries.get(key) ?? [];
+    const present = entries.find((entry) => sameContent(entry.data, data));
+    if (present) return present.buffer;
+    this.#context.assertBindable(data.byteLength, `constant ${key}`);
+    const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
+    const buffer = this.#context.device.createBuffer({ label: key, size: data.byteLength, usage });
+    this.#context.device.queue.writeBuffer(buffer, 0, data);
+    this.#entries.set(key, [...entries, { data, buffer }]);
+    return buffer;
+  }
+
+  dispose(): void {
+    for (const entries of this.#entries.values()) for (const { buffer } of entries) buffer.destroy();
+    this.#entries.clear();
+  }
+}

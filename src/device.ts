@@ -1,0 +1,175 @@
+import { DeviceError, DisposedError } from './errors.ts';
+import { MapMode } from './gpu-flags.ts';
+import type { AdapterTraits } from './kernels/kernel.ts';
+import type { Platform } from './platform.ts';
+
+/** Limits that large pictures and networks can need more of than WebGPU guarantees. */
+const RAISED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+] as const;
+
+/** Used when the adapter has them: subgroups choose kernels, timestamps serve benchmarks. */
+const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
+
+/** `@webgpu/types` lags behind: subgroup sizes and the fallback flag are in the specification. */
+interface AdapterInfo extends GPUAdapterInfo {
+  readonly isFallbackAdapter: boolean;
+}
+
+function readTraits(device: GPUDevice): AdapterTraits {
+  const info = device.adapterInfo as AdapterInfo;
+  const { subgroupMinSize, subgroupMaxSize } = info;
+  // a size that may vary between pipelines cannot be relied on in a shader
+  const fixed = device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
+  return { software: info.isFallbackAdapter === true, subgroupSize: fixed ? subgroupMinSize : 0 };
+}
+
+function pipelineKey(source: string, constants: Readonly<Record<string, number>>): string {
+  return `${JSON.stringify(constants)}\n${source}`;
+}
+
+/** A device with what is compiled on it. One owner disposes it; a borrowed GPUDevice is never destroyed. */
+export class GpuContext {
+  readonly device: GPUDevice;
+  readonly traits: AdapterTraits;
+  readonly #owned: boolean;
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  #failure: Error | null = null;
+
+  private constructor(device: GPUDevice, owned: boolean) {
+    this.device = device;
+    this.traits = readTraits(device);
+    this.#owned = owned;
+    void device.lost.then((info) => {
+      this.#failure ??= new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
+    });
+    if (owned) {
+      // a result computed after an error that nobody awaited is not to be trusted
+      device.addEventListener('uncapturederror', ({ error }) => {
+        this.#failure ??= new DeviceError('driver', `the GPU reported an error: ${error.message}`);
+      });
+    }
+  }
+
+  /**
+   * Opens the platform's adapter, or wraps a device of the caller's.
+   * @throws DeviceError when there is no adapter or it grants no device
+   */
+  static async open(platform: Platform, borrowed: GPUDevice | undefined): Promise<GpuContext> {
+    if (borrowed) return new GpuContext(borrowed, false);
+    const adapter = await platform.requestAdapter();
+    if (!adapter) throw new DeviceError('no-adapter', `no WebGPU adapter found. ${platform.adapterHelp()}`);
+    const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
+    try {
+      return new GpuContext(await adapter.requestDevice({ requiredLimits, requiredFeatures }), true);
+    } catch (cause) {
+      throw new DeviceError('driver', `the WebGPU adapter grants no device: ${String(cause)}`, { cause });
+    }
+  }
+
+  /** @throws DeviceError when the device is lost, DisposedError after `dispose` */
+  assertUsable(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** @throws DeviceError when one buffer of this size is more than the device can bind */
+  assertBindable(bytes: number, what: string): void {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.device.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (bytes <= limit) return;
+    const mib = (n: number) => `${(n / 2 ** 20).toFixed(1)} MiB`;
+    throw new DeviceError('limits', `${what} needs a buffer of ${mib(bytes)}, this GPU device allows ${mib(limit)}`);
+  }
+
+  /** The compute pipeline of a shader, compiled at most once. @throws DeviceError naming line and column */
+  pipeline(label: string, source: string, constants: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
+    const key = pipelineKey(source, constants);
+    let pipeline = this.#pipelines.get(key);
+    if (!pipeline) {
+      pipeline = this.#compile(label, source, constants);
+      this.#pipelines.set(key, pipeline);
+    }
+    return pipeline;
+  }
+
+  async #compile(label: string, source: string, constants: Readonly<Record<string, number>>) {
+    const module = this.device.createShaderModule({ label, code: source });
+    try {
+      return await this.device.createComputePipelineAsync({
+        label,
+        layout: 'auto',
+        compute: { module, entryPoint: 'main', constants },
+      });
+    } catch (cause) {
+      this.assertUsable();
+      const { messages } = await module.getCompilationInfo();
+      const errors = messages.filter(({ type }) => type === 'error');
+      const where = errors.map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`).join('; ');
+      throw new DeviceError('shader', `shader ${label} does not compile: ${where || String(cause)}`, { cause });
+    }
+  }
+
+  /** Runs GPU calls and turns what WebGPU reports of them into a typed error. */
+  async guarded<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+    this.assertUsable();
+    this.device.pushErrorScope('out-of-memory');
+    this.device.pushErrorScope('validation');
+    let result: T;
+    let validation: GPUError | null;
+    let memory: GPUError | null;
+    try {
+      result = await work();
+    } finally {
+      // popped in any case: a scope left behind would swallow later errors
+      [validation, memory] = await Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
+    }
+    this.assertUsable();
+    if (memory) throw new DeviceError('out-of-memory', `${what}: the GPU is out of memory: ${memory.message}`);
+    if (validation) throw new DeviceError('driver', `${what}: ${validation.message}`);
+    return result;
+  }
+
+  /** Copies parts of buffers to the CPU. `staging` must hold all of them. */
+  async read(encoder: GPUCommandEncoder, staging: GPUBuffer, parts: readonly BufferPart[]): Promise<ArrayBuffer[]> {
+    let offset = 0;
+    for (const part of parts) {
+      encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
+      offset += part.bytes;
+    }
+    this.device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(MapMode.READ, 0, offset);
+    } catch (cause) {
+      // a device that dies rejects the mapping before it reports the loss
+      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+      this.assertUsable();
+      throw new DeviceError('driver', `reading back from the GPU failed: ${String(cause)}`, { cause });
+    }
+    const mapped = staging.getMappedRange(0, offset);
+    let end = 0;
+    const copies = parts.map((part) => {
+      end += part.bytes;
+      return mapped.slice(end - part.bytes, end);
+    });
+    staging.unmap();
+    return copies;
+  }
+
+  /** Idempotent. */
+  dispose(): void {
+    this.#failure ??= new DisposedError('this detector or network has been disposed');
+    this.#pipelines.clear();
+    if (this.#owned) this.device.destroy();
+  }
+}
+
+/** A range to read back; offset and bytes are multiples of 4. */
+export interface BufferPart {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}

@@ -1,0 +1,147 @@
+import type { ConstantStore } from './constant-store.ts';
+import type { GpuContext } from './device.ts';
+import { BufferUsage } from './gpu-flags.ts';
+import type { Operand, Plan, Step } from './graph/plan.ts';
+
+interface BoundStep {
+  readonly step: Step;
+  readonly pipeline: GPUComputePipeline;
+  readonly paramsOffset: number;
+  /** Made on first use and again when an external buffer is replaced. */
+  bindGroup: GPUBindGroup | null;
+}
+
+/** WebGPU's guaranteed alignment of uniform buffer offsets. */
+const UNIFORM_ALIGNMENT = 256;
+
+function align(bytes: number, alignment: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
+/** A plan on a device: owns its buffers, pipelines and bind groups; a run only encodes. */
+export class Executor {
+  readonly #context: GpuContext;
+  readonly #plan: Plan;
+  readonly #buffers: readonly GPUBuffer[];
+  readonly #constants: ReadonlyMap<string, GPUBuffer>;
+  readonly #params: GPUBuffer;
+  readonly #steps: readonly BoundStep[];
+  readonly #externals = new Map<string, GPUBuffer>();
+
+  private constructor(
+    context: GpuContext,
+    plan: Plan,
+    buffers: readonly GPUBuffer[],
+    constants: ReadonlyMap<string, GPUBuffer>,
+    params: GPUBuffer,
+    steps: readonly BoundStep[],
+  ) {
+    this.#context = context;
+    this.#plan = plan;
+    this.#buffers = buffers;
+    this.#constants = constants;
+    this.#params = params;
+    this.#steps = steps;
+  }
+
+  /** Compiles, allocates and uploads. @throws DeviceError */
+  static async create(context: GpuContext, constants: ConstantStore, plan: Plan): Promise<Executor> {
+    plan.buffers.forEach((bytes, i) => {
+      context.assertBindable(bytes, `activation buffer ${i}`);
+    });
+    const pipelines = await Promise.all(
+      plan.steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants)),
+    );
+    return context.guarded('allocating the network', () => {
+      const { device } = context;
+      const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+      const buffers = plan.buffers.map((size, i) => device.createBuffer({ label: `activations ${i}`, size, usage }));
+      const uploaded = new Map([...plan.constants].map(([key, data]) => [key, constants.get(key, data)]));
+      let size = 0;
+      const steps = plan.steps.map((step, i): BoundStep => {
+        const paramsOffset = size;
+        size += align(step.dispatch.params.byteLength, UNIFORM_ALIGNMENT);
+        return { step, pipeline: pipelines[i]!, paramsOffset, bindGroup: null };
+      });
+      const params = device.createBuffer({ label: 'params', size, usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST });
+      const contents = new Uint8Array(size);
+      for (const { step, paramsOffset } of steps) contents.set(step.dispatch.params, paramsOffset);
+      device.queue.writeBuffer(params, 0, contents);
+      return new Executor(context, plan, buffers, uploaded, params, steps);
+    });
+  }
+
+  /** A planned buffer. */
+  buffer(index: number): GPUBuffer {
+    return this.#buffers[index]!;
+  }
+
+  /** Sets an external buffer, which stays its owner's. */
+  bind(name: string, buffer: GPUBuffer): void {
+    if (this.#externals.get(name) === buffer) return;
+    this.#externals.set(name, buffer);
+    for (const bound of this.#steps) {
+      const uses = bound.step.operands.some((operand) => operand.kind === 'external' && operand.name === name);
+      if (uses) bound.bindGroup = null;
+    }
+  }
+
+  /** Encodes one run. */
+  encode(encoder: GPUCommandEncoder): void {
+    for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
+    const pass = encoder.beginComputePass();
+    for (const bound of this.#steps) this.#encodeStep(pass, bound);
+    pass.end();
+  }
+
+  /** Encodes one run with a pass a step, writing timestamps 2i and 2i + 1 around step i. */
+  encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet): void {
+    for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
+    this.#steps.forEach((bound, i) => {
+      const pass = encoder.beginComputePass({
+        timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+      });
+      this.#encodeStep(pass, bound);
+      pass.end();
+    });
+  }
+
+  /** Idempotent; leaves constants and external buffers to their owners. */
+  dispose(): void {
+    for (const buffer of this.#buffers) buffer.destroy();
+    this.#params.destroy();
+  }
+
+  #encodeStep(pass: GPUComputePassEncoder, bound: BoundStep): void {
+    bound.bindGroup ??= this.#makeBindGroup(bound);
+    pass.setPipeline(bound.pipeline);
+    pass.setBindGroup(0, bound.bindGroup);
+    pass.dispatchWorkgroups(...bound.step.dispatch.workgroups);
+  }
+
+  #makeBindGroup({ step, pipeline, paramsOffset }: BoundStep): GPUBindGroup {
+    const params = { buffer: this.#params, offset: paramsOffset, size: step.dispatch.params.byteLength };
+    const entries = [params, ...step.operands.map((operand) => ({ buffer: this.#resolve(operand) }))];
+    return this.#context.device.createBindGroup({
+      label: step.label,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: entries.map((resource, binding) => ({ binding, resource })),
+    });
+  }
+
+  #resolve(operand: Operand): GPUBuffer {
+    switch (operand.kind) {
+      case 'buffer':
+        return this.buffer(operand.index);
+      case 'constant':
+        return this.#constants.get(operand.key)!;
+      case 'external': {
+        const buffer = this.#externals.get(operand.name);
+        if (!buffer) throw new Error(`external buffer "${operand.name}" is not bound`);
+        return buffer;
+      }
+      default:
+        return operand satisfies never;
+    }
+  }
+}

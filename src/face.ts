@@ -1,0 +1,18 @@
+/** One detected face, in pixels of the original image. */
+export interface Face {
+  /** `[x1, y1, x2, y2]`; not clipped to the image. */
+  readonly box: readonly [number, number, number, number];
+  /** Confidence in (0, 1). */
+  readonly score: number;
+  /** Left eye, right eye, nose, left mouth corner, right mouth corner, as seen in the picture; only from models that have them. */
+  readonly keypoints?: readonly (readonly [number, number])[];
+}
+
+/** Decoded pixels, rows top to bottom, no padding between rows. */
+export interface Pixels {
+  /** `width * height * channels` bytes: RGB or RGBA. Alpha is ignored. */
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 3 | 4;
+}

@@ -1,0 +1,86 @@
+import { candidateBytes, decode, MAX_LEVELS, recordBytes } from '../kernels/decode.ts';
+import type { AdapterTraits } from '../kernels/kernel.ts';
+import { letterbox } from '../kernels/letterbox.ts';
+import { faceBytes, nms } from '../kernels/nms.ts';
+import { sortCandidates } from '../kernels/sort-candidates.ts';
+import type { Model } from '../loader/model.ts';
+import type { Dims } from '../tensor.ts';
+import { buildGraph } from './build.ts';
+import { dimsOf } from './ir.ts';
+import { Lowering } from './lower.ts';
+import { optimize, optimizeDetector } from './passes/index.ts';
+import type { DetectorPlan, NetworkPlan, Operand } from './plan.ts';
+
+export interface CompileOptions {
+  /** Merge nodes into fewer kernels; on unless a test or a debugger asks otherwise. */
+  readonly fuse?: boolean;
+  /** Let values share buffers; on unless a test or a debugger asks otherwise. */
+  readonly reuse?: boolean;
+  /** Further values to keep as outputs. */
+  readonly tap?: readonly string[];
+}
+
+/** Whole ONNX graph, `[n, c, h, w]` row-major in, its own outputs out. */
+export function compileNetwork(
+  model: Model,
+  inputDims: Dims,
+  traits: AdapterTraits,
+  { fuse = true, reuse = true, tap = [] }: CompileOptions = {},
+): NetworkPlan {
+  const graph = optimize(buildGraph(model, inputDims, tap), fuse);
+  const lowering = new Lowering(graph, traits);
+  const input = lowering.defineInput('plain');
+  lowering.lowerNodes();
+  const outputs = graph.outputs.map((name) => ({ name, value: lowering.readValue(name, 'plain') }));
+  const { bufferOf, ...lowered } = lowering.finish(
+    reuse,
+    [input],
+    outputs.map(({ value }) => value),
+  );
+  return {
+    ...lowered,
+    cleared: [],
+    input: { name: graph.input, dims: inputDims, buffer: bufferOf(input) },
+    outputs: outputs.map(({ name, value }) => ({ name, dims: dimsOf(graph, name), buffer: bufferOf(value) })),
+  };
+}
+
+/** Letterbox, network, decode, sort and NMS, for a batch of images on canvases of one size. */
+export function compileDetector(
+  model: Model,
+  { batch, width, height }: { readonly batch: number; readonly width: number; readonly height: number },
+  traits: AdapterTraits,
+): DetectorPlan {
+  const { graph, heads } = optimizeDetector(buildGraph(model, [batch, 3, height, width]));
+  const lowering = new Lowering(graph, traits);
+  const pixels: Operand = { kind: 'external', name: 'pixels' };
+  const taps: Operand = { kind: 'external', name: 'taps' };
+  const frames: Operand = { kind: 'external', name: 'frames' };
+
+  const canvas = lowering.defineInput('packed');
+  lowering.emit('image', letterbox({ batch, width, height }), [pixels, taps, frames, canvas]);
+  lowering.lowerNodes();
+  const maps = Array.from({ length: MAX_LEVELS }, (_, i) =>
+    lowering.readValue(graph.outputs[i] ?? graph.outputs[0]!, 'packed'),
+  );
+  const candidates = lowering.scratch(candidateBytes(heads));
+  const records = lowering.scratch(recordBytes(heads));
+  const faces = lowering.scratch(batch * faceBytes(heads));
+  lowering.emit('faces', decode(heads), [frames, ...maps, candidates, records]);
+  lowering.emit('faces', sortCandidates(heads), [candidates]);
+  lowering.emit('faces', nms(heads), [frames, records, candidates, faces]);
+  const { bufferOf, ...lowered } = lowering.finish(true, [candidates], [faces]);
+  return { ...lowered, cleared: [bufferOf(candidates)], heads, width, height, faces: bufferOf(faces) };
+}
+
+/** Multiply-accumulates of all convolutions and learned parameters of a model, at one input size. */
+export function countWork(model: Model, inputDims: Dims): { readonly macs: number; readonly parameters: number } {
+  const graph = optimize(buildGraph(model, inputDims), true);
+  const macs = graph.nodes.reduce((sum, node) => {
+    if (node.op !== 'Conv') return sum;
+    const [, perGroup, kh, kw] = dimsOf(graph, node.weight) as [number, number, number, number];
+    return sum + dimsOf(graph, node.output).reduce((product, dim) => product * dim, 1) * perGroup * kh * kw;
+  }, 0);
+  const parameters = [...graph.constants.values()].reduce((sum, constant) => sum + constant.data.length, 0);
+  return { macs, parameters };
+}

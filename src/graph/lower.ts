@@ -1,0 +1,371 @@
+import { UnsupportedOpError } from '../errors.ts';
+import { batchNorm, batchNormAffine, packAffine } from '../kernels/batchnorm.ts';
+import { binary, binaryStrided } from '../kernels/binary.ts';
+import { concat, concatChannels } from '../kernels/concat.ts';
+import { type ConvSpec, packChannels } from '../kernels/conv-spec.ts';
+import { conv2d, conv2dLane, packConvWeights } from '../kernels/conv2d.ts';
+import { conv2dGrouped } from '../kernels/conv2d-grouped.ts';
+import { depthwise, packDepthwiseWeights } from '../kernels/depthwise.ts';
+import { globalPool } from '../kernels/global-pool.ts';
+import { type AdapterTraits, type Dispatch, floatBytes, MAX_WORKGROUPS, packedBytes } from '../kernels/kernel.ts';
+import { norm } from '../kernels/norm.ts';
+import { type LayoutSpec, pack, packOnCpu } from '../kernels/pack.ts';
+import { pool } from '../kernels/pool.ts';
+import { packResizeTaps, resize, resizeAxis } from '../kernels/resize.ts';
+import { softmax } from '../kernels/softmax.ts';
+import { transpose } from '../kernels/transpose.ts';
+import { unary } from '../kernels/unary.ts';
+import { unpack } from '../kernels/unpack.ts';
+import { type Dims, sizeOf } from '../tensor.ts';
+import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
+import { assignBuffers, type Lifetime } from './memory.ts';
+import type { Operand, Plan } from './plan.ts';
+import { asDims4, type Dims4 } from './shapes.ts';
+
+/** `packed` is NC4HW4, which all image kernels use; `plain` is row-major, for tails of any rank. */
+export type Layout = 'packed' | 'plain';
+
+/** A tensor in one layout before it has a buffer. */
+export interface Value {
+  readonly kind: 'value';
+  readonly id: number;
+}
+
+type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
+
+/** The parts of a plan that lowering decides. */
+export interface Lowered extends Pick<Plan, 'buffers' | 'constants' | 'steps'> {
+  bufferOf(value: Value): number;
+}
+
+interface DraftStep {
+  readonly label: string;
+  readonly dispatch: Dispatch;
+  readonly operands: readonly Source[];
+}
+
+function layoutSpec([batch, channels, height, width]: Dims4): LayoutSpec {
+  return { batch, channels, height, width };
+}
+
+/** Rank 4 by leading ones, as numpy aligns a smaller operand. */
+function alignedDims4(dims: Dims): Dims4 {
+  return asDims4('broadcast operand', [1, 1, 1, 1, ...dims].slice(-Math.max(4, dims.length)));
+}
+
+/**
+ * Turns graph nodes into kernel launches on values, converting between layouts where a kernel needs the other one;
+ * `finish` then gives every value a buffer.
+ */
+export class Lowering {
+  readonly #graph: Graph;
+  readonly #traits: AdapterTraits;
+  readonly #bytes: number[] = [];
+  readonly #values = new Map<string, Value>();
+  readonly #constants = new Map<string, Float32Array<ArrayBuffer>>();
+  readonly #steps: DraftStep[] = [];
+
+  constructor(graph: Graph, traits: AdapterTraits) {
+    this.#graph = graph;
+    this.#traits = traits;
+  }
+
+  /** Defines the graph's input: `plain` to be written by the caller, `packed` by a first step. */
+  defineInput(layout: Layout): Value {
+    return this.#define(this.#graph.input, layout);
+  }
+
+  /** Lowers every node. */
+  lowerNodes(): void {
+    for (const node of this.#graph.nodes) this.#lower(node);
+  }
+
+  /** The value's buffer in the layout asked for, converted if need be. */
+  read(name: string, layout: Layout): Source {
+    return this.#graph.constants.has(name) ? this.#readConstant(name, layout) : this.readValue(name, layout);
+  }
+
+  /** The same for a value that is computed at run time. */
+  readValue(name: string, layout: Layout): Value {
+    const present = this.#values.get(`${name}@${layout}`);
+    if (present) return present;
+    const dims = asDims4(`value "${name}"`, dimsOf(this.#graph, name));
+    const other = layout === 'packed' ? 'plain' : 'packed';
+    const source = this.#values.get(`${name}@${other}`);
+    if (!source) throw new Error(`value "${name}" is not lowered yet`);
+    const spec = layoutSpec(dims);
+    const target = this.#define(name, layout);
+    this.emit(name, layout === 'packed' ? pack(spec) : unpack(spec), [source, target]);
+    return target;
+  }
+
+  /** Adds a launch; operands are inputs first, output last. */
+  emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void {
+    const wide = dispatch.workgroups.findIndex((count) => count > MAX_WORKGROUPS);
+    if (wide >= 0) {
+      throw new UnsupportedOpError(
+        node,
+        dispatch.kernel,
+        `needs ${dispatch.workgroups.join('×')} workgroups, more than ${MAX_WORKGROUPS} along one dimension: the input is too large`,
+      );
+    }
+    this.#steps.push({ label: `${node}/${dispatch.kernel}`, dispatch, operands });
+  }
+
+  /** A constant by key, made once. */
+  constant(key: string, make: () => Float32Array<ArrayBuffer>): Source {
+    if (!this.#constants.has(key)) this.#constants.set(key, make());
+    return { kind: 'constant', key };
+  }
+
+  /** A buffer that is no tensor of the graph. */
+  scratch(bytes: number): Value {
+    return { kind: 'value', id: this.#bytes.push(bytes) - 1 };
+  }
+
+  /** Assigns buffers. The host fills or clears `fromStart` before the first step and reads `toEnd` after the last. */
+  finish(reuse: boolean, fromStart: readonly Value[], toEnd: readonly Value[]): Lowered {
+    const touched = this.#bytes.map(() => ({ first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY }));
+    const touch = (value: Value, step: number) => {
+      const span = touched[value.id]!;
+      span.first = Math.min(span.first, step);
+      span.last = Math.max(span.last, step);
+    };
+    this.#steps.forEach((step, i) => {
+      for (const operand of step.operands) if (operand.kind === 'value') touch(operand, i);
+    });
+    for (const value of fromStart) touch(value, -1);
+    for (const value of toEnd) touch(value, this.#steps.length);
+    const lifetimes: Lifetime[] = touched.map((span, id) => ({ bytes: this.#bytes[id]!, ...span }));
+    const { bufferOf, buffers } = assignBuffers(lifetimes, reuse);
+    const place = (source: Source): Operand =>
+      source.kind === 'value' ? { kind: 'buffer', index: bufferOf[source.id]! } : source;
+    return {
+      buffers,
+      constants: this.#constants,
+      steps: this.#steps.map((step) => ({ ...step, operands: step.operands.map(place) })),
+      bufferOf: (value) => bufferOf[value.id]!,
+    };
+  }
+
+  #define(name: string, layout: Layout): Value {
+    const dims = dimsOf(this.#graph, name);
+    const bytes = layout === 'packed' ? packedBytes(...asDims4(`value "${name}"`, dims)) : floatBytes(sizeOf(dims));
+    const value: Value = { kind: 'value', id: this.#bytes.push(bytes) - 1 };
+    this.#values.set(`${name}@${layout}`, value);
+    return value;
+  }
+
+  #readConstant(name: string, layout: Layout): Source {
+    const { data, dims } = constantOf(this.#graph, name);
+    if (layout === 'packed') {
+      return this.constant(`${name}@packed`, () => packOnCpu(data, layoutSpec(alignedDims4(dims))));
+    }
+    return this.constant(`${name}@plain`, () => {
+      const padded = new Float32Array(floatBytes(data.length) / 4);
+      padded.set(data);
+      return padded;
+    });
+  }
+
+  /** Whether a value can be read packed without a conversion. */
+  #isPacked(name: string): boolean {
+    return this.#graph.constants.has(name) || this.#values.has(`${name}@packed`);
+  }
+
+  #lower(node: Node): void {
+    const dims = (name: string) => dimsOf(this.#graph, name);
+    const input = node.inputs[0]!;
+    const outDims = dims(node.output);
+    switch (node.op) {
+      case 'Conv':
+        return this.#lowerConv(node);
+      case 'BatchNorm': {
+        const data = (name: string) => constantOf(this.#graph, name).data;
+        const affine = this.constant(`${node.output}@affine`, () => {
+          const { scale, shift } = batchNormAffine(
+            data(node.gamma),
+            data(node.beta),
+            data(node.mean),
+            data(node.variance),
+            node.epsilon,
+          );
+          return packAffine(scale, shift);
+        });
+        const dispatch = batchNorm(layoutSpec(asDims4(node.name, outDims)));
+        return this.emit(node.name, dispatch, [
+          this.read(input, 'packed'),
+          affine,
+          this.#define(node.output, 'packed'),
+        ]);
+      }
+      case 'GroupNorm': {
+        const layout = this.#isPacked(input) ? 'packed' : 'plain';
+        const affine = this.constant(`${node.output}@affine`, () => {
+          const [scale, shift] = [node.scale, node.shift].map((name) => constantOf(this.#graph, name).data);
+          const both = new Float32Array(floatBytes(scale!.length * 2) / 4);
+          both.set(scale!);
+          both.set(shift!, scale!.length);
+          return both;
+        });
+        const dispatch = norm({
+          batch: outDims[0]!,
+          channels: outDims[1]!,
+          planeSize: sizeOf(outDims.slice(2)),
+          groups: node.groups,
+          epsilon: node.epsilon,
+          layout,
+          activation: node.activation,
+        });
+        return this.emit(node.name, dispatch, [this.read(input, layout), affine, this.#define(node.output, layout)]);
+      }
+      case 'Pool': {
+        const [batch, channels, inHeight, inWidth] = asDims4(node.name, dims(input));
+        const [, , outHeight, outWidth] = asDims4(node.name, outDims);
+        const dispatch = pool({ ...node, batch, channels, inHeight, inWidth, outHeight, outWidth });
+        return this.emit(node.name, dispatch, [this.read(input, 'packed'), this.#define(node.output, 'packed')]);
+      }
+      case 'GlobalPool': {
+        const dispatch = globalPool({ kind: node.kind, ...layoutSpec(asDims4(node.name, dims(input))) });
+        return this.emit(node.name, dispatch, [this.read(input, 'packed'), this.#define(node.output, 'packed')]);
+      }
+      case 'Resize': {
+        const [batch, channels, inHeight, inWidth] = asDims4(node.name, dims(input));
+        const [outHeight, outWidth] = node.size;
+        const taps = this.constant(`${node.output}@taps ${inHeight}×${inWidth} → ${outHeight}×${outWidth}`, () =>
+          packResizeTaps(
+            resizeAxis(inHeight, outHeight, node.scales[0], node.mode),
+            resizeAxis(inWidth, outWidth, node.scales[1], node.mode),
+          ),
+        );
+        const dispatch = resize({ batch, channels, inHeight, inWidth, outHeight, outWidth });
+        return this.emit(node.name, dispatch, [this.read(input, 'packed'), taps, this.#define(node.output, 'packed')]);
+      }
+      case 'Binary': {
+        const [a, b] = node.inputs as [string, string];
+        const packed =
+          outDims.length === 4 &&
+          node.inputs.every((name) => this.#isPacked(name)) &&
+          node.inputs.some((name) => !this.#graph.constants.has(name));
+        const layout = packed ? 'packed' : 'plain';
+        const dispatch = packed
+          ? binary(node.operation, alignedDims4(dims(a)), alignedDims4(dims(b)), asDims4(node.name, outDims))
+          : binaryStrided(node.operation, dims(a), dims(b), outDims);
+        return this.emit(node.name, dispatch, [
+          this.read(a, layout),
+          this.read(b, layout),
+          this.#define(node.output, layout),
+        ]);
+      }
+      case 'Unary': {
+        const layout = this.#isPacked(input) ? 'packed' : 'plain';
+        const source = this.read(input, layout);
+        const target = this.#define(node.output, layout);
+        return this.emit(node.name, unary(node.activation, this.#bytes[target.id]! / 16), [source, target]);
+      }
+      case 'Softmax': {
+        const rest = sizeOf(outDims.slice(node.axis));
+        const size = node.flatten ? rest : outDims[node.axis]!;
+        const dispatch = softmax(sizeOf(outDims.slice(0, node.axis)), size, rest / size);
+        return this.emit(node.name, dispatch, [this.read(input, 'plain'), this.#define(node.output, 'plain')]);
+      }
+      case 'Concat':
+        if (outDims.length === 4 && node.axis === 1 && node.inputs.every((name) => this.#isPacked(name))) {
+          return this.#concatChannels(node.name, node.inputs, node.output);
+        }
+        return this.#concatPlain(node.name, node.inputs, node.output, node.axis);
+      case 'Transpose':
+        return this.emit(node.name, transpose(dims(input), node.perm), [
+          this.read(input, 'plain'),
+          this.#define(node.output, 'plain'),
+        ]);
+      case 'Reshape': {
+        // row-major data has no shape: the result is the same buffer
+        this.#values.set(`${node.output}@plain`, this.readValue(input, 'plain'));
+        return;
+      }
+      default:
+        return node satisfies never;
+    }
+  }
+
+  #concatChannels(name: string, inputs: readonly string[], output: string): void {
+    const [batch, outChannels, height, width] = asDims4(name, dimsOf(this.#graph, output));
+    const target = this.#define(output, 'packed');
+    let firstChannel = 0;
+    for (const input of inputs) {
+      const inChannels = dimsOf(this.#graph, input)[1]!;
+      const dispatch = concatChannels({ batch, height, width, inChannels, outChannels, firstChannel });
+      this.emit(name, dispatch, [this.read(input, 'packed'), target]);
+      firstChannel += inChannels;
+    }
+  }
+
+  #concatPlain(name: string, inputs: readonly string[], output: string, axis: number): void {
+    const outDims = dimsOf(this.#graph, output);
+    const sources = inputs.map((input) => this.read(input, 'plain'));
+    const target = this.#define(output, 'plain');
+    let offset = 0;
+    inputs.forEach((input, i) => {
+      const inputRun = sizeOf(dimsOf(this.#graph, input).slice(axis));
+      const dispatch = concat({
+        outer: sizeOf(outDims.slice(0, axis)),
+        inputRun,
+        outputRun: sizeOf(outDims.slice(axis)),
+        offset,
+      });
+      this.emit(name, dispatch, [sources[i]!, target]);
+      offset += inputRun;
+    });
+  }
+
+  #lowerConv(node: ConvNode): void {
+    const [input, residual] = node.inputs as [string, string?];
+    const [batch, inChannels, inHeight, inWidth] = asDims4(node.name, dimsOf(this.#graph, input));
+    const [, outChannels, outHeight, outWidth] = asDims4(node.name, dimsOf(this.#graph, node.output));
+    const spec: ConvSpec = {
+      batch,
+      inChannels,
+      inHeight,
+      inWidth,
+      outChannels,
+      outHeight,
+      outWidth,
+      kernel: node.kernel,
+      strides: node.strides,
+      dilations: node.dilations,
+      pads: [node.pads[0], node.pads[1]],
+      group: node.group,
+      activation: node.activation,
+      upsample: node.residualUpsample,
+    };
+    const { dispatch, weights } = this.#chooseConv(node, spec);
+    const bias = this.constant(node.bias === null ? `zeros ${outChannels}` : `${node.bias}@channels`, () =>
+      packChannels(node.bias === null ? undefined : constantOf(this.#graph, node.bias).data, outChannels),
+    );
+    const source = this.read(input, 'packed');
+    // without a residual the binding is never read
+    const added = residual === undefined ? bias : this.read(residual, 'packed');
+    this.emit(node.name, dispatch, [source, weights, bias, added, this.#define(node.output, 'packed')]);
+  }
+
+  /** The kernel for a convolution, by its shape and the adapter's class, with its weights in that kernel's order. */
+  #chooseConv(node: ConvNode, spec: ConvSpec): { dispatch: Dispatch; weights: Source } {
+    const weight = constantOf(this.#graph, node.weight).data;
+    if (spec.group === 1) {
+      const weights = this.constant(`${node.weight}@octets`, () =>
+        packConvWeights(weight, spec.outChannels, spec.inChannels, spec.kernel),
+      );
+      const { software, subgroupSize } = this.#traits;
+      const lanes = software && subgroupSize >= 4;
+      return { dispatch: lanes ? conv2dLane(spec, subgroupSize) : conv2d(spec), weights };
+    }
+    if (spec.group === spec.inChannels && spec.inChannels === spec.outChannels) {
+      const weights = this.constant(`${node.weight}@depthwise`, () =>
+        packDepthwiseWeights(weight, spec.outChannels, spec.kernel),
+      );
+      return { dispatch: depthwise(spec), weights };
+    }
+    return { dispatch: conv2dGrouped(spec), weights: this.#readConstant(node.weight, 'plain') };
+  }
+}

@@ -1,0 +1,18 @@
+import { constantNames, type Graph } from '../ir.ts';
+
+/** Drops nodes and constants that no output depends on. */
+export function dropDead(graph: Graph): Graph {
+  const live = new Set(graph.outputs);
+  const nodes = graph.nodes.toReversed().filter((node) => {
+    if (!live.has(node.output)) return false;
+    for (const name of [...node.inputs, ...constantNames(node)]) live.add(name);
+    return true;
+  });
+  live.add(graph.input);
+  return {
+    ...graph,
+    nodes: nodes.reverse(),
+    constants: new Map([...graph.constants].filter(([name]) => live.has(name))),
+    dims: new Map([...graph.dims].filter(([name]) => live.has(name))),
+  };
+}

@@ -1,0 +1,28 @@
+import type { Graph, Pass } from '../ir.ts';
+import { verify } from '../verify.ts';
+import { dropDead } from './drop-dead.ts';
+import { foldAffine } from './fold-affine.ts';
+import { foldBatchNorm } from './fold-batchnorm.ts';
+import { fuseActivation } from './fuse-activation.ts';
+import { fuseResidual } from './fuse-residual.ts';
+import { matchGroupNorm } from './match-groupnorm.ts';
+import { mergeConvs } from './merge-convs.ts';
+import { type PeeledGraph, peelHeads } from './peel-heads.ts';
+
+/** In order: constants fold into weights first, then residuals join, then activations close a node. */
+const FUSIONS: readonly Pass[] = [matchGroupNorm, foldBatchNorm, foldAffine, fuseResidual, fuseActivation];
+
+function apply(graph: Graph, passes: readonly Pass[]): Graph {
+  return passes.reduce((current, pass) => verify(pass(current), pass.name), graph);
+}
+
+/** A graph with its own outputs, ready to be lowered; `fuse: false` keeps one node for each of the file's. */
+export function optimize(graph: Graph, fuse: boolean): Graph {
+  return apply(verify(graph, 'build'), fuse ? [dropDead, ...FUSIONS, dropDead] : [dropDead]);
+}
+
+/** A detector's graph: the heads in place of the file's outputs. Always fused. */
+export function optimizeDetector(graph: Graph): PeeledGraph {
+  const peeled = peelHeads(apply(verify(graph, 'build'), [dropDead, ...FUSIONS]));
+  return { ...peeled, graph: apply(verify(peeled.graph, 'peelHeads'), [mergeConvs, dropDead]) };
+}

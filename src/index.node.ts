@@ -1,0 +1,37 @@
+import { Detector, type DetectorOptions } from './detector.ts';
+import type { ModelInput } from './model-source.ts';
+import { Network, type NetworkOptions } from './network.ts';
+import { nodePlatform } from './platform.node.ts';
+
+/**
+ * A face detector for one SCRFD model.
+ * @param model ONNX bytes, a path or a URL
+ * @throws ModelError, UnsupportedOpError, DeviceError, RangeError, and `signal.reason` when aborted
+ */
+export function createDetector(model: ModelInput, options: DetectorOptions = {}): Promise<Detector> {
+  return Detector.create(nodePlatform, model, options);
+}
+
+/**
+ * A network with the ONNX graph's own outputs.
+ * @param model ONNX bytes, a path or a URL
+ * @throws ModelError, UnsupportedOpError, DeviceError, RangeError, and `signal.reason` when aborted
+ */
+export function createNetwork(model: ModelInput, options: NetworkOptions): Promise<Network> {
+  return Network.create(nodePlatform, model, options);
+}
+
+export type { DetectOptions, Detector, DetectorOptions, ImageInput, MaxFacesMetric, Size } from './detector.ts';
+export { drawFaces, writeAnnotated } from './draw.node.ts';
+export {
+  DeviceError,
+  type DeviceErrorReason,
+  DisposedError,
+  ImageError,
+  ModelError,
+  UnsupportedOpError,
+} from './errors.ts';
+export type { Face, Pixels } from './face.ts';
+export { readImage } from './images.node.ts';
+export type { ModelInput } from './model-source.ts';
+export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './network.ts';

@@ -1,0 +1,38 @@
+/** An elementwise function that a kernel applies to its result before storing it. */
+export type Activation =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'relu' }
+  | { readonly kind: 'leakyRelu'; readonly slope: number }
+  | { readonly kind: 'clip'; readonly low: number; readonly high: number }
+  | { readonly kind: 'sigmoid' };
+
+export const NO_ACTIVATION: Activation = { kind: 'none' };
+
+const LARGEST = 3.4028234663852886e38;
+
+/** The shaders' common form: sigmoid?(clamp(x < 0 ? slope·x : x, low, high)). */
+export interface ActivationParams {
+  readonly sigmoid: 0 | 1;
+  /** slope, low, high. */
+  readonly floats: readonly [number, number, number];
+}
+
+export function activationParams(activation: Activation): ActivationParams {
+  switch (activation.kind) {
+    case 'none':
+      return { sigmoid: 0, floats: [1, -LARGEST, LARGEST] };
+    case 'relu':
+      return { sigmoid: 0, floats: [1, 0, LARGEST] };
+    case 'leakyRelu':
+      return { sigmoid: 0, floats: [activation.slope, -LARGEST, LARGEST] };
+    case 'clip':
+      return {
+        sigmoid: 0,
+        floats: [1, Math.max(activation.low, -LARGEST), Math.min(activation.high, LARGEST)],
+      };
+    case 'sigmoid':
+      return { sigmoid: 1, floats: [1, -LARGEST, LARGEST] };
+    default:
+      return activation satisfies never;
+  }
+}

@@ -1,0 +1,63 @@
+import { type Activation, activationParams } from './activation.ts';
+import { blocksOf, packedBytes, packParams } from './kernel.ts';
+
+/** One 2-D convolution with its epilogue: `activation(conv(x) + bias + upsampled residual)`. */
+export interface ConvSpec {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly outChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  /** height, width, as every pair here. */
+  readonly kernel: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  /** top, left; what the bottom and right need follows from the output size. */
+  readonly pads: readonly [number, number];
+  readonly group: number;
+  readonly activation: Activation;
+  /** 0: no residual; s: the residual is s times smaller than the output in height and width. */
+  readonly upsample: number;
+}
+
+/** The `Params` that all convolution shaders share. */
+export function convParams(spec: ConvSpec): Uint8Array<ArrayBuffer> {
+  const activation = activationParams(spec.activation);
+  return packParams(
+    [
+      blocksOf(spec.inChannels),
+      spec.inHeight,
+      spec.inWidth,
+      blocksOf(spec.outChannels),
+      spec.outHeight,
+      spec.outWidth,
+      ...spec.kernel,
+      ...spec.strides,
+      ...spec.pads,
+      ...spec.dilations,
+      spec.inChannels / spec.group,
+      spec.outChannels / spec.group,
+      spec.outChannels,
+      spec.upsample,
+      activation.sigmoid,
+    ],
+    activation.floats,
+  );
+}
+
+/** Sizes of input, weights, bias, residual and output. */
+export function convBindings(spec: ConvSpec, weightBytes: number): number[] {
+  const input = packedBytes(spec.batch, spec.inChannels, spec.inHeight, spec.inWidth);
+  const output = packedBytes(spec.batch, spec.outChannels, spec.outHeight, spec.outWidth);
+  const residual = spec.upsample === 0 ? 16 : output / spec.upsample ** 2;
+  return [input, weightBytes, blocksOf(spec.outChannels) * 16, residual, output];
+}
+
+/** A per-channel vector (a bias, a scale) padded with zeros to whole vec4. */
+export function packChannels(values: ArrayLike<number> | undefined, channels: number): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(blocksOf(channels) * 4);
+  if (values) packed.set(values);
+  return packed;
+}

@@ -1,0 +1,74 @@
+import { shaders } from '../shaders.gen.ts';
+import { type ConvSpec, convBindings, convParams } from './conv-spec.ts';
+import { blocksOf, type Dispatch, specialize } from './kernel.ts';
+
+/** Output channels that one invocation computes. */
+const OCTET = 8;
+const PIXELS = 4;
+const WORKGROUP = 64;
+/** The lane-broadcast variant's pixels an invocation: 40 accumulators are what fits in registers. */
+const LANE_PIXELS = 5;
+
+/**
+ * Weights for `conv2d` and `conv2dLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][8 out]` of vec4 over
+ * 4 input channels, missing channels zero.
+ */
+export function packConvWeights(
+  weights: Float32Array,
+  outChannels: number,
+  inChannels: number,
+  [kernelHeight, kernelWidth]: readonly [number, number],
+): Float32Array<ArrayBuffer> {
+  const taps = kernelHeight * kernelWidth;
+  const inBlocks = blocksOf(inChannels);
+  const packed = new Float32Array(Math.ceil(outChannels / OCTET) * inBlocks * taps * OCTET * 4);
+  let source = 0;
+  for (let out = 0; out < outChannels; out++) {
+    for (let channel = 0; channel < inChannels; channel++) {
+      for (let tap = 0; tap < taps; tap++) {
+        const octet = Math.floor(out / OCTET);
+        const vector = ((octet * inBlocks + (channel >> 2)) * taps + tap) * OCTET + (out % OCTET);
+        packed[vector * 4 + (channel & 3)] = weights[source++]!;
+      }
+    }
+  }
+  return packed;
+}
+
+function weightBytes(spec: ConvSpec): number {
+  const octets = Math.ceil(spec.outChannels / OCTET);
+  return octets * blocksOf(spec.inChannels) * spec.kernel[0] * spec.kernel[1] * OCTET * 16;
+}
+
+function grid(spec: ConvSpec, pixels: number, workgroup: number): [number, number, number] {
+  const tiles = Math.ceil(spec.outWidth / pixels) * spec.outHeight;
+  return [Math.ceil(tiles / workgroup), Math.ceil(spec.outChannels / OCTET), spec.batch];
+}
+
+/** Dense convolution for any adapter. Bindings: input, weights, bias, residual, output. */
+export function conv2d(spec: ConvSpec): Dispatch {
+  return {
+    kernel: 'conv2d',
+    source: shaders.conv2d,
+    constants: { WORKGROUP },
+    params: convParams(spec),
+    bindingBytes: convBindings(spec, weightBytes(spec)),
+    workgroups: grid(spec, PIXELS, WORKGROUP),
+  };
+}
+
+/**
+ * Dense convolution that shares weights across a subgroup of fixed size, 4 or more lanes.
+ * Bindings as in `conv2d`, same packed weights.
+ */
+export function conv2dLane(spec: ConvSpec, subgroupSize: number): Dispatch {
+  const lanes = subgroupSize >= 8 ? 8 : 4;
+  return {
+    kernel: 'conv2d-lane',
+    source: specialize('conv2d-lane', 'LANES', `${lanes}u`),
+    constants: { WORKGROUP: subgroupSize },
+    params: convParams(spec),
+    bindingBytes: convBindings(spec, weightBytes(spec)),
+    workgroups: grid(spec, LANE_PIXELS, subgroupSize),
+  };
+}

@@ -1,0 +1,24 @@
+import { shaders } from '../shaders.gen.ts';
+import { candidateBytes, type HeadSpec, RECORD_BYTES, recordBytes, totalAnchors } from './decode.ts';
+import { FRAME_BYTES } from './frame.ts';
+import { type Dispatch, packParams } from './kernel.ts';
+
+/** Bytes before an image's faces: number of faces, number before `maxFaces`, number of candidates. */
+export const FACES_HEADER_BYTES = 16;
+
+/** Bytes of one image's faces, when every anchor is one. */
+export function faceBytes(spec: HeadSpec): number {
+  return FACES_HEADER_BYTES + totalAnchors(spec) * RECORD_BYTES;
+}
+
+/** Greedy NMS and `maxFaces`. Bindings: frames, records, candidates (sorted; overwritten), faces. */
+export function nms(spec: HeadSpec): Dispatch {
+  return {
+    kernel: 'nms',
+    source: shaders.nms,
+    constants: {},
+    params: packParams([totalAnchors(spec)]),
+    bindingBytes: [spec.batch * FRAME_BYTES, recordBytes(spec), candidateBytes(spec), spec.batch * faceBytes(spec)],
+    workgroups: [spec.batch, 1, 1],
+  };
+}

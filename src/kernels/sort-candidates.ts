@@ -1,0 +1,15 @@
+import { shaders } from '../shaders.gen.ts';
+import { candidateBytes, type HeadSpec, totalAnchors } from './decode.ts';
+import { type Dispatch, packParams } from './kernel.ts';
+
+/** Score descending, then anchor index ascending, in place. Binding: candidates. */
+export function sortCandidates(spec: HeadSpec): Dispatch {
+  return {
+    kernel: 'sort-candidates',
+    source: shaders['sort-candidates'],
+    constants: { WORKGROUP: 256 },
+    params: packParams([totalAnchors(spec)]),
+    bindingBytes: [candidateBytes(spec)],
+    workgroups: [spec.batch, 1, 1],
+  };
+}

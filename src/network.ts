@@ -1,0 +1,196 @@
+import { ConstantStore } from './constant-store.ts';
+import { GpuContext } from './device.ts';
+import { Executor } from './executor.ts';
+import { BufferUsage } from './gpu-flags.ts';
+import { compileNetwork } from './graph/compile.ts';
+import type { NetworkPlan } from './graph/plan.ts';
+import { floatBytes } from './kernels/kernel.ts';
+import type { Model } from './loader/model.ts';
+import { type ModelInput, openModel } from './model-source.ts';
+import type { Platform } from './platform.ts';
+import { TaskQueue } from './task-queue.ts';
+import { type Dims, formatDims, sizeOf } from './tensor.ts';
+
+export type InputShape = readonly [batch: number, channels: number, height: number, width: number];
+
+export interface NetworkOptions {
+  /** `[n, 3, h, w]`; `run` may ask for others later. */
+  readonly inputShape: InputShape;
+  /** A device to share; it is never destroyed. By default the network opens and owns one. */
+  readonly device?: GPUDevice;
+  readonly signal?: AbortSignal;
+  /** Merge nodes into fewer kernels (default). Off, every node of the file runs as it stands. */
+  readonly fuse?: boolean;
+  /** Let intermediate values share memory (default). Off, each has its own. */
+  readonly reuse?: boolean;
+}
+
+export interface RunOptions {
+  /** Names of intermediate values to return beside the outputs. They are kept from being fused away. */
+  readonly tap?: readonly string[];
+  /** Another input shape; its plan is compiled on first use and shares the weights. */
+  readonly inputShape?: InputShape;
+  readonly signal?: AbortSignal;
+}
+
+/** A result tensor, row-major. */
+export interface OutputTensor {
+  readonly dims: Dims;
+  readonly data: Float32Array;
+}
+
+interface Prepared {
+  readonly plan: NetworkPlan;
+  readonly executor: Executor;
+  readonly staging: GPUBuffer;
+}
+
+function assertShape(shape: readonly number[]): void {
+  if (shape.length !== 4 || shape.some((dim) => !Number.isInteger(dim) || dim < 1)) {
+    throw new RangeError(`inputShape: expected four positive integers [n, c, h, w], got [${shape.join(', ')}]`);
+  }
+}
+
+/** An ONNX graph on the GPU with its own outputs: raw tensors, no pre- or post-processing. */
+export class Network {
+  readonly #context: GpuContext;
+  readonly #model: Model;
+  readonly #options: NetworkOptions;
+  readonly #constants: ConstantStore;
+  readonly #prepared = new Map<string, Promise<Prepared>>();
+  readonly #queue = new TaskQueue();
+  #disposed = false;
+
+  private constructor(context: GpuContext, model: Model, options: NetworkOptions) {
+    this.#context = context;
+    this.#model = model;
+    this.#options = options;
+    this.#constants = new ConstantStore(context);
+  }
+
+  /** For the entries of each platform; users call `createNetwork`. */
+  static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
+    const { inputShape, device, signal } = options;
+    assertShape(inputShape);
+    const model = await openModel(platform, input, signal);
+    const context = await GpuContext.open(platform, device);
+    const network = new Network(context, model, options);
+    try {
+      signal?.throwIfAborted();
+      await network.#prepare(inputShape, []);
+      signal?.throwIfAborted();
+    } catch (error) {
+      await network.dispose();
+      throw error;
+    }
+    return network;
+  }
+
+  /** Name of the input in the file. */
+  get inputName(): string {
+    return this.#model.inputs[0]!.name;
+  }
+
+  /** Names of the outputs, in the file's order. */
+  get outputNames(): readonly string[] {
+    return this.#model.outputs.map(({ name }) => name);
+  }
+
+  /** The compiled plan for the network's own input shape: kernels, buffers, constants. */
+  async plan(): Promise<NetworkPlan> {
+    return (await this.#prepare(this.#options.inputShape, [])).plan;
+  }
+
+  /**
+   * Runs the graph on one row-major `[n, c, h, w]` tensor.
+   * @returns every output, and every tapped value, by name
+   * @throws RangeError for another number of elements, ModelError for an unknown tapped value, DeviceError
+   */
+  async run(x: Float32Array, options: RunOptions = {}): Promise<Record<string, OutputTensor>> {
+    const { tap = [], inputShape = this.#options.inputShape, signal } = options;
+    signal?.throwIfAborted();
+    this.#context.assertUsable();
+    assertShape(inputShape);
+    if (!(x instanceof Float32Array)) throw new TypeError('input: expected a Float32Array');
+    if (x.length !== sizeOf(inputShape)) {
+      const expected = `${sizeOf(inputShape)} elements (${formatDims(inputShape)})`;
+      throw new RangeError(`input "${this.inputName}": expected ${expected}, got ${x.length}`);
+    }
+    // a copy, because the caller may reuse the array while the run waits its turn
+    const input = Float32Array.from(x);
+    return this.#queue.run(async () => {
+      signal?.throwIfAborted();
+      const prepared = await this.#prepare(inputShape, tap);
+      const result = await this.#runOnce(prepared, input);
+      signal?.throwIfAborted();
+      return result;
+    });
+  }
+
+  async #runOnce({ plan, executor, staging }: Prepared, input: Float32Array<ArrayBuffer>) {
+    this.#context.assertUsable();
+    const { device } = this.#context;
+    device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
+    const encoder = device.createCommandEncoder();
+    executor.encode(encoder);
+    const parts = plan.outputs.map(({ dims, buffer }) => ({
+      buffer: executor.buffer(buffer),
+      offset: 0,
+      bytes: sizeOf(dims) * 4,
+    }));
+    const copies = await this.#context.read(encoder, staging, parts);
+    const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
+      name,
+      { dims, data: new Float32Array(copies[i]!) },
+    ]);
+    return Object.fromEntries(tensors);
+  }
+
+  #prepare(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
+    const key = JSON.stringify([shape, tap]);
+    let prepared = this.#prepared.get(key);
+    if (!prepared) {
+      prepared = this.#compile(shape, tap);
+      this.#prepared.set(key, prepared);
+      // a failure may pass, a full memory for one: the next run tries again
+      prepared.catch(() => this.#prepared.delete(key));
+    }
+    return prepared;
+  }
+
+  async #compile(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
+    const { fuse = true, reuse = true } = this.#options;
+    const plan = compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap });
+    const executor = await Executor.create(this.#context, this.#constants, plan);
+    const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
+    const staging = this.#context.device.createBuffer({
+      label: 'read-back',
+      size,
+      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
+    });
+    return { plan, executor, staging };
+  }
+
+  /** Frees all GPU memory once the runs under way have ended. Idempotent. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#queue.idle();
+    for (const { executor, staging } of await settled(this.#prepared.values())) {
+      executor.dispose();
+      staging.destroy();
+    }
+    this.#constants.dispose();
+    this.#context.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+/** The values of those promises that were kept. */
+export async function settled<T>(promises: Iterable<Promise<T>>): Promise<T[]> {
+  const results = await Promise.allSettled(promises);
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DeviceError, ModelError } from './errors.ts';
+import { readImage } from './images.node.ts';
+import type { ModelSource, Platform } from './platform.ts';
+import { asUrl, readSource } from './read-source.node.ts';
+
+// One Dawn instance per process, never collected: a collected one crashes or hangs while its devices live (webgpu 0.6.2).
+let instance: Promise<GPU> | undefined;
+
+/** Node: WebGPU by Dawn (the package `webgpu`), files by fs, pictures by sharp. */
+export const nodePlatform: Platform = {
+  async requestAdapter() {
+    instance ??= createDawn();
+    const gpu = await instance;
+    // Dawn prints two "artificially reduced" warnings here from native code; no option of webgpu 0.6.2 silences them.
+    return gpu.requestAdapter({ powerPreference: 'high-performance' });
+  },
+  adapterHelp: () => adapterHelp(process.platform, process.platform === 'linux' ? readOsRelease() : ''),
+  readModel,
+  readImage,
+};
+
+async function createDawn(): Promise<GPU> {
+  try {
+    const { create } = await import('webgpu');
+    return create([]);
+  } catch (error) {
+    instance = undefined;
+    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+    throw new DeviceError(
+      missing ? 'no-adapter' : 'driver',
+      missing
+        ? 'WebGPU in Node needs the package webgpu: npm install webgpu'
+        : `The package webgpu does not load on ${process.platform}-${process.arch}: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+async function readModel(source: string | URL, signal: AbortSignal | undefined): Promise<ModelSource> {
+  const bytes = await readSource(source, signal, ModelError);
+  return { bytes, readExternal: (location) => readSource(besideModel(source, location), signal, ModelError) };
+}
+
+/** `location` is a relative path that stays in the folder: the loader has checked it. */
+function besideModel(model: string | URL, location: string): string | URL {
+  const url = asUrl(model);
+  if (url === undefined) return join(dirname(String(model)), location);
+  return new URL(location.split('/').map(encodeURIComponent).join('/'), url);
+}
+
+/** How to get a WebGPU adapter on `platform`, given Linux's /etc/os-release. */
+export function adapterHelp(platform: NodeJS.Platform, osRelease: string): string {
+  if (platform === 'darwin') return 'WebGPU needs Metal: update macOS (13 or newer).';
+  if (platform === 'win32') return 'WebGPU needs Direct3D 12 or Vulkan: update Windows and the graphics driver.';
+  if (platform !== 'linux') return `WebGPU in Node runs on Linux, macOS and Windows, not on ${platform}.`;
+  const field = (name: string) => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? '';
+  const ids = [field('ID'), ...field('ID_LIKE').split(' ')];
+  if (!ids.some((id) => id === 'debian' || id === 'ubuntu')) {
+    return "WebGPU on Linux needs a Vulkan driver: install the graphics card's, or mesa-vulkan-drivers (Mesa 23 or newer) for the CPU.";
+  }
+  const suite = field('ID') === 'debian' && field('VERSION_ID') === '12' ? 'bookworm-backports' : undefined;
+  return [
+    "WebGPU on Linux needs a Vulkan driver: the graphics card's, or Mesa's for the CPU.",
+    suite && `Debian 12's own Mesa 22.3 is too old for WebGPU; ${suite} has a new one.`,
+    `Run apt-get install ${suite ? `-t ${suite} ` : ''}mesa-vulkan-drivers libvulkan1 as root, or scripts/install-software-vulkan.sh of the scrfd-webgpu repository.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+function readOsRelease(): string {
+  try {
+    return readFileSync('/etc/os-release', 'utf8');
+  } catch {
+    return '';
+  }
+}
