@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDetect } from './detect.ts';
+import { addInfo } from './info.ts';
 import { reportError } from './report.ts';
 import { addVerify } from './verify.ts';
 
@@ -22,12 +23,14 @@ Examples:
   scrfd detect photo.jpg --model scrfd_2.5g_kps.onnx
   scrfd detect *.jpg --model scrfd_2.5g_kps.onnx --json > faces.json
   scrfd detect group.jpg --model scrfd_500m.onnx --size 1280x960 --score 0.3 --out annotated/
+  scrfd info --model scrfd_500m_kps.onnx
   scrfd verify --model scrfd_500m_kps.onnx --layers
 
 Exit codes: 0 done, 1 something failed, 2 wrong usage. SCRFD_DEBUG=1 adds stack traces.`,
   );
 
 addDetect(program);
+addInfo(program);
 addVerify(program);
 
 // `scrfd … | head` closes the pipe early.

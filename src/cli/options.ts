@@ -5,9 +5,8 @@ export function parseSize(text: string): [width: number, height: number] {
   const match = /^(\d{1,5})(?:[x×](\d{1,5}))?$/i.exec(text);
   const width = Number(match?.[1]);
   const height = Number(match?.[2] ?? match?.[1]);
-  // Every SCRFD model has a stride of 32; the detector checks larger ones.
-  if (!(width > 0 && height > 0 && width % 32 === 0 && height % 32 === 0)) {
-    throw new InvalidArgumentError('Expected WxH or one side, in multiples of 32, for example 640x480.');
+  if (!(width > 0 && height > 0)) {
+    throw new InvalidArgumentError('Expected WxH or one side in pixels, for example 640x480.');
   }
   return [width, height];
 }

@@ -36,7 +36,7 @@ async function verify({ model: path, image, size, layers, batch }: VerifyOptions
   const { createNetwork } = await import('../index.node.ts');
   const { loadModel } = await import('../loader/onnx.ts');
   const source = await nodePlatform.readModel(path, undefined);
-  const model = await loadModel(source.bytes, source.readExternal);
+  const model = await loadModel(source.bytes, source);
   const [width, height] = size ?? declaredSize(model);
   const dims = [batch, 3, height, width] as const;
   const x = noise(sizeOf(dims));

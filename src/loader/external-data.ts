@@ -24,7 +24,7 @@ export async function readExternalFiles(
     if (files.has(location)) continue;
     if (!readExternal) {
       throw new ModelError(
-        `${tensor.name}: its values are in the external file '${location}', and there is no reader for it; ` +
+        `${who(tensor)}: its values are in the external file '${location}', and there is no reader for it; ` +
           'load the model by path or URL with that file beside it, or save it with the weights inside',
       );
     }
@@ -51,15 +51,20 @@ export function sliceExternal(name: string, tensor: TensorProto, files: External
 /** A model must not read files outside its folder, so the path is relative and never climbs. */
 function locate(tensor: TensorProto): string {
   const location = readEntry(tensor, 'location');
-  if (!location) throw new ModelError(`${tensor.name}: expected external data to name a location, got none`);
+  if (!location) throw new ModelError(`${who(tensor)}: expected external data to name a location, got none`);
   const climbs = location.split(/[\\/]/).includes('..');
   const absolute = /^[\\/]|^[a-z][a-z0-9+.-]*:/i.test(location);
   if (climbs || absolute || location.includes('\0')) {
     throw new ModelError(
-      `${tensor.name}: expected an external file inside the model's folder, got ${JSON.stringify(location)}`,
+      `${who(tensor)}: expected an external file inside the model's folder, got ${JSON.stringify(location)}`,
     );
   }
   return location;
+}
+
+/** The tensor of a Constant node often has no name of its own. */
+function who(tensor: TensorProto): string {
+  return tensor.name === '' ? 'a constant' : `initializer "${tensor.name}"`;
 }
 
 function readEntry(tensor: TensorProto, key: string): string | undefined {

@@ -13,39 +13,35 @@ import {
   toNumber,
   type ValueInfoProto,
 } from './proto.ts';
+import { sniff } from './sniff.ts';
 import { readTensor } from './tensor-proto.ts';
 
 /** Operator sets whose rules the graph compiler knows. */
 const MIN_OPSET = 7;
 const MAX_OPSET = 21;
 
-/** First bytes of files that people hand over by mistake. */
-const LOOKALIKES: readonly (readonly [what: string, signature: string])[] = [
-  ['a zip archive: unpack it first', 'PK\x03\x04'],
-  ['a JPEG picture', '\xff\xd8\xff'],
-  ['a PNG picture', '\x89PNG'],
-  ['an HTML page: the download went wrong', '<!'],
-  ['an HTML page: the download went wrong', '<html'],
-  ['a Git LFS pointer: run git lfs pull', 'version https://git-lfs'],
-  ['JSON', '{'],
-];
-
 /** What a file that is not ONNX looks like, as the end of a sentence. */
-function guessContent(bytes: Uint8Array): string {
-  const start = String.fromCharCode(...bytes.subarray(0, 64)).trimStart();
-  const match = LOOKALIKES.find(([, signature]) => start.toLowerCase().startsWith(signature.toLowerCase()));
-  return match ? `it looks like ${match[0]}` : 'it is damaged, truncated or of another format';
+function guessContent(bytes: Uint8Array, cause?: unknown): string {
+  const lookalike = sniff(bytes);
+  if (lookalike) return `it looks like ${lookalike}`;
+  // what protobuf.js throws where it reads past the end
+  if (cause instanceof RangeError && cause.message.startsWith('index out of range'))
+    return 'it ends too early: truncated or damaged';
+  return 'it is damaged, truncated or of another format';
 }
 
 function decode(bytes: Uint8Array): { proto: ModelProto; graph: GraphProto } {
-  if (bytes.byteLength === 0) throw new ModelError('model: the file is empty');
+  if (bytes.byteLength === 0) throw new ModelError('model: expected an ONNX file, got an empty one');
   let proto: ModelProto;
   try {
     proto = onnxProto.onnx.ModelProto.decode(bytes) as unknown as ModelProto;
   } catch (cause) {
-    throw new ModelError(`model: not a readable ONNX file of ${bytes.byteLength} bytes: ${guessContent(bytes)}`, {
-      cause,
-    });
+    throw new ModelError(
+      `model: not a readable ONNX file of ${bytes.byteLength} bytes: ${guessContent(bytes, cause)}`,
+      {
+        cause,
+      },
+    );
   }
   // protobuf takes almost any bytes: without a graph nothing was understood
   if (!proto.graph || proto.graph.node.length === 0) {
@@ -78,6 +74,7 @@ function readValue(proto: ValueInfoProto): ModelValue {
 const text = new TextDecoder();
 
 function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles): AttributeValue {
+  if (proto.refAttrName) return { kind: 'other', value: 'a reference to a function attribute' };
   switch (proto.type) {
     case 1:
       return { kind: 'float', value: proto.f };
@@ -102,20 +99,29 @@ function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles
   }
 }
 
-/** The file's name, made unique where it is missing or given twice. */
-function nameNode(proto: NodeProto, index: number, taken: Set<string>): string {
-  const name = proto.name && !taken.has(proto.name) ? proto.name : `${proto.opType}_${index}`;
+/** The file's name, made unique where it is missing or given twice; `given` names are kept for their own nodes. */
+function nameNode(proto: NodeProto, index: number, taken: Set<string>, given: ReadonlySet<string>): string {
+  let name = proto.name;
+  if (name === '' || taken.has(name)) {
+    name = `${proto.opType}_${index}`;
+    while (taken.has(name) || given.has(name)) name += '_';
+  }
   taken.add(name);
   return name;
 }
 
 function readNodes(graph: GraphProto, files: ExternalFiles): ModelNode[] {
   const taken = new Set<string>();
+  const given = new Set(graph.node.map(({ name }) => name));
   return graph.node.map((proto, index) => {
-    const name = nameNode(proto, index, taken);
+    const name = nameNode(proto, index, taken, given);
     const standard = proto.domain === '' || proto.domain === 'ai.onnx';
     const op = standard ? proto.opType : `${proto.domain}::${proto.opType}`;
-    const values = new Map(proto.attribute.map((entry) => [entry.name, readAttribute(name, entry, files)]));
+    const values = new Map<string, AttributeValue>();
+    for (const entry of proto.attribute) {
+      if (values.has(entry.name)) throw new ModelError(`${name}: attribute ${entry.name} is given twice`);
+      values.set(entry.name, readAttribute(name, entry, files));
+    }
     return { name, op, inputs: proto.input, outputs: proto.output, attributes: new Attributes(name, op, values) };
   });
 }
@@ -162,6 +168,7 @@ export async function loadModel(bytes: Uint8Array | ArrayBuffer, options: LoadOp
 
   const initializers = new Map<string, Tensor>();
   for (const entry of graph.initializer) {
+    if (entry.name === '') throw new ModelError('model: expected every initializer to have a name, got one without');
     if (initializers.has(entry.name)) throw new ModelError(`initializer "${entry.name}" is defined twice`);
     initializers.set(entry.name, readTensor(`initializer "${entry.name}"`, entry, files));
   }

@@ -20,6 +20,9 @@ interface Storage {
 const integers = (values: Iterable<number>) =>
   BigInt64Array.from(values as Iterable<number> & ArrayLike<number>, BigInt);
 
+const booleans = (values: ArrayLike<number>) =>
+  BigInt64Array.from(values as Iterable<number> & ArrayLike<number>, (value) => (value === 0 ? 0n : 1n));
+
 /** A type whose typed field is int32_data, one value an element. */
 function int32Field(
   bytesPerElement: number,
@@ -77,41 +80,47 @@ const STORAGES: Readonly<Record<string, Storage>> = {
   int8: int32Field(1, (raw) => integers(new Int8Array(raw))),
   uint16: int32Field(2, (raw) => integers(new Uint16Array(raw))),
   uint8: int32Field(1, (raw) => integers(new Uint8Array(raw))),
-  bool: int32Field(1, (raw) => integers(new Uint8Array(raw))),
+  bool: int32Field(1, (raw) => booleans(new Uint8Array(raw)), booleans),
   uint32: uint64Field(4, (raw) => integers(new Uint32Array(raw))),
   uint64: uint64Field(8, (raw) => new BigInt64Array(raw)),
 };
 
 function readDims(name: string, proto: TensorProto): Dims {
   const dims = proto.dims.map(toNumber);
-  if (dims.some((dim) => dim < 0) || !Number.isSafeInteger(sizeOf(dims))) {
-    throw new ModelError(`${name}: expected dimensions of zero or more, got ${dims.join('×')}`);
+  if (dims.some((dim) => dim < 0)) {
+    throw new ModelError(`${name}: expected dimensions of zero or more, got ${formatDims(dims)}`);
+  }
+  if (!Number.isSafeInteger(sizeOf(dims))) {
+    throw new ModelError(`${name}: expected a tensor that fits in memory, got ${formatDims(dims)}`);
   }
   return dims;
 }
 
-function readElements(
-  name: string,
-  proto: TensorProto,
-  storage: Storage,
-  count: number,
-  files: ExternalFiles,
-): Elements {
+/** Lengths are checked before arrays are made: damaged dimensions must not allocate gigabytes. */
+function readElements(name: string, proto: TensorProto, storage: Storage, dims: Dims, files: ExternalFiles): Elements {
+  const count = sizeOf(dims);
   const byteLength = count * storage.bytesPerElement;
-  if (isExternal(proto)) return decodeBytes(name, sliceExternal(name, proto, files, byteLength), storage, byteLength);
-  if (proto.rawData.byteLength > 0) return decodeBytes(name, proto.rawData, storage, byteLength);
+  const shown = `${formatDims(dims)} of ${nameElementType(proto.dataType)}`;
+  const external = isExternal(proto);
+  if (external || proto.rawData.byteLength > 0) {
+    const bytes = external ? sliceExternal(name, proto, files, byteLength) : proto.rawData;
+    if (bytes.byteLength !== byteLength) {
+      throw new ModelError(`${name}: expected ${byteLength} bytes for ${shown}, got ${bytes.byteLength}`);
+    }
+    // a copy: protobuf does not align its fields
+    return storage.decode(new Uint8Array(bytes).buffer);
+  }
   const typed = storage.typedCount(proto);
-  // checked before the array is made: damaged dimensions must not allocate gigabytes
-  if (typed !== count) throw new ModelError(`${name}: expected ${count} elements, got ${typed}`);
+  if (typed !== count) throw new ModelError(`${name}: expected ${count} elements for ${shown}, got ${typed}`);
   return storage.fromTyped(proto);
 }
 
-function decodeBytes(name: string, bytes: Uint8Array, storage: Storage, byteLength: number): Elements {
-  if (bytes.byteLength !== byteLength) {
-    throw new ModelError(`${name}: expected ${byteLength} bytes, got ${bytes.byteLength}`);
+/** A uint64 beyond int64 has wrapped to a negative number. */
+function checkUint64(name: string, data: BigInt64Array): void {
+  const bad = data.findIndex((value) => value < 0n);
+  if (bad >= 0) {
+    throw new ModelError(`${name}: expected uint64 below 2^63, got ${BigInt.asUintN(64, data[bad]!)} at index ${bad}`);
   }
-  // a copy: protobuf does not align its fields
-  return storage.decode(new Uint8Array(bytes).buffer);
 }
 
 /** TensorProto → constant. `name` is for messages. @throws ModelError */
@@ -120,8 +129,11 @@ export function readTensor(name: string, proto: TensorProto, files: ExternalFile
   const storage = STORAGES[type];
   if (!storage) throw new ModelError(`${name}: expected a numeric element type, got ${type}`);
   const dims = readDims(name, proto);
-  const data = readElements(name, proto, storage, sizeOf(dims), files);
-  if (!(data instanceof Float32Array)) return { type: 'int64', dims, data };
+  const data = readElements(name, proto, storage, dims, files);
+  if (!(data instanceof Float32Array)) {
+    if (type === 'uint64') checkUint64(name, data);
+    return { type: 'int64', dims, data };
+  }
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     throw new ModelError(
