@@ -43,7 +43,9 @@ fn overlaps(a: vec4f, b: vec4f, threshold: f32) -> bool {
   let area_b = (b.z - b.x + 1.0) * (b.w - b.y + 1.0);
   let sides = max(min(a.zw, b.zw) - max(a.xy, b.xy) + 1.0, vec2f(0.0));
   let shared_area = sides.x * sides.y;
-  return shared_area / (area_a + area_b - shared_area) > threshold;
+  let all_area = area_a + area_b - shared_area;
+  // boxes of no area: numpy's 0 / 0 is not <= threshold either
+  return all_area == 0.0 || shared_area / all_area > threshold;
 }
 
 fn bit(lane: u32) -> vec2u {

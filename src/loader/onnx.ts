@@ -25,8 +25,8 @@ function guessContent(bytes: Uint8Array, cause?: unknown): string {
   const lookalike = sniff(bytes);
   if (lookalike) return `it looks like ${lookalike}`;
   // what protobuf.js throws where it reads past the end
-  if (cause instanceof RangeError && cause.message.startsWith('index out of range'))
-    return 'it ends too early: truncated or damaged';
+  const endsEarly = cause instanceof RangeError && cause.message.startsWith('index out of range');
+  if (endsEarly) return 'it ends too early: truncated or damaged';
   return 'it is damaged, truncated or of another format';
 }
 
@@ -36,12 +36,8 @@ function decode(bytes: Uint8Array): { proto: ModelProto; graph: GraphProto } {
   try {
     proto = onnxProto.onnx.ModelProto.decode(bytes) as unknown as ModelProto;
   } catch (cause) {
-    throw new ModelError(
-      `model: not a readable ONNX file of ${bytes.byteLength} bytes: ${guessContent(bytes, cause)}`,
-      {
-        cause,
-      },
-    );
+    const guess = guessContent(bytes, cause);
+    throw new ModelError(`model: not a readable ONNX file of ${bytes.byteLength} bytes: ${guess}`, { cause });
   }
   // protobuf takes almost any bytes: without a graph nothing was understood
   if (!proto.graph || proto.graph.node.length === 0) {

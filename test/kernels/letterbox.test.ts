@@ -58,7 +58,7 @@ const EDGES: readonly Case[] = [
 
 const LARGE: readonly Case[] = [
   { size: [4000, 3000], channels: 3, canvas: [640, 640] },
-  { size: [2999, 4000], channels: 4, canvas: [640, 640] },
+  { size: [1999, 2501], channels: 4, canvas: [640, 640] },
   { size: [3840, 2160], channels: 3, canvas: [320, 320] },
 ];
 
@@ -101,7 +101,8 @@ function expectCanvas(output: Float32Array, canvas: Uint8Array, width: number): 
     const expected = lane === 3 ? 0 : canvas[Math.floor(i / 4) * 3 + lane]!;
     if (got === expected) return;
     const pixel = Math.floor(i / 4);
-    if (wrong++ === 0) first = `x ${pixel % width}, y ${Math.floor(pixel / width)}, lane ${lane}: ${expected}, got ${got}`;
+    if (wrong++ === 0)
+      first = `x ${pixel % width}, y ${Math.floor(pixel / width)}, lane ${lane}: ${expected}, got ${got}`;
   });
   expect(wrong, `${wrong} of ${output.length} values differ; first at ${first}`).toBe(0);
 }
@@ -148,12 +149,13 @@ describe('letterbox', () => {
     expect(dispatch.workgroups).toEqual([4, 2, 1]);
   });
 
-  it.each(
-    [...EDGES, ...randomCases(40), ...LARGE].map((c) => [titleOf(c), c] as const),
-  )('is OpenCV bit for bit: %s', async (_, { size, channels, canvas }) => {
-    const picture = noise(createRng(3), size, channels);
-    expectCanvas(await runLetterbox([picture], canvas), reference(picture, canvas).canvas, canvas[0]);
-  });
+  it.each([...EDGES, ...randomCases(40), ...LARGE].map((c) => [titleOf(c), c] as const))(
+    'is OpenCV bit for bit: %s',
+    async (_, { size, channels, canvas }) => {
+      const picture = noise(createRng(3), size, channels);
+      expectCanvas(await runLetterbox([picture], canvas), reference(picture, canvas).canvas, canvas[0]);
+    },
+  );
 
   it.each<[string, readonly Case[]]>([
     [

@@ -59,7 +59,10 @@ export async function runSteps<Name extends string>(
       pass.setPipeline(pipelines[i]!);
       pass.setBindGroup(
         0,
-        device.createBindGroup({ layout, entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })) }),
+        device.createBindGroup({
+          layout,
+          entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
+        }),
       );
       pass.dispatchWorkgroups(...dispatch.workgroups);
     });

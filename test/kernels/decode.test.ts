@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import {
+  candidateBytes,
+  decode,
+  type HeadSpec,
+  RECORD_BYTES,
+  recordBytes,
+  totalAnchors,
+} from '../../src/kernels/decode.ts';
+import { FRAME_BYTES, type Frame, packFrames } from '../../src/kernels/frame.ts';
+import { faceBytes, nms } from '../../src/kernels/nms.ts';
+import { sortCandidates } from '../../src/kernels/sort-candidates.ts';
+import { expectClose, expectSameFaces } from '../support/compare.ts';
+import { type Candidate, decodeOutputs, nms as referenceNms } from '../support/reference-scrfd.ts';
+import { createRng } from '../support/rng.ts';
+import { candidateLists, frameOf, type Heads, headBuffers, headContents, headSpec, randomHeads } from './heads.ts';
+import { runSteps } from './run-steps.ts';
+
+const RECORD_FLOATS = RECORD_BYTES / 4;
+
+interface Case {
+  readonly levels: 3 | 5;
+  readonly keypoints: boolean;
+  readonly batch: number;
+  readonly inputSize: readonly [number, number];
+  readonly threshold: number;
+  readonly scales: readonly number[];
+}
+
+const CASES: readonly Case[] = [
+  { levels: 3, keypoints: false, batch: 1, inputSize: [96, 64], threshold: 0.5, scales: [1] },
+  { levels: 3, keypoints: true, batch: 1, inputSize: [64, 96], threshold: 0.5, scales: [0.37] },
+  { levels: 3, keypoints: true, batch: 2, inputSize: [96, 64], threshold: 0.02, scales: [1.7, 0.213] },
+  { levels: 5, keypoints: false, batch: 2, inputSize: [128, 256], threshold: 0.5, scales: [0.5, 3] },
+  { levels: 5, keypoints: true, batch: 3, inputSize: [256, 128], threshold: 0.9, scales: [1, 0.1, 10] },
+  { levels: 3, keypoints: true, batch: 1, inputSize: [640, 640], threshold: 0.5, scales: [0.4] },
+  { levels: 3, keypoints: false, batch: 1, inputSize: [32, 32], threshold: 0, scales: [1] },
+  { levels: 5, keypoints: false, batch: 1, inputSize: [128, 128], threshold: 1, scales: [1] },
+];
+
+function titleOf({ levels, keypoints, batch, inputSize, threshold }: Case): string {
+  const size = inputSize.join('×');
+  return `${levels} levels, ${keypoints ? 'keypoints' : 'boxes'}, batch ${batch}, ${size}, threshold ${threshold}`;
+}
+
+function framesOf({ scales, threshold }: Case): Frame[] {
+  // each image its own threshold too; no score is within 1e-4 of the first
+  return scales.map((scale) => frameOf({ scale, scoreThreshold: threshold }));
+}
+
+function referenceCandidates({ inputSize, threshold, scales }: Case, heads: Heads): Candidate[][] {
+  return heads.outputs.map((outputs, n) =>
+    decodeOutputs(outputs, { inputSize, scoreThreshold: threshold, detScale: scales[n]! }),
+  );
+}
+
+function decodeStep(spec: HeadSpec) {
+  return { dispatch: decode(spec), buffers: ['frames', ...headBuffers(spec), 'candidates', 'records'] };
+}
+
+/** One image's list as (score bits, anchor) pairs. */
+function readList(words: Uint32Array, spec: HeadSpec, n: number): { bits: number; anchor: number }[] {
+  const start = n * (totalAnchors(spec) + 1) * 2;
+  return Array.from({ length: words[start]! }, (_, i) => ({
+    bits: words[start + 2 + i * 2]!,
+    anchor: words[start + 3 + i * 2]!,
+  }));
+}
+
+describe('decode', () => {
+  it('states its bindings and workgroups', () => {
+    const spec = headSpec(3, true, 2, [640, 640]);
+    expect(totalAnchors(spec)).toBe(16800);
+    expect(candidateBytes(spec)).toBe(2 * 16801 * 8);
+    expect(recordBytes(spec)).toBe(2 * 16800 * 64);
+    const { bindingBytes, workgroups } = decode(spec);
+    const heads = [80, 40, 20].map((side) => 2 * 8 * side * side * 16);
+    expect(bindingBytes).toEqual([
+      2 * FRAME_BYTES,
+      ...heads,
+      heads[0],
+      heads[0],
+      candidateBytes(spec),
+      recordBytes(spec),
+    ]);
+    expect(workgroups).toEqual([263, 2, 1]);
+  });
+
+  it.each(CASES.map((c) => [titleOf(c), c] as const))('finds the anchors above the threshold: %s', async (_, c) => {
+    const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
+    const heads = randomHeads(createRng(1), spec, c.threshold);
+    const contents = {
+      frames: packFrames(framesOf(c)),
+      ...headContents(heads),
+      candidates: candidateLists(spec, []),
+    };
+    const result = await runSteps([decodeStep(spec)], contents, ['candidates', 'records']);
+    const words = new Uint32Array(result.candidates);
+    const records = new Float32Array(result.records);
+    const recordBits = new Uint32Array(result.records);
+
+    referenceCandidates(c, heads).forEach((expected, n) => {
+      const list = readList(words, spec, n);
+      const anchors = list.map(({ anchor }) => anchor).sort((a, b) => a - b);
+      expect(anchors, `image ${n}`).toEqual(expected.map(({ anchor }) => anchor));
+
+      const first = n * totalAnchors(spec) * RECORD_FLOATS;
+      for (const { bits, anchor } of list) {
+        expect(bits, `score of anchor ${anchor}`).toBe(recordBits[first + anchor * RECORD_FLOATS + 4]);
+      }
+      const record = (anchor: number) => records.subarray(first + anchor * RECORD_FLOATS).subarray(0, RECORD_FLOATS);
+      expectClose(
+        expected.map(({ anchor }) => record(anchor)[4]!),
+        expected.map(({ score }) => score),
+        { abs: 1e-6, reason: 'WGSL exp is within 3 + 2|x| ULP, times s(1 - s) at most 2e-6 / 2' },
+      );
+      const scale = c.scales[n]!;
+      expectClose(
+        expected.flatMap(({ anchor }) => Array.from(record(anchor)).filter((_, i) => i !== 4 && i < 15)),
+        expected.flatMap(({ box, keypoints }) => [...box, ...(keypoints?.flat() ?? new Array<number>(10).fill(0))]),
+        {
+          abs: ((Math.max(...c.inputSize) + 500) / scale) * 2 ** -22,
+          reason: 'a product, a sum and a division (2.5 ULP) of coordinates below input size + 500, all / scale',
+        },
+      );
+      const unwritten = Array.from({ length: totalAnchors(spec) }, (_, anchor) => anchor).filter((a) =>
+        Number.isNaN(record(a)[0]!),
+      );
+      expect(unwritten.length, 'records of no candidate').toBe(totalAnchors(spec) - expected.length);
+    });
+  });
+
+  it('reads each image’s own threshold', async () => {
+    const spec = headSpec(3, false, 2, [32, 32]);
+    const frames = packFrames([frameOf({ scoreThreshold: 0 }), frameOf({ scoreThreshold: 1 })]);
+    const heads = randomHeads(createRng(2), spec, 0.5);
+    const contents = { frames, ...headContents(heads), candidates: candidateLists(spec, []) };
+    const { candidates } = await runSteps([decodeStep(spec)], contents, ['candidates']);
+    const words = new Uint32Array(candidates);
+    expect([0, 1].map((n) => readList(words, spec, n).length)).toEqual([totalAnchors(spec), 0]);
+  });
+
+  it('gives saturated logits the scores 0 and 1', async () => {
+    const spec = headSpec(5, false, 1, [128, 128]);
+    const heads = randomHeads(createRng(3), spec, 0.5);
+    for (const packed of heads.packed) {
+      for (let i = 0; i < packed.length / 8; i++) packed[i * 4] = i % 2 === 0 ? 1e30 : -1e30;
+    }
+    const contents = {
+      frames: packFrames([frameOf({})]),
+      ...headContents(heads),
+      candidates: candidateLists(spec, []),
+    };
+    const { candidates } = await runSteps([decodeStep(spec)], contents, ['candidates']);
+    const scores = readList(new Uint32Array(candidates), spec, 0).map(({ bits }) => bits);
+    expect(new Set(scores)).toEqual(new Set([0x3f800000]));
+    expect(scores.length).toBe([16, 8, 4, 2, 1].reduce((sum, side) => sum + Math.ceil((side * side) / 2), 0));
+  });
+});
+
+describe('decode → sort → NMS', () => {
+  it.each(CASES.filter(({ threshold }) => threshold > 0.1).map((c) => [titleOf(c), c] as const))(
+    'is insightface: %s',
+    async (_, c) => {
+      const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
+      const heads = randomHeads(createRng(5), spec, c.threshold);
+      const contents = {
+        frames: packFrames(framesOf(c)),
+        ...headContents(heads),
+        candidates: candidateLists(spec, []),
+      };
+      const steps = [
+        decodeStep(spec),
+        { dispatch: sortCandidates(spec), buffers: ['candidates'] },
+        { dispatch: nms(spec), buffers: ['frames', 'records', 'candidates', 'faces'] },
+      ];
+      const { faces } = await runSteps(steps, contents, ['faces']);
+      referenceCandidates(c, heads).forEach((candidates, n) => {
+        const values = new Float32Array(faces, n * faceBytes(spec));
+        const expected = referenceNms(candidates);
+        expect(Array.from(values.subarray(0, 4))).toEqual([expected.length, expected.length, candidates.length, 0]);
+        const actual = expected.map((_, i) => {
+          const [x1, y1, x2, y2, score, ...points] = values.subarray(4 + i * 16, 20 + i * 16);
+          const box = [x1!, y1!, x2!, y2!] as const;
+          if (!c.keypoints) return { box, score: score! };
+          return { box, score: score!, keypoints: [0, 2, 4, 6, 8].map((k) => [points[k]!, points[k + 1]!] as const) };
+        });
+        expectSameFaces(actual, expected, { score: 1e-6, pixels: 1e-3 / c.scales[n]! });
+      });
+    },
+  );
+});
