@@ -225,7 +225,8 @@ function resize(node: ModelNode, context: Context): Draft {
   if (given?.length !== 4) {
     throw new ModelError(`${node.name}: expected 4 scales or 4 sizes, got ${given?.length ?? 'none'}`);
   }
-  const wanted = sizes ?? given.map((scale, i) => Math.floor([n, c, h, w][i]! * scale));
+  // in float32, as onnxruntime does it: 10 × 0.7 is 7 there, and less in float64
+  const wanted = sizes ?? given.map((scale, i) => Math.floor(Math.fround([n, c, h, w][i]! * scale)));
   // a size that was baked for one image holds for each image of a batch
   const batchFits = wanted[0] === n || (wanted[0] === 1 && context.batch === n);
   if (!batchFits || wanted[1] !== c) unsupported(node, `from ${n}×${c} to ${wanted[0]}×${wanted[1]} has no mapping`);

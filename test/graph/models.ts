@@ -2,8 +2,8 @@ import { buildGraph } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/ir.ts';
 import type { Model } from '../../src/loader/model.ts';
 import { loadModel } from '../../src/loader/onnx.ts';
-import { type Dims, type FloatTensor, floatTensor, sizeOf, type Tensor } from '../../src/tensor.ts';
-import { buildModel, type ModelSpec, type NodeSpec } from '../support/onnx-builder.ts';
+import { type Dims, type FloatTensor, floatTensor, intTensor, sizeOf, type Tensor } from '../../src/tensor.ts';
+import { buildModel, ints, type ModelSpec, type NodeSpec, text } from '../support/onnx-builder.ts';
 import { createRng } from '../support/rng.ts';
 
 /** A node as printGraph writes it: `y = Conv(x, w, b)`; an empty place is an omitted input. */
@@ -41,4 +41,73 @@ export async function graphOf(nodes: readonly NodeSpec[], spec: SmallModel = {})
 /** Random weights of this shape, the same each time. */
 export function weights(...dims: number[]): FloatTensor {
   return floatTensor(dims, createRng(sizeOf(dims)).floats(sizeOf(dims)));
+}
+
+export interface ScrfdOptions {
+  /** Number of outputs: 3 levels of 2 anchors or 5 of 1; with or without keypoints. */
+  readonly outputs?: 6 | 9 | 10 | 15;
+  /** `rows`: [n,N,C]; `interleaved`: [N,C], the batch innermost; `maps`: [n,A·C,h,w]. */
+  readonly layout?: 'rows' | 'interleaved' | 'maps';
+}
+
+const VALUES = { score: 1, box: 4, kps: 10 } as const;
+
+/** A tiny network with SCRFD's ends: strides from 8 on, a top-down step, heads of scores, boxes and keypoints. */
+export function scrfdSpec({ outputs = 9, layout = 'rows' }: ScrfdOptions = {}): ModelSpec {
+  const levels = outputs % 3 === 0 && outputs !== 15 ? 3 : 5;
+  const anchors = levels === 3 ? 2 : 1;
+  const kinds = (['score', 'box', 'kps'] as const).slice(0, outputs / levels);
+  const nodes: NodeSpec[] = [];
+  const initializers: Record<string, Tensor> = { one: weights(6, 6, 1, 1), zoom: floatTensor([4], [1, 1, 2, 2]) };
+  const strides = Array.from({ length: levels }, (_, i) => 8 << i);
+  strides.forEach((stride, i) => {
+    initializers[`w${stride}`] = weights(6, i === 0 ? 3 : 6, 2, 2);
+    const step = i === 0 ? 8 : 2;
+    nodes.push(
+      node(`c${stride} = Conv(${i === 0 ? 'x' : `r${stride / 2}`}, w${stride})`, { strides: ints([step, step]) }),
+    );
+    nodes.push(node(`r${stride} = Relu(c${stride})`));
+  });
+  nodes.push(
+    node('lateral = Conv(r8, one)'),
+    node('up = Resize(r16, , zoom)', {
+      mode: text('nearest'),
+      coordinate_transformation_mode: text('asymmetric'),
+      nearest_mode: text('floor'),
+    }),
+    node('p8 = Add(lateral, up)'),
+  );
+  for (const stride of strides) {
+    for (const kind of kinds) {
+      const columns = VALUES[kind];
+      const name = `${kind}_${stride}`;
+      initializers[`${name}_w`] = weights(anchors * columns, 6, 1, 1);
+      initializers[`${name}_s`] = floatTensor([], [1 + stride / 100]);
+      initializers[`${kind}_rows`] = intTensor(
+        [layout === 'rows' ? 3 : 2],
+        layout === 'rows' ? [0, -1, columns] : [-1, columns],
+      );
+      let value = '';
+      const steps = [`Conv(${stride === 8 ? 'p8' : `r${stride}`}, ${name}_w)`];
+      if (kind === 'box') steps.push(`Mul(#, ${name}_s)`);
+      if (layout !== 'maps') steps.push('Transpose(#)', `Reshape(#, ${kind}_rows)`);
+      if (kind === 'score') steps.push('Sigmoid(#)');
+      steps.forEach((step, i) => {
+        const output = i === steps.length - 1 ? name : `${name}_${i}`;
+        const perm = ints(layout === 'rows' ? [0, 2, 3, 1] : [2, 3, 0, 1]);
+        nodes.push(node(`${output} = ${step.replace('#', value)}`, step.startsWith('Transpose') ? { perm } : {}));
+        value = output;
+      });
+    }
+  }
+  return {
+    inputs: [{ name: 'x', dims: ['n', 3, null, null] }],
+    outputs: kinds.flatMap((kind) => strides.map((stride) => `${kind}_${stride}`)),
+    nodes,
+    initializers,
+  };
+}
+
+export function scrfdModel(options: ScrfdOptions = {}): Promise<Model> {
+  return loadModel(buildModel(scrfdSpec(options)));
 }

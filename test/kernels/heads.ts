@@ -1,7 +1,8 @@
+import { expect } from 'vitest';
 import { candidateBytes, type HeadSpec, headChannels, totalAnchors } from '../../src/kernels/decode.ts';
 import type { Frame } from '../../src/kernels/frame.ts';
 import type { OrtTensor } from '../support/ort.ts';
-import type { Candidate } from '../support/reference-scrfd.ts';
+import { type Candidate, nms } from '../support/reference-scrfd.ts';
 import type { Rng } from '../support/rng.ts';
 import { packImage } from './images.ts';
 
@@ -95,4 +96,15 @@ export function headBuffers(spec: HeadSpec): string[] {
 
 export function headContents({ packed }: Heads): Record<string, Float32Array> {
   return Object.fromEntries(packed.map((data, i) => [`head${i}`, data]));
+}
+
+/** The reference's answer; fails when an IoU is so near the threshold that the adapter's division decides. */
+export function keptOf(list: readonly Candidate[], iouThreshold: number): Candidate[] {
+  const kept = nms(list, iouThreshold);
+  if (iouThreshold > 0 && iouThreshold < 1) {
+    for (const margin of [1 - 1e-6, 1 + 1e-6]) {
+      expect(nms(list, iouThreshold * margin).length, 'an IoU ties with the threshold: take another').toBe(kept.length);
+    }
+  }
+  return kept;
 }

@@ -3,9 +3,9 @@ import { type HeadSpec, RECORD_BYTES, recordBytes, totalAnchors } from '../../sr
 import { FRAME_BYTES, type Frame, packFrames } from '../../src/kernels/frame.ts';
 import { faceBytes, nms } from '../../src/kernels/nms.ts';
 import { runDispatch } from '../support/gpu.ts';
-import { type Candidate, nms as reference, selectFaces } from '../support/reference-scrfd.ts';
+import { type Candidate, selectFaces } from '../support/reference-scrfd.ts';
 import { createRng, type Rng } from '../support/rng.ts';
-import { anchorsOnly, candidateLists, frameOf } from './heads.ts';
+import { anchorsOnly, candidateLists, frameOf, keptOf } from './heads.ts';
 
 type Box = Candidate['box'];
 
@@ -80,19 +80,6 @@ async function expectFaces(
     });
     expect(Array.from(values.subarray(4, 4 + whole.length)), `image ${n}: records`).toEqual(whole);
   });
-}
-
-/** The reference's answer; fails when an IoU is so near the threshold that the adapter's division decides. */
-function keptOf(list: readonly Candidate[], iouThreshold: number): Candidate[] {
-  const kept = reference(list, iouThreshold);
-  if (iouThreshold > 0 && iouThreshold < 1) {
-    for (const margin of [1 - 1e-6, 1 + 1e-6]) {
-      expect(reference(list, iouThreshold * margin).length, 'an IoU ties with the threshold: take another').toBe(
-        kept.length,
-      );
-    }
-  }
-  return kept;
 }
 
 /** No fraction of small whole numbers. */

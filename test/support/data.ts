@@ -27,3 +27,18 @@ function listFiles(folder: string): string[] {
     .sort()
     .map((name) => join(path, name));
 }
+
+/** One model's absolute path. */
+export function modelNamed(name: string): string {
+  return pathNamed('models', name);
+}
+
+/** One picture's absolute path. */
+export function imageNamed(name: string): string {
+  return pathNamed('images', name);
+}
+
+function pathNamed(folder: string, name: string): string {
+  if (!dataDir) throw new Error(`${name} needs SCRFD_DATA`);
+  return join(dataDir, folder, name);
+}

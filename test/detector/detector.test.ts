@@ -1,0 +1,231 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  createDetector,
+  createNetwork,
+  DeviceError,
+  DisposedError,
+  ImageError,
+  ModelError,
+  type Pixels,
+  readImage,
+  UnsupportedOpError,
+} from '../../src/index.node.ts';
+import { expectSameFaces } from '../support/compare.ts';
+import { imageNamed, modelNamed, withData } from '../support/data.ts';
+import { openGpu } from '../support/gpu.ts';
+import { buildModel } from '../support/onnx-builder.ts';
+import { disposeOrt } from '../support/ort.ts';
+import { loadOpenCv } from '../support/reference-letterbox.ts';
+import { detectReference } from '../support/reference-scrfd.ts';
+
+const run = promisify(execFile);
+
+function blank(width: number, height: number): Pixels {
+  return { data: new Uint8Array(width * height * 3), width, height, channels: 3 };
+}
+
+describe('bad models', () => {
+  const relu = (outputs: string[]) =>
+    buildModel({
+      inputs: [{ name: 'x', dims: [1, 3, 'h', 'w'] }],
+      outputs,
+      nodes: outputs.map((name) => ({ op: 'Relu', inputs: ['x'], outputs: [name] })),
+    });
+
+  test('no detector: the outputs are named', async () => {
+    await expect(createDetector(relu(['y']))).rejects.toThrow(
+      'model is not an SCRFD detector: expected 6, 9, 10 or 15 outputs, got 1 (y)',
+    );
+  });
+
+  test('right number of outputs, wrong heads', async () => {
+    const error = await createDetector(relu(['a', 'b', 'c', 'd', 'e', 'f'])).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(ModelError);
+    expect((error as Error).message).toContain('output "a" is not an SCRFD head');
+  });
+
+  test('an operator without a kernel is named with its node', async () => {
+    const model = buildModel({
+      inputs: [{ name: 'x', dims: [1, 3, 8, 8] }],
+      outputs: ['y'],
+      nodes: [{ op: 'Erf', name: 'odd_one', inputs: ['x'], outputs: ['y'] }],
+    });
+    const error = await createNetwork(model, { inputShape: [1, 3, 8, 8] }).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(UnsupportedOpError);
+    expect(error).toMatchObject({ node: 'odd_one', op: 'Erf', message: 'odd_one: Erf has no mapping' });
+  });
+
+  test.each([
+    ['empty bytes', new Uint8Array(), ModelError],
+    ['a missing file', 'no/such/model.onnx', ModelError],
+    ['no path or bytes', 42 as unknown as string, TypeError],
+  ])('%s', async (_, model, type) => {
+    await expect(createDetector(model)).rejects.toThrow(type);
+  });
+});
+
+withData('detector', () => {
+  const tiny = () => modelNamed('det_500m.onnx');
+  afterAll(disposeOrt);
+
+  test('checks its options and arguments', async () => {
+    const { device } = await openGpu();
+    await expect(createDetector(tiny(), { device, scoreThreshold: 2 })).rejects.toThrow(
+      'scoreThreshold: expected a number from 0 to 1, got 2',
+    );
+    await expect(createDetector(tiny(), { device, inputSize: [0, 64] })).rejects.toThrow(
+      'inputSize: expected two positive integers [width, height], got [0, 64]',
+    );
+    await using detector = await createDetector(tiny(), { device, inputSize: [64, 64] });
+    const detect = (image: unknown, options = {}) => detector.detect(image as Pixels, options);
+    await expect(detect({ ...blank(4, 4), width: 0 })).rejects.toThrow('at least 1 pixel, got 0×4');
+    await expect(detect({ ...blank(4, 4), channels: 1 })).rejects.toThrow('expected 3 or 4 channels, got 1');
+    await expect(detect({ ...blank(4, 4), width: 5 })).rejects.toThrow('expected 60 bytes for 5×4×3, got 48');
+    await expect(detect({ ...blank(4, 4), data: [1, 2] })).rejects.toThrow(TypeError);
+    await expect(detect(blank(4, 4), { iouThreshold: -1 })).rejects.toThrow('iouThreshold');
+    await expect(detect(blank(4, 4), { maxFaces: 1.5 })).rejects.toThrow('maxFaces');
+    await expect(detect('no/such/picture.jpg')).rejects.toThrow(ImageError);
+    await expect(detect(blank(4, 4), { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
+    // none of it broke the detector
+    expect(await detect(blank(4, 4))).toEqual([]);
+  });
+
+  test('a picture larger than the adapter can bind is refused, not cut', async () => {
+    const { device } = await openGpu();
+    await using detector = await createDetector(tiny(), { device, inputSize: [64, 64] });
+    const side = Math.ceil(Math.sqrt(device.limits.maxStorageBufferBindingSize / 3)) + 1;
+    const error = await detector.detect(blank(side, side)).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(DeviceError);
+    expect(error).toMatchObject({ reason: 'limits' });
+    expect((error as Error).message).toMatch(/the picture needs a buffer of [\d.]+ MiB, this GPU device allows/);
+  });
+
+  test('rounds sizes up to the stride', async () => {
+    const { device } = await openGpu();
+    await using detector = await createDetector(tiny(), { device, inputSize: [100, 33] });
+    expect(detector.inputSize).toEqual([128, 64]);
+    await using person = await createDetector(modelNamed('scrfd_person_2.5g.onnx'), { device, inputSize: [100, 129] });
+    expect(person.inputSize).toEqual([128, 256]);
+  });
+
+  test('takes the size that a file fixes', async () => {
+    const { device } = await openGpu();
+    const path = modelNamed('scrfd_500m_kps_static320.onnx');
+    await using detector = await createDetector(path, { device });
+    expect(detector.inputSize).toEqual([320, 320]);
+    await expect(createDetector(path, { device, inputSize: [640, 640] })).rejects.toThrow(
+      'is fixed at 1×3×320×320 in the file, got 1×3×640×640',
+    );
+  });
+
+  test('sizes side by side equal detectors of one size each', async () => {
+    const { device } = await openGpu();
+    const image = await readImage(imageNamed('insightface_t1.jpg'));
+    await using both = await createDetector(tiny(), { device, inputSize: [320, 320] });
+    await using other = await createDetector(tiny(), { device, inputSize: [256, 192] });
+    const first = await both.detect(image);
+    expect(await both.detect(image, { inputSize: [256, 192] })).toEqual(await other.detect(image));
+    expect(await both.detect(image)).toEqual(first);
+  });
+
+  test('RGBA bytes, encoded bytes and a path give the same faces', async () => {
+    const { device } = await openGpu();
+    const path = imageNamed('astronaut_nasa.png');
+    await using detector = await createDetector(tiny(), { device, inputSize: [320, 320] });
+    const image = await readImage(path);
+    const rgba = new Uint8ClampedArray(image.width * image.height * 4).fill(77);
+    for (let i = 0; i < image.width * image.height; i++) rgba.set(image.data.subarray(3 * i, 3 * i + 3), 4 * i);
+    const faces = await detector.detect(path);
+    expect(faces).toHaveLength(1);
+    expect(await detector.detect({ ...image, data: rgba, channels: 4 })).toEqual(faces);
+    expect(await detector.detect(await (await import('node:fs/promises')).readFile(path))).toEqual(faces);
+  });
+
+  test('calls that overlap keep their own pictures and options', async () => {
+    const { device } = await openGpu();
+    await using detector = await createDetector(tiny(), { device, inputSize: [320, 320] });
+    const [one, many] = await Promise.all(
+      ['astronaut_nasa.png', 'insightface_t1.jpg'].map((n) => readImage(imageNamed(n))),
+    );
+    const calls = [detector.detect(one!), detector.detect(many!), detector.detect(many!, { maxFaces: 2 })];
+    const counts = (await Promise.all(calls)).map((faces) => faces.length);
+    expect(counts).toEqual([1, 6, 2]);
+  });
+
+  test.each(['default', 'max'] as const)('maxFaces by metric %s', async (maxFacesMetric) => {
+    await loadOpenCv();
+    const { device } = await openGpu();
+    const path = modelNamed('scrfd_500m_kps.onnx');
+    const image = await readImage(imageNamed('worlds_largest_selfie_progressive.jpg'));
+    await using detector = await createDetector(path, { device });
+    const options = { maxFaces: 7, maxFacesMetric, scoreThreshold: 0.3 };
+    const expected = await detectReference(path, image, { inputSize: [640, 640], ...options });
+    expect(expected).toHaveLength(7);
+    expectSameFaces(await detector.detect(image, options), expected);
+  });
+
+  test('threshold 0 keeps every anchor as a candidate', async () => {
+    await loadOpenCv();
+    const { device } = await openGpu();
+    const path = modelNamed('scrfd_500m_kps.onnx');
+    const image = await readImage(imageNamed('worlds_largest_selfie_progressive.jpg'));
+    await using detector = await createDetector(path, { device, inputSize: [320, 320] });
+    for (const iouThreshold of [0.4, 1]) {
+      const options = { scoreThreshold: 0, iouThreshold };
+      const faces = await detector.detect(image, options);
+      const expected = await detectReference(path, image, { inputSize: [320, 320], ...options });
+      expect(faces.length).toBe(expected.length);
+      // 2 anchors on 40², 20² and 10² cells: an overlap above 1 drops nothing
+      if (iouThreshold === 1) expect(faces.length).toBe(4200);
+      // boxes of faint anchors overlap by amounts that rounding decides, so only the clear ones are compared
+      const clear = <T extends { score: number }>(list: readonly T[]) => list.filter(({ score }) => score > 0.1);
+      expectSameFaces(clear(faces), clear(expected));
+    }
+  });
+
+  test('100 runs are bit-identical', async () => {
+    const { device } = await openGpu();
+    await using detector = await createDetector(tiny(), { device, inputSize: [256, 256], scoreThreshold: 0.02 });
+    const image = await readImage(imageNamed('worlds_largest_selfie_progressive.jpg'));
+    const first = JSON.stringify(await detector.detect(image));
+    for (let i = 1; i < 100; i++) expect(JSON.stringify(await detector.detect(image))).toBe(first);
+  });
+
+  test('a disposed detector says so, a borrowed device lives on', async () => {
+    const { device } = await openGpu();
+    const detector = await createDetector(tiny(), { device, inputSize: [64, 64] });
+    const pending = detector.detect(blank(8, 8));
+    await Promise.all([detector.dispose(), detector.dispose()]);
+    expect(await pending).toEqual([]);
+    await expect(detector.detect(blank(8, 8))).rejects.toThrow(DisposedError);
+    await using again = await createDetector(tiny(), { device, inputSize: [64, 64] });
+    expect(await again.detect(blank(8, 8))).toEqual([]);
+  });
+
+  test('a lost device rejects with a typed error', async () => {
+    const { GpuContext } = await import('../../src/device.ts');
+    const { nodePlatform } = await import('../../src/platform.node.ts');
+    const context = await GpuContext.open(nodePlatform, undefined);
+    const detector = await createDetector(tiny(), { device: context.device, inputSize: [64, 64] });
+    context.device.destroy();
+    await context.device.lost;
+    await expect(detector.detect(blank(8, 8))).rejects.toMatchObject({ name: 'DeviceError', reason: 'lost' });
+    await detector.dispose();
+  });
+
+  test('1,000 detections leave no GPU buffers and no heap behind, and the process ends by itself', {
+    timeout: 600_000,
+  }, async () => {
+    const script = fileURLToPath(new URL('./soak.ts', import.meta.url));
+    const args = ['--expose-gc', '--import', 'tsx', script, tiny(), imageNamed('insightface_t1.jpg')];
+    const { stdout } = await run(process.execPath, args, { timeout: 600_000 });
+    const report = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;
+    expect(report.faces).toBeGreaterThan(0);
+    expect(report.buffersAfter).toBe(report.buffersBefore);
+    // one JSON of faces is about 1 kB; a leak of 1 kB a call would be 1 MB
+    expect(report.heapGrowth).toBeLessThan(1_000_000);
+  });
+});

@@ -1,0 +1,42 @@
+import { type ConvSpec, packChannels } from '../../src/kernels/conv-spec.ts';
+import type { Dispatch } from '../../src/kernels/kernel.ts';
+import { expectClose } from '../support/compare.ts';
+import { runDispatch, unpackOnCpu } from '../support/gpu.ts';
+import { add, conv2d, resize } from '../support/reference-ops.ts';
+import { createRng } from '../support/rng.ts';
+import { referenceActivation } from './activations.ts';
+import type { ConvCase } from './conv-cases.ts';
+import { type Dims4, randomImage } from './images.ts';
+
+/** Puts ONNX weights in a kernel's order. */
+export type PackWeights = (weights: Float32Array<ArrayBuffer>, spec: ConvSpec) => Float32Array<ArrayBuffer>;
+
+/** Runs a convolution kernel on a case with seeded numbers in [-1, 1) and compares with float64. */
+export async function checkConv({ spec, pads, bias }: ConvCase, dispatch: Dispatch, pack: PackWeights): Promise<void> {
+  const { batch, outChannels, outHeight, outWidth, strides, dilations, group, upsample } = spec;
+  const rng = createRng(1);
+  const input = randomImage(rng, [batch, spec.inChannels, spec.inHeight, spec.inWidth]);
+  const weightDims = [outChannels, spec.inChannels / group, ...spec.kernel];
+  const products = weightDims[1]! * spec.kernel[0] * spec.kernel[1];
+  const weights = { dims: weightDims, data: rng.floats(outChannels * products) };
+  const biases = { dims: [outChannels], data: rng.floats(outChannels) };
+  const outDims: Dims4 = [batch, outChannels, outHeight, outWidth];
+  const residual =
+    upsample > 0 ? randomImage(rng, [batch, outChannels, outHeight / upsample, outWidth / upsample]) : undefined;
+
+  let expected = conv2d(input, weights, bias ? biases : null, { strides, pads, dilations, group });
+  if (residual) {
+    expected = add(expected, resize(residual, outDims, { coordinates: 'asymmetric', nearest: 'floor' }));
+  }
+  const output = await runDispatch(dispatch, [
+    input.packed,
+    pack(weights.data, spec),
+    packChannels(bias ? biases.data : undefined, outChannels),
+    // without a residual the binding is NaN: it must not be read
+    residual?.packed ?? new Float32Array(),
+  ]);
+  expectClose(unpackOnCpu(new Float32Array(output), outDims), referenceActivation(expected, spec.activation).data, {
+    abs: (products + 8) * 2 ** -24,
+    reason: `float32 sum of ${products} products below 1: each addition rounds a partial sum of about sqrt(${products})/3`,
+  });
+}
