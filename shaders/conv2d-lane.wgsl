@@ -1,5 +1,5 @@
 // Dense 2-D convolution on NC4HW4 for adapters where loads cost more than arithmetic (software rasterisers).
-// A subgroup fetches the weights of 8 output channels once, a vec4 a lane, and broadcasts them;
+// A subgroup fetches the weights of 4 input and 8 output channels once, a vec4 a lane, and broadcasts them;
 // one invocation computes 5 neighbouring pixels of 8 output channels. Same weights as conv2d.wgsl.
 enable subgroups;
 
@@ -33,7 +33,7 @@ struct Params {
   high: f32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
@@ -45,32 +45,34 @@ override WORKGROUP: u32 = 8;
 const PIXELS = 5;
 
 fn activate(v: vec4f) -> vec4f {
-  let bounded = clamp(select(v * p.slope, v, v >= vec4f(0.0)), vec4f(p.low), vec4f(p.high));
-  if (p.sigmoid != 0) {
+  let bounded = clamp(select(v * params.slope, v, v >= vec4f(0.0)), vec4f(params.low), vec4f(params.high));
+  if (params.sigmoid != 0) {
     return 1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0))));
   }
   return bounded;
 }
 
 fn store(n: i32, block: i32, y: i32, x: i32, sum: vec4f) {
-  if (x >= p.out_w || y >= p.out_h || block >= p.out_blocks) {
+  if (x >= params.out_w || y >= params.out_h || block >= params.out_blocks) {
     return;
   }
   var v = sum + bias[block];
-  let plane = n * p.out_blocks + block;
-  if (p.upsample > 0) {
-    let s = p.upsample;
-    v += residual[(plane * (p.out_h / s) + y / s) * (p.out_w / s) + x / s];
+  let plane = n * params.out_blocks + block;
+  if (params.upsample > 0) {
+    let s = params.upsample;
+    v += residual[(plane * (params.out_h / s) + y / s) * (params.out_w / s) + x / s];
   }
-  output[(plane * p.out_h + y) * p.out_w + x] = activate(v);
+  output[(plane * params.out_h + y) * params.out_w + x] = activate(v);
 }
 
-fn load(row: i32, in_row: bool, x: i32) -> vec4f {
-  return select(vec4f(), input[row + x], in_row && x >= 0 && x < p.in_w);
+fn load(row: i32, in_row: bool, x: i32, width: i32) -> vec4f {
+  return select(vec4f(), input[row + x], in_row && x >= 0 && x < width);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  // a copy: software rasterisers read a uniform anew each time
+  let p = params;
   let tiles_x = (p.out_w + PIXELS - 1) / PIXELS;
   let y = i32(gid.x) / tiles_x;
   let x = (i32(gid.x) % tiles_x) * PIXELS;
@@ -102,33 +104,33 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(subgroup_invocation_
           w_hi = weights[w + 4 + fetch];
         }
         w += 8;
-        let v0 = load(row, in_row, ix);
-        let v1 = load(row, in_row, ix + p.stride_w);
-        let v2 = load(row, in_row, ix + 2 * p.stride_w);
-        let v3 = load(row, in_row, ix + 3 * p.stride_w);
-        let v4 = load(row, in_row, ix + 4 * p.stride_w);
+        let v0 = load(row, in_row, ix, p.in_w);
+        let v1 = load(row, in_row, ix + p.stride_w, p.in_w);
+        let v2 = load(row, in_row, ix + 2 * p.stride_w, p.in_w);
+        let v3 = load(row, in_row, ix + 3 * p.stride_w, p.in_w);
+        let v4 = load(row, in_row, ix + 4 * p.stride_w, p.in_w);
         let lo = mat4x4f(
           subgroupBroadcast(w_lo, 0u),
           subgroupBroadcast(w_lo, 1u),
           subgroupBroadcast(w_lo, 2u),
           subgroupBroadcast(w_lo, 3u),
         );
-        a0 += v0 * lo;
-        a1 += v1 * lo;
-        a2 += v2 * lo;
-        a3 += v3 * lo;
-        a4 += v4 * lo;
+        a0 += lo * v0;
+        a1 += lo * v1;
+        a2 += lo * v2;
+        a3 += lo * v3;
+        a4 += lo * v4;
         let hi = mat4x4f(
           subgroupBroadcast(w_hi, LANES - 4u),
           subgroupBroadcast(w_hi, LANES - 3u),
           subgroupBroadcast(w_hi, LANES - 2u),
           subgroupBroadcast(w_hi, LANES - 1u),
         );
-        b0 += v0 * hi;
-        b1 += v1 * hi;
-        b2 += v2 * hi;
-        b3 += v3 * hi;
-        b4 += v4 * hi;
+        b0 += hi * v0;
+        b1 += hi * v1;
+        b2 += hi * v2;
+        b3 += hi * v3;
+        b4 += hi * v4;
       }
     }
   }

@@ -1,6 +1,6 @@
 // Dense 2-D convolution on NC4HW4, any kernel, stride, padding and dilation.
 // One invocation computes 4 neighbouring pixels of 8 output channels.
-// weights: [out/8][in/4][ky][kx][8 out] of vec4 over 4 input channels.
+// weights: [out/8][in/4][ky][kx][2][4 in] of vec4 over 4 output channels.
 struct Params {
   in_blocks: i32,
   in_h: i32,
@@ -28,7 +28,7 @@ struct Params {
   high: f32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
@@ -39,32 +39,34 @@ override WORKGROUP: u32 = 64;
 const PIXELS = 4;
 
 fn activate(v: vec4f) -> vec4f {
-  let bounded = clamp(select(v * p.slope, v, v >= vec4f(0.0)), vec4f(p.low), vec4f(p.high));
-  if (p.sigmoid != 0) {
+  let bounded = clamp(select(v * params.slope, v, v >= vec4f(0.0)), vec4f(params.low), vec4f(params.high));
+  if (params.sigmoid != 0) {
     return 1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0))));
   }
   return bounded;
 }
 
 fn store(n: i32, block: i32, y: i32, x: i32, sum: vec4f) {
-  if (x >= p.out_w || y >= p.out_h || block >= p.out_blocks) {
+  if (x >= params.out_w || y >= params.out_h || block >= params.out_blocks) {
     return;
   }
   var v = sum + bias[block];
-  let plane = n * p.out_blocks + block;
-  if (p.upsample > 0) {
-    let s = p.upsample;
-    v += residual[(plane * (p.out_h / s) + y / s) * (p.out_w / s) + x / s];
+  let plane = n * params.out_blocks + block;
+  if (params.upsample > 0) {
+    let s = params.upsample;
+    v += residual[(plane * (params.out_h / s) + y / s) * (params.out_w / s) + x / s];
   }
-  output[(plane * p.out_h + y) * p.out_w + x] = activate(v);
+  output[(plane * params.out_h + y) * params.out_w + x] = activate(v);
 }
 
-fn load(row: i32, in_row: bool, x: i32) -> vec4f {
-  return select(vec4f(), input[row + x], in_row && x >= 0 && x < p.in_w);
+fn load(row: i32, in_row: bool, x: i32, width: i32) -> vec4f {
+  return select(vec4f(), input[row + x], in_row && x >= 0 && x < width);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
+  // a copy: software rasterisers read a uniform anew each time
+  let p = params;
   let tiles_x = (p.out_w + PIXELS - 1) / PIXELS;
   let y = i32(gid.x) / tiles_x;
   let x = (i32(gid.x) % tiles_x) * PIXELS;
@@ -90,18 +92,18 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
         let lo = mat4x4f(weights[w], weights[w + 1], weights[w + 2], weights[w + 3]);
         let hi = mat4x4f(weights[w + 4], weights[w + 5], weights[w + 6], weights[w + 7]);
         w += 8;
-        let v0 = load(row, in_row, ix);
-        let v1 = load(row, in_row, ix + p.stride_w);
-        let v2 = load(row, in_row, ix + 2 * p.stride_w);
-        let v3 = load(row, in_row, ix + 3 * p.stride_w);
-        a0 += v0 * lo;
-        a1 += v1 * lo;
-        a2 += v2 * lo;
-        a3 += v3 * lo;
-        b0 += v0 * hi;
-        b1 += v1 * hi;
-        b2 += v2 * hi;
-        b3 += v3 * hi;
+        let v0 = load(row, in_row, ix, p.in_w);
+        let v1 = load(row, in_row, ix + p.stride_w, p.in_w);
+        let v2 = load(row, in_row, ix + 2 * p.stride_w, p.in_w);
+        let v3 = load(row, in_row, ix + 3 * p.stride_w, p.in_w);
+        a0 += lo * v0;
+        a1 += lo * v1;
+        a2 += lo * v2;
+        a3 += lo * v3;
+        b0 += hi * v0;
+        b1 += hi * v1;
+        b2 += hi * v2;
+        b3 += hi * v3;
       }
     }
   }

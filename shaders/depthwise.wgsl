@@ -27,7 +27,7 @@ struct Params {
   high: f32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
 @group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
@@ -37,28 +37,30 @@ struct Params {
 override WORKGROUP: u32 = 64;
 
 fn activate(v: vec4f) -> vec4f {
-  let bounded = clamp(select(v * p.slope, v, v >= vec4f(0.0)), vec4f(p.low), vec4f(p.high));
-  if (p.sigmoid != 0) {
+  let bounded = clamp(select(v * params.slope, v, v >= vec4f(0.0)), vec4f(params.low), vec4f(params.high));
+  if (params.sigmoid != 0) {
     return 1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0))));
   }
   return bounded;
 }
 
 fn store(n: i32, block: i32, y: i32, x: i32, sum: vec4f) {
-  if (x >= p.out_w || y >= p.out_h || block >= p.out_blocks) {
+  if (x >= params.out_w || y >= params.out_h || block >= params.out_blocks) {
     return;
   }
   var v = sum + bias[block];
-  let plane = n * p.out_blocks + block;
-  if (p.upsample > 0) {
-    let s = p.upsample;
-    v += residual[(plane * (p.out_h / s) + y / s) * (p.out_w / s) + x / s];
+  let plane = n * params.out_blocks + block;
+  if (params.upsample > 0) {
+    let s = params.upsample;
+    v += residual[(plane * (params.out_h / s) + y / s) * (params.out_w / s) + x / s];
   }
-  output[(plane * p.out_h + y) * p.out_w + x] = activate(v);
+  output[(plane * params.out_h + y) * params.out_w + x] = activate(v);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
+  // a copy: software rasterisers read a uniform anew each time
+  let p = params;
   let y = i32(gid.x) / p.out_w;
   let x = i32(gid.x) % p.out_w;
   let block = i32(gid.y);

@@ -10,8 +10,8 @@ const WORKGROUP = 64;
 const LANE_PIXELS = 5;
 
 /**
- * Weights for `conv2d` and `conv2dLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][8 out]` of vec4 over
- * 4 input channels, missing channels zero.
+ * Weights for `conv2d` and `conv2dLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
+ * over 4 output channels, missing channels zero: a pair of 4×4 matrices for every tap.
  */
 export function packConvWeights(
   weights: Float32Array,
@@ -27,8 +27,8 @@ export function packConvWeights(
     for (let channel = 0; channel < inChannels; channel++) {
       for (let tap = 0; tap < taps; tap++) {
         const octet = Math.floor(out / OCTET);
-        const vector = ((octet * inBlocks + (channel >> 2)) * taps + tap) * OCTET + (out % OCTET);
-        packed[vector * 4 + (channel & 3)] = weights[source++]!;
+        const matrix = (((octet * inBlocks + (channel >> 2)) * taps + tap) * OCTET) / 4 + ((out >> 2) & 1);
+        packed[(matrix * 4 + (channel & 3)) * 4 + (out & 3)] = weights[source++]!;
       }
     }
   }

