@@ -72,9 +72,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   for (var channel = first; channel < first + size; channel++) {
     let base = first_of(n, channel);
     let gain = scale * affine[channel];
-    let shift = affine[p.channels + channel] - mean * gain;
+    let shift = affine[p.channels + channel];
     for (var i = thread; i < p.plane_size; i += WORKGROUP) {
-      let v = input[base + i * step] * gain + shift;
+      // subtract first: two products far from zero would cancel
+      let v = (input[base + i * step] - mean) * gain + shift;
       output[base + i * step] = clamp(select(v * p.slope, v, v >= 0.0), p.low, p.high);
     }
   }

@@ -377,7 +377,9 @@ class Generator {
       if (auto.startsWith('SAME')) return Math.ceil(size / stride);
       const span = size + pads[axis]! + pads[axis + 2]! - ((kernel[axis] - 1) * dilations[axis] + 1);
       const count = (ceil ? Math.ceil(span / stride) : Math.floor(span / stride)) + 1;
-      return ceil && (count - 1) * stride >= size + pads[axis]! ? count - 1 : count;
+      if (!ceil || (count - 1) * stride < size + pads[axis]!) return count;
+      // a window in the padding behind the input is dropped, but not by opset 10's own shape inference
+      return this.#opset < 11 ? 0 : count - 1;
     };
     const dims = [n, c, extent(h, 0), extent(w, 1)];
     if (dims.some((dim) => dim < 1)) return;

@@ -166,3 +166,8 @@ export const convCases: readonly ConvCase[] = [
 export function isDepthwise({ spec }: ConvCase): boolean {
   return spec.group === spec.inChannels && spec.group === spec.outChannels;
 }
+
+/** Rows for `it.each('%s')`: its `$name` would cut long names. */
+export function named(cases: readonly ConvCase[]): [name: string, conv: ConvCase][] {
+  return cases.map((conv) => [conv.name, conv]);
+}

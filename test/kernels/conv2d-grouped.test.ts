@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { conv2dGrouped } from '../../src/kernels/conv2d-grouped.ts';
 import { checkConv } from './check-conv.ts';
-import { convCase, convCases } from './conv-cases.ts';
+import { convCase, convCases, named } from './conv-cases.ts';
 
 describe('conv2d-grouped', () => {
   it('states its bindings and workgroups', () => {
@@ -13,7 +13,7 @@ describe('conv2d-grouped', () => {
   });
 
   // the general kernel: dense and depthwise are groupings too
-  it.each(convCases)('$name', async (conv) => {
+  it.each(named(convCases))('%s', async (_, conv) => {
     await checkConv(conv, conv2dGrouped(conv.spec), (weights) => weights);
   });
 });

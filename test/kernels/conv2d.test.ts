@@ -10,7 +10,7 @@ import {
 } from '../../src/kernels/kernel.ts';
 import { openGpu } from '../support/gpu.ts';
 import { checkConv, type PackWeights } from './check-conv.ts';
-import { type ConvCase, convCase, convCases } from './conv-cases.ts';
+import { type ConvCase, convCase, convCases, named } from './conv-cases.ts';
 
 interface Variant {
   readonly name: string;
@@ -31,7 +31,7 @@ const { traits } = await openGpu();
 const dense = convCases.filter(({ spec }) => spec.group === 1);
 
 describe.each(variants)('$name', (variant) => {
-  it.each(dense)('states what it binds and launches: $name', ({ spec }) => {
+  it.each(named(dense))('states what it binds and launches: %s', (_, { spec }) => {
     const dispatch = variant.dispatch(spec, { software: true, subgroupSize: 8 });
     const { batch, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth, upsample } = spec;
     const [input, weights, bias, residual, output, ...more] = dispatch.bindingBytes;

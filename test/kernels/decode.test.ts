@@ -42,7 +42,7 @@ const CASES: readonly Case[] = [
   { levels: 3, keypoints: true, batch: 2, inputSize: [96, 64], threshold: 0.02, scales: [1.7, 0.213] },
   { levels: 5, keypoints: false, batch: 2, inputSize: [128, 256], threshold: 0.5, scales: [0.5, 3] },
   { levels: 5, keypoints: true, batch: 3, inputSize: [256, 128], threshold: 0.9, scales: [1, 0.1, 10] },
-  { levels: 3, keypoints: true, batch: 1, inputSize: [640, 640], threshold: 0.5, scales: [0.4] },
+  { levels: 3, keypoints: true, batch: 1, inputSize: [640, 640], threshold: 0.9, scales: [0.4] },
   { levels: 3, keypoints: false, batch: 1, inputSize: [32, 32], threshold: 0, scales: [1] },
   { levels: 5, keypoints: false, batch: 1, inputSize: [128, 128], threshold: 1, scales: [1] },
 ];

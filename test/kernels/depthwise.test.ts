@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { depthwise, packDepthwiseWeights } from '../../src/kernels/depthwise.ts';
 import { checkConv } from './check-conv.ts';
-import { convCase, convCases, isDepthwise } from './conv-cases.ts';
+import { convCase, convCases, isDepthwise, named } from './conv-cases.ts';
 
 describe('depthwise', () => {
   it('states its bindings and workgroups', () => {
@@ -12,7 +12,7 @@ describe('depthwise', () => {
     expect(workgroups).toEqual([3, 2, 2]);
   });
 
-  it.each(convCases.filter(isDepthwise))('$name', async (conv) => {
+  it.each(named(convCases.filter(isDepthwise)))('%s', async (_, conv) => {
     await checkConv(conv, depthwise(conv.spec), (weights, { outChannels, kernel }) =>
       packDepthwiseWeights(weights, outChannels, kernel),
     );

@@ -4,6 +4,9 @@ import { BufferUsage } from '../../src/gpu-flags.ts';
 import type { Dispatch } from '../../src/kernels/kernel.ts';
 import { nodePlatform } from '../../src/platform.node.ts';
 
+/** Set for adapters on which the longest tests take fewer cases. */
+export const slowAdapter = process.env.SCRFD_SLOW_ADAPTER === '1';
+
 let shared: Promise<GpuContext> | undefined;
 
 /** The test process's device; closed when the file's tests are done. */

@@ -24,5 +24,5 @@ export function optimize(graph: Graph, fuse: boolean): Graph {
 /** A detector's graph: the heads in place of the file's outputs. Always fused. */
 export function optimizeDetector(graph: Graph): PeeledGraph {
   const peeled = peelHeads(apply(verify(graph, 'build'), [dropDead, ...FUSIONS]));
-  return { ...peeled, graph: apply(verify(peeled.graph, 'peelHeads'), [mergeConvs, dropDead]) };
+  return { ...peeled, graph: apply(verify(peeled.graph, 'peelHeads'), [dropDead, mergeConvs, dropDead]) };
 }

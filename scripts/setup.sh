@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Installs what a clean clone needs to run: npm packages, a WebGPU adapter, the built package.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+npm ci --no-audit --no-fund
+bash scripts/install-software-vulkan.sh
+npm run build

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Sets up a clean clone and runs every check: lint, types, unit tests, and GPU tests on this machine's adapter
+# (Mesa's lavapipe where there is no GPU) and again on SwiftShader. Ends with "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bash scripts/setup.sh
+bash scripts/install-chromium.sh || echo "Going on without Chromium." >&2
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
+
+npm run lint
+npm run types
+
+reports=$(mktemp -d)
+status=0
+npx vitest run --reporter=default --reporter=json --outputFile.json="$reports/default.json" || status=1
+
+# A second, independent implementation of Vulkan: subgroups of 4, other limits, other rounding. Ten times slower,
+# so the longest tests take fewer cases there.
+swiftshader=/usr/lib/chromium/vk_swiftshader_icd.json
+if [ -f "$swiftshader" ]; then
+  SCRFD_SLOW_ADAPTER=1 VK_DRIVER_FILES="$swiftshader" VK_ICD_FILENAMES="$swiftshader" npx vitest run \
+    --reporter=default --reporter=json --outputFile.json="$reports/swiftshader.json" \
+    test/kernels test/graph/random-networks.test.ts test/detector || status=1
+elif [ -n "${CI:-}" ]; then
+  echo "SwiftShader is missing: expected $swiftshader from Debian's chromium package" >&2
+  status=1
+else
+  echo "SwiftShader is missing: its half of the GPU tests was not run" >&2
+fi
+
+node scripts/sum-reports.mjs "$reports"/*.json || status=1
+exit "$status"
