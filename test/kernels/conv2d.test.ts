@@ -67,9 +67,9 @@ describe('packConvWeights', () => {
     const found = new Float32Array(weights.length);
     packed.forEach((value, i) => {
       if (value === 0) return;
-      // [out/8][in/4][tap][8 out][4 in]
-      const channel = (Math.floor(i / 32 / taps) % blocks) * 4 + (i % 4);
-      const o = Math.floor(i / 32 / taps / blocks) * 8 + (Math.floor(i / 4) % 8);
+      // [out/8][in/4][tap][2][4 in][4 out]
+      const channel = (Math.floor(i / 32 / taps) % blocks) * 4 + (Math.floor(i / 4) % 4);
+      const o = Math.floor(i / 32 / taps / blocks) * 8 + (Math.floor(i / 16) % 2) * 4 + (i % 4);
       const tap = Math.floor(i / 32) % taps;
       found[(o * channels + channel) * taps + tap] = value;
     });
