@@ -342,6 +342,9 @@ function translate(node: ModelNode, context: Context): Draft {
       onlyOutput(node);
       node.attributes.float('ratio', 0.5);
       node.attributes.int('seed', 0);
+      if (node.inputs[2] && toNumbers(constantInput(node, context, 2, 'a training mode'))[0] !== 0) {
+        unsupported(node, 'in training mode has no mapping');
+      }
       return reshape(node, context);
     case 'Cast':
       if (!castsToFloat(node)) unsupported(node, 'of a run-time value to integers has no mapping');

@@ -53,7 +53,6 @@ function titleOf({ levels, keypoints, batch, inputSize, threshold }: Case): stri
 }
 
 function framesOf({ scales, threshold }: Case): Frame[] {
-  // each image its own threshold too; no score is within 1e-4 of the first
   return scales.map((scale) => frameOf({ scale, scoreThreshold: threshold }));
 }
 
