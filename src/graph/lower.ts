@@ -3,9 +3,9 @@ import { batchNorm, batchNormAffine, packAffine } from '../kernels/batchnorm.ts'
 import { binary, binaryStrided } from '../kernels/binary.ts';
 import { concat, concatChannels } from '../kernels/concat.ts';
 import { type ConvSpec, packChannels } from '../kernels/conv-spec.ts';
-import { conv2d, conv2dLane, packConvWeights } from '../kernels/conv2d.ts';
+import { conv2d, conv2dLane, isPointwise, packConvWeights, pointwiseLane } from '../kernels/conv2d.ts';
 import { conv2dGrouped } from '../kernels/conv2d-grouped.ts';
-import { depthwise, packDepthwiseWeights } from '../kernels/depthwise.ts';
+import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from '../kernels/depthwise.ts';
 import { globalPool } from '../kernels/global-pool.ts';
 import { type AdapterTraits, type Dispatch, floatBytes, MAX_WORKGROUPS, packedBytes } from '../kernels/kernel.ts';
 import { norm } from '../kernels/norm.ts';
@@ -51,6 +51,12 @@ function layoutSpec([batch, channels, height, width]: Dims4): LayoutSpec {
 /** Rank 4 by leading ones, as numpy aligns a smaller operand. */
 function alignedDims4(dims: Dims): Dims4 {
   return asDims4('broadcast operand', [1, 1, 1, 1, ...dims].slice(-Math.max(4, dims.length)));
+}
+
+/** Software rasterisers run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds. */
+function chooseDense(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): Dispatch {
+  if (!software || subgroupSize < 4) return conv2d(spec);
+  return isPointwise(spec) ? pointwiseLane(spec, subgroupSize) : conv2dLane(spec, subgroupSize);
 }
 
 /**
@@ -356,15 +362,13 @@ export class Lowering {
       const weights = this.constant(`${node.weight}@octets`, () =>
         packConvWeights(weight, spec.outChannels, spec.inChannels, spec.kernel),
       );
-      const { software, subgroupSize } = this.#traits;
-      const lanes = software && subgroupSize >= 4;
-      return { dispatch: lanes ? conv2dLane(spec, subgroupSize) : conv2d(spec), weights };
+      return { dispatch: chooseDense(spec, this.#traits), weights };
     }
     if (spec.group === spec.inChannels && spec.inChannels === spec.outChannels) {
       const weights = this.constant(`${node.weight}@depthwise`, () =>
         packDepthwiseWeights(weight, spec.outChannels, spec.kernel),
       );
-      return { dispatch: depthwise(spec), weights };
+      return { dispatch: this.#traits.software && slidesByRows(spec) ? depthwiseRows(spec) : depthwise(spec), weights };
     }
     return { dispatch: conv2dGrouped(spec), weights: this.#readConstant(node.weight, 'plain') };
   }

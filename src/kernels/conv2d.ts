@@ -6,8 +6,10 @@ import { blocksOf, type Dispatch, specialize } from './kernel.ts';
 const OCTET = 8;
 const PIXELS = 4;
 const WORKGROUP = 64;
-/** The lane-broadcast variant's pixels an invocation: 40 accumulators are what fits in registers. */
+/** The lane-broadcast variants' tiles: 32 to 40 accumulators are what fits in registers. */
 const LANE_PIXELS = 5;
+const POINTWISE_PIXELS = 2;
+const POINTWISE_OUT = 16;
 
 /**
  * Weights for `conv2d` and `conv2dLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
@@ -40,9 +42,10 @@ function weightBytes(spec: ConvSpec): number {
   return octets * blocksOf(spec.inChannels) * spec.kernel[0] * spec.kernel[1] * OCTET * 16;
 }
 
-function grid(spec: ConvSpec, pixels: number, workgroup: number): [number, number, number] {
+/** One invocation a tile of `pixels` × `out` channels. */
+function grid(spec: ConvSpec, pixels: number, out: number, workgroup: number): [number, number, number] {
   const tiles = Math.ceil(spec.outWidth / pixels) * spec.outHeight;
-  return [Math.ceil(tiles / workgroup), Math.ceil(spec.outChannels / OCTET), spec.batch];
+  return [Math.ceil(tiles / workgroup), Math.ceil(spec.outChannels / out), spec.batch];
 }
 
 /** Dense convolution for any adapter. Bindings: input, weights, bias, residual, output. */
@@ -53,8 +56,13 @@ export function conv2d(spec: ConvSpec): Dispatch {
     constants: { WORKGROUP },
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
-    workgroups: grid(spec, PIXELS, WORKGROUP),
+    workgroups: grid(spec, PIXELS, OCTET, WORKGROUP),
   };
+}
+
+/** The lane-broadcast shader for 8 lanes a fetch, or 4 on the smallest subgroups. */
+function forLanes(kernel: 'conv2d-lane' | 'pointwise-lane', subgroupSize: number): string {
+  return specialize(kernel, 'LANES', subgroupSize >= 8 ? '8u' : '4u');
 }
 
 /**
@@ -62,13 +70,39 @@ export function conv2d(spec: ConvSpec): Dispatch {
  * Bindings as in `conv2d`, same packed weights.
  */
 export function conv2dLane(spec: ConvSpec, subgroupSize: number): Dispatch {
-  const lanes = subgroupSize >= 8 ? 8 : 4;
   return {
     kernel: 'conv2d-lane',
-    source: specialize('conv2d-lane', 'LANES', `${lanes}u`),
+    source: forLanes('conv2d-lane', subgroupSize),
     constants: { WORKGROUP: subgroupSize },
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
-    workgroups: grid(spec, LANE_PIXELS, subgroupSize),
+    workgroups: grid(spec, LANE_PIXELS, OCTET, subgroupSize),
+  };
+}
+
+/** Whether `pointwiseLane` can do a convolution: 1×1, stride 1, no padding, dense. */
+export function isPointwise({
+  kernel,
+  strides,
+  pads,
+  group,
+  inHeight,
+  inWidth,
+  outHeight,
+  outWidth,
+}: ConvSpec): boolean {
+  const unit = [...kernel, ...strides].every((value) => value === 1) && pads.every((pad) => pad === 0);
+  return unit && group === 1 && inHeight === outHeight && inWidth === outWidth;
+}
+
+/** `conv2dLane` for `isPointwise` convolutions, in wider tiles. Bindings and weights as there. */
+export function pointwiseLane(spec: ConvSpec, subgroupSize: number): Dispatch {
+  return {
+    kernel: 'pointwise-lane',
+    source: forLanes('pointwise-lane', subgroupSize),
+    constants: { WORKGROUP: subgroupSize },
+    params: convParams(spec),
+    bindingBytes: convBindings(spec, weightBytes(spec)),
+    workgroups: grid(spec, POINTWISE_PIXELS, POINTWISE_OUT, subgroupSize),
   };
 }

@@ -296,6 +296,18 @@ describe('fuseResidual', () => {
     expect((await rewrite(nodes, spec, fuseResidual)).slice(2)).toEqual([fused('x, u', 1)]);
   });
 
+  it('keeps a resize of rows alone, even of a single column', async () => {
+    const nodes = [
+      node('p = MaxPool(x)', { kernel_shape: ints([2, 1]), strides: ints([2, 1]) }),
+      node('u = Resize(p, , , sizes)', { mode: text('nearest'), ...floor }),
+      conv,
+      node('y = Add(c, u)'),
+    ];
+    const initializers = { ...w4, sizes: intTensor([4], [1, 4, 8, 1]) };
+    const result = await rewrite(nodes, { initializers, opset: 13, dims: [1, 4, 8, 1] }, fuseResidual);
+    expect(result[2]).toContain('Conv(x, u, w)');
+  });
+
   it('keeps a resize that shifts pixels, and one that is read elsewhere', async () => {
     const initializers = { ...w4, twice: floatTensor([4], [1, 1, 2, 2]) };
     const pool = node('p = MaxPool(x)', { kernel_shape: ints([2, 2]), strides: ints([2, 2]) });

@@ -43,6 +43,8 @@ class Generator {
   readonly #initializers: Record<string, Tensor> = {};
   readonly #values: Value[] = [];
   readonly #read = new Set<string>();
+  /** Values inside a pattern: a second reader would keep it from being fused. */
+  readonly #inner = new Set<Value>();
 
   constructor(seed: number) {
     this.rng = createRng(seed);
@@ -58,14 +60,14 @@ class Generator {
       () => this.#conv(this.#image()),
       () => this.#conv(this.#image(), 'depthwise'),
       () => this.#conv(this.#image(), 'grouped'),
-      () => this.#convBlock(),
-      () => this.#residual(),
-      () => this.#topDown(),
-      () => this.#topDown(),
+      () => this.#sealed(() => this.#convBlock()),
+      () => this.#sealed(() => this.#residual()),
+      () => this.#sealed(() => this.#topDown()),
+      () => this.#sealed(() => this.#topDown()),
       () => this.#batchNorm(this.#image()),
       () => this.#instanceNorm(this.#any((dims) => dims.length >= 3 && sizeOf(dims.slice(2)) > 2)),
-      () => this.#groupNorm(),
-      () => this.#groupNorm(),
+      () => this.#sealed(() => this.#groupNorm()),
+      () => this.#sealed(() => this.#groupNorm()),
       () => this.#unary(this.#any()),
       () => this.#unary(this.#any()),
       () => this.#prelu(),
@@ -86,6 +88,7 @@ class Generator {
       () => this.#reshape(),
       () => this.#flatten(),
       () => this.#squeezes(),
+      () => this.#passThrough(),
       () => this.#passThrough(),
       () => this.#passThrough(),
     ];
@@ -113,13 +116,20 @@ class Generator {
 
   /** A value of a fitting shape, rather a recent one. */
   #any(fits: (dims: Dims) => boolean = () => true): Value {
-    const fitting = this.#values.filter(({ dims }) => fits(dims));
+    const fitting = this.#values.filter((value) => fits(value.dims) && !this.#inner.has(value));
     if (fitting.length === 0) return this.#values[0]!;
     return this.rng.uniform(0, 1) < 0.6 ? this.rng.pick(fitting.slice(-3)) : this.rng.pick(fitting);
   }
 
   #image(fits: (dims: Dims) => boolean = () => true): Value {
     return this.#any((dims) => dims.length === 4 && fits(dims));
+  }
+
+  /** Mostly hides what a pattern computes on its way from later readers. */
+  #sealed(pattern: () => void): void {
+    const before = this.#values.length;
+    pattern();
+    if (this.#chance(0.7)) for (const value of this.#values.slice(before, -1)) this.#inner.add(value);
   }
 
   #emit(op: string, inputs: readonly string[], dims: Dims, scale: number, attributes: Attributes = {}): Value {
@@ -264,7 +274,7 @@ class Generator {
     const back = this.#emit('Reshape', [norm.name, this.#ints(x.dims)], x.dims, 2);
     const scaled = this.#emit('Mul', [back.name, this.#floats([c, 1, 1], 0.5, 1.5)], x.dims, 2);
     const shifted = this.#emit('Add', [scaled.name, this.#floats([c, 1, 1], -0.5, 0.5)], x.dims, 2.5);
-    if (this.#chance(0.8)) this.#unary(shifted);
+    if (this.#chance(0.8)) this.#unary(shifted, ['Relu', 'LeakyRelu', 'Clip']);
   }
 
   #groupNorm(): void {
@@ -277,11 +287,11 @@ class Generator {
       num_groups: int(groups),
       epsilon: float(1e-4),
     });
-    if (this.#chance(0.8)) this.#unary(value);
+    if (this.#chance(0.8)) this.#unary(value, ['Relu', 'LeakyRelu', 'Clip']);
   }
 
-  #unary(x: Value): Value {
-    switch (this.rng.pick(['Relu', 'LeakyRelu', 'Clip', 'Sigmoid'])) {
+  #unary(x: Value, ops: readonly string[] = ['Relu', 'LeakyRelu', 'Clip', 'Sigmoid']): Value {
+    switch (this.rng.pick(ops)) {
       case 'Relu':
         return this.#emit('Relu', [x.name], x.dims, x.scale);
       case 'LeakyRelu':

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConvSpec } from '../../src/kernels/conv-spec.ts';
-import { conv2d, conv2dLane, packConvWeights } from '../../src/kernels/conv2d.ts';
+import { conv2d, conv2dLane, isPointwise, packConvWeights, pointwiseLane } from '../../src/kernels/conv2d.ts';
 import {
   type AdapterTraits,
   type Dispatch,
@@ -25,14 +25,25 @@ const hasLanes = (_: ConvCase, { subgroupSize }: AdapterTraits) => subgroupSize 
 const variants: readonly Variant[] = [
   { name: 'conv2d', supports: () => true, dispatch: conv2d, pack: octets },
   { name: 'conv2dLane', supports: hasLanes, dispatch: (spec, t) => conv2dLane(spec, t.subgroupSize), pack: octets },
+  {
+    name: 'pointwiseLane',
+    supports: (conv, t) => isPointwise(conv.spec) && hasLanes(conv, t),
+    dispatch: (spec, t) => pointwiseLane(spec, t.subgroupSize),
+    pack: octets,
+  },
 ];
 
 const { traits } = await openGpu();
 const dense = convCases.filter(({ spec }) => spec.group === 1);
 
 describe.each(variants)('$name', (variant) => {
-  it.each(named(dense))('states what it binds and launches: %s', (_, { spec }) => {
-    const dispatch = variant.dispatch(spec, { software: true, subgroupSize: 8 });
+  const ideal: AdapterTraits = { software: true, subgroupSize: 8 };
+  const possible = dense.filter((conv) => variant.supports(conv, ideal));
+
+  it('has cases', () => expect(possible.length).toBeGreaterThan(3));
+
+  it.each(named(possible))('states what it binds and launches: %s', (_, { spec }) => {
+    const dispatch = variant.dispatch(spec, ideal);
     const { batch, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth, upsample } = spec;
     const [input, weights, bias, residual, output, ...more] = dispatch.bindingBytes;
     expect(more).toEqual([]);
@@ -46,7 +57,7 @@ describe.each(variants)('$name', (variant) => {
     expect(dispatch.params.byteLength % 16).toBe(0);
   });
 
-  for (const conv of dense) {
+  for (const conv of possible) {
     it.skipIf(!variant.supports(conv, traits))(conv.name, async () => {
       await checkConv(conv, variant.dispatch(conv.spec, traits), variant.pack);
     });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { depthwise, packDepthwiseWeights } from '../../src/kernels/depthwise.ts';
-import { checkConv } from './check-conv.ts';
+import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from '../../src/kernels/depthwise.ts';
+import { checkConv, type PackWeights } from './check-conv.ts';
 import { convCase, convCases, isDepthwise, named } from './conv-cases.ts';
+
+const pack: PackWeights = (weights, { outChannels, kernel }) => packDepthwiseWeights(weights, outChannels, kernel);
 
 describe('depthwise', () => {
   it('states its bindings and workgroups', () => {
@@ -13,9 +15,17 @@ describe('depthwise', () => {
   });
 
   it.each(named(convCases.filter(isDepthwise)))('%s', async (_, conv) => {
-    await checkConv(conv, depthwise(conv.spec), (weights, { outChannels, kernel }) =>
-      packDepthwiseWeights(weights, outChannels, kernel),
-    );
+    await checkConv(conv, depthwise(conv.spec), pack);
+  });
+});
+
+describe('depthwiseRows', () => {
+  const cases = convCases.filter((conv) => isDepthwise(conv) && slidesByRows(conv.spec));
+
+  it('has cases', () => expect(cases.length).toBeGreaterThan(3));
+
+  it.each(named(cases))('%s', async (_, conv) => {
+    await checkConv(conv, depthwiseRows(conv.spec), pack);
   });
 });
 

@@ -23,15 +23,17 @@ function readImports(file: string, source: string): Import[] {
   const resolve = (specifier: string) =>
     specifier.startsWith('.') ? posix.join(posix.dirname(file), specifier).replace(/\.ts$/, '') : specifier;
   const code = withoutComments(source);
-  const declared = [...code.matchAll(/^(?:import|export)\s([^;'"]*?)\s*(?:from\s*)?['"]([^'"]+)['"]/gm)];
+  const clause = String.raw`(?:type\s+)?(?:\*(?:\s+as\s+\w+)?|\w+|(?:\w+\s*,\s*)?\{[^}]*\})`;
+  const statement = new RegExp(`^(?:import|export)\\s+(?:(${clause})\\s+from\\s+)?['"]([^'"]+)['"]`, 'gm');
+  const declared = [...code.matchAll(statement)];
   const dynamic = [...code.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)];
   return [
-    ...declared.map(([, clause, specifier]) => {
+    ...declared.map(([, clause = '', specifier]) => {
       const names = /^\{([\s\S]*)\}$/
-        .exec(clause!.trim())?.[1]
+        .exec(clause)?.[1]
         ?.split(',')
         .filter((name) => name.trim() !== '');
-      const typeOnly = /^type\s/.test(clause!) || (names?.every((name) => /^\s*type\s/.test(name)) ?? false);
+      const typeOnly = /^type\s/.test(clause) || (names?.every((name) => /^\s*type\s/.test(name)) ?? false);
       return { target: resolve(specifier!), typeOnly };
     }),
     ...dynamic.map(([, specifier]) => ({ target: resolve(specifier!), typeOnly: false })),
