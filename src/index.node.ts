@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { Detector, type DetectorOptions } from './detector.ts';
 import type { ModelInput } from './model-source.ts';
 import { Network, type NetworkOptions } from './network.ts';

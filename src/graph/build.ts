@@ -409,6 +409,7 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
       for (const name of built.inputs) {
         if (known.get(name)?.type === 'int64') unsupported(node, `with integer input "${name}" has no mapping`);
       }
+      if (built.inputs.every((name) => known.has(name))) unsupported(node, 'of constants alone has no mapping');
       dims.set(output, inferDims(built, context.dims));
       nodes.push(built);
     }

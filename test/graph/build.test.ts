@@ -717,6 +717,13 @@ describe('refuses what is inconsistent', () => {
     await expect(graphOf(nodes, { initializers, ...spec })).rejects.toThrow(new ModelError(message));
   });
 
+  it('run-time work on constants alone', async () => {
+    const nodes = [node('z = Relu(s)'), node('y = Add(x, z)')];
+    const error: unknown = await graphOf(nodes, { initializers }).catch((cause: unknown) => cause);
+    expect(error).toBeInstanceOf(UnsupportedOpError);
+    expect((error as Error).message).toBe('Relu_0: Relu of constants alone has no mapping');
+  });
+
   it('an unknown value to tap', async () => {
     const model = await modelOf(relu);
     expect(() => buildGraph(model, [1, 4, 8, 8], ['nothing'])).toThrow(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Graph, Pass } from '../../src/graph/ir.ts';
 import { dropDead } from '../../src/graph/passes/drop-dead.ts';
+import { dropNoops } from '../../src/graph/passes/drop-noops.ts';
 import { foldAffine } from '../../src/graph/passes/fold-affine.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batchnorm.ts';
 import { fuseActivation } from '../../src/graph/passes/fuse-activation.ts';
@@ -61,15 +62,15 @@ describe('foldBatchNorm', () => {
   //     x → Conv → BatchNorm    becomes    x → Conv(w · s, bias · s + t)
   it('scales weights and bias', async () => {
     const graph = run(await graphOf([node('c = Conv(x, w, bias)'), batchNorm], { dims, initializers }), foldBatchNorm);
-    expect(lines(graph)).toEqual(['y: 1×2×2×2 = Conv(x, y/weight, y/bias) 1×1 /1,1 pad 0,0,0,0']);
+    expect(lines(graph)).toEqual(['y: 1×2×2×2 = Conv(x, y:weight, y:bias) 1×1 /1,1 pad 0,0,0,0']);
     // s = g / sqrt(v + 1) = [1, 1], t = b - m · s = [9, 18]
-    expect(constant(graph, 'y/weight')).toEqual([5, 7]);
-    expect(constant(graph, 'y/bias')).toEqual([10, 21]);
+    expect(constant(graph, 'y:weight')).toEqual([5, 7]);
+    expect(constant(graph, 'y:bias')).toEqual([10, 21]);
   });
 
   it('makes a bias where there is none', async () => {
     const graph = run(await graphOf([node('c = Conv(x, w)'), batchNorm], { dims, initializers }), foldBatchNorm);
-    expect(constant(graph, 'y/bias')).toEqual([9, 18]);
+    expect(constant(graph, 'y:bias')).toEqual([9, 18]);
   });
 
   it('leaves a convolution that something else reads', async () => {
@@ -100,7 +101,7 @@ describe('foldAffine', () => {
   const fold = async (...nodes: NodeSpec[]) => {
     const graph = run(await graphOf([conv, ...nodes], { dims, initializers }), foldAffine);
     expect(graph.nodes).toHaveLength(1);
-    return [constant(graph, 'y/weight'), constant(graph, 'y/bias')];
+    return [constant(graph, 'y:weight'), constant(graph, 'y:bias')];
   };
 
   //     x → Conv → Mul k → Add b    becomes    x → Conv(w · k, b)
@@ -166,9 +167,9 @@ describe('foldAffine', () => {
     ];
     const more = { scale: vector(1, 3), shift: vector(5, 6), ...initializers };
     const graph = run(await graphOf(nodes, { dims: [1, 2, 2, 2], initializers: more }), foldAffine);
-    expect(lines(graph)).toEqual(['y: 1×2×2×2 = GroupNorm(x, y/scale, y/shift) 2 groups']);
-    expect(constant(graph, 'y/scale')).toEqual([2, 12]);
-    expect(constant(graph, 'y/shift')).toEqual([20, 44]);
+    expect(lines(graph)).toEqual(['y: 1×2×2×2 = GroupNorm(x, y:scale, y:shift) 2 groups']);
+    expect(constant(graph, 'y:scale')).toEqual([2, 12]);
+    expect(constant(graph, 'y:shift')).toEqual([20, 44]);
   });
 });
 
@@ -191,9 +192,9 @@ describe('matchGroupNorm', () => {
   //     x → Reshape [0,2,-1] → InstanceNorm → Reshape [n,c,h,w]    becomes    x → GroupNorm, 2 groups
   it('finds the export of PyTorch', async () => {
     const graph = run(await graphOf(pattern(), { initializers }), matchGroupNorm);
-    expect(lines(graph)).toEqual(['y: 1×4×8×8 = GroupNorm(x, y/scale, y/shift) 2 groups']);
-    expect(constant(graph, 'y/scale')).toEqual([1, 1, 2, 2]);
-    expect(constant(graph, 'y/shift')).toEqual([3, 3, 4, 4]);
+    expect(lines(graph)).toEqual(['y: 1×4×8×8 = GroupNorm(x, y:scale, y:shift) 2 groups']);
+    expect(constant(graph, 'y:scale')).toEqual([1, 1, 2, 2]);
+    expect(constant(graph, 'y:shift')).toEqual([3, 3, 4, 4]);
     expect(graph.nodes[0]).toMatchObject({ epsilon: 0.5 });
   });
 
@@ -206,7 +207,7 @@ describe('matchGroupNorm', () => {
     const more = { ...initializers, k: weights(4, 1, 1), b: floatTensor([4, 1, 1], [1, 2, 3, 4]) };
     const nodes = [...pattern(), node('m = Mul(y, k)'), node('a = Add(m, b)'), node('z = Relu(a)')];
     expect(lines(optimize(await graphOf(nodes, { initializers: more }), true))).toEqual([
-      'z: 1×4×8×8 = GroupNorm(x, a/scale, a/shift) 2 groups, relu',
+      'z: 1×4×8×8 = GroupNorm(x, a:scale, a:shift) 2 groups, relu',
     ]);
   });
 
@@ -412,9 +413,9 @@ describe('mergeConvs', () => {
   it('stacks weights and biases', async () => {
     const nodes = [node('p = Conv(x, a)', { pads }), node('q = Conv(x, b, bias)', { pads }), concat()];
     const graph = run(await graphOf(nodes, { initializers }), mergeConvs);
-    expect(lines(graph)).toEqual(['y: 1×5×8×8 = Conv(x, y/weight, y/bias) 3×3 /1,1 pad 1,1,1,1']);
-    expect(constant(graph, 'y/weight')).toEqual([...initializers.a.data, ...initializers.b.data]);
-    expect(constant(graph, 'y/bias')).toEqual([0, 0, 1, 2, 3]);
+    expect(lines(graph)).toEqual(['y: 1×5×8×8 = Conv(x, y:weight, y:bias) 3×3 /1,1 pad 1,1,1,1']);
+    expect(constant(graph, 'y:weight')).toEqual([...initializers.a.data, ...initializers.b.data]);
+    expect(constant(graph, 'y:bias')).toEqual([0, 0, 1, 2, 3]);
   });
 
   const p = node('p = Conv(x, a)', { pads });
@@ -456,6 +457,21 @@ describe('dropDead', () => {
   });
 });
 
+describe('dropNoops', () => {
+  //     x → Conv → Identity → Relu → y    becomes    x → Conv → Relu → y
+  it('lets readers read past what changes nothing', async () => {
+    const nodes = [node('a = Conv(x, w)'), node('b = Identity(a)'), node('c = Dropout(b)'), node('y = Relu(c)')];
+    expect(await rewrite(nodes, { initializers: w4 }, dropNoops, fuseActivation)).toEqual([
+      'y: 1×4×8×8 = Conv(x, w) 1×1 /1,1 pad 0,0,0,0, relu',
+    ]);
+  });
+
+  it('keeps an output under its own name, and a Reshape that reshapes', async () => {
+    const nodes = [node('y = Identity(x)'), node('z = Flatten(x)')];
+    await expectUntouched(nodes, { outputs: ['y', 'z'] }, dropNoops);
+  });
+});
+
 describe('optimize', () => {
   const initializers = {
     ...w4,
@@ -477,14 +493,14 @@ describe('optimize', () => {
     const graph = await graphOf(nodes, { initializers });
     const fused = optimize(graph, true);
     expect(lines(fused)).toEqual([
-      'y: 1×4×8×8 = Conv(x, x, a/weight, a/bias) 1×1 /1,1 pad 0,0,0,0, residual ×1, clip(-Infinity, Infinity)',
+      'y: 1×4×8×8 = Conv(x, x, a:weight, a:bias) 1×1 /1,1 pad 0,0,0,0, residual ×1, clip(-Infinity, Infinity)',
     ]);
-    expect([...fused.constants.keys()].sort()).toEqual(['a/bias', 'a/weight']);
+    expect([...fused.constants.keys()].sort()).toEqual(['a:bias', 'a:weight']);
     const scale = [1, 2 / Math.sqrt(2 + 1e-5), 3, 4 / Math.sqrt(2 + 1e-5)].map(
       (value, c) => value * (c % 2 === 1 ? 2 : 1),
     );
     const expected = Array.from(initializers.w.data, (value, i) => value * scale[Math.floor(i / 4)]!);
-    expectClose(constant(fused, 'a/weight'), expected, {
+    expectClose(constant(fused, 'a:weight'), expected, {
       rel: 1e-4,
       reason: 'epsilon is left out where variance is 1',
     });

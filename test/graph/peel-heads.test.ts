@@ -34,7 +34,7 @@ describe('peelHeads', () => {
   it.each(LAYOUTS)('leaves one convolution a stride, layout %s', async (layout) => {
     const peeled = await peel({ layout });
     const head = (stride: number, input: string) =>
-      `head/${stride}: 1×30×${64 / stride}×${64 / stride} = Conv(${input}, head/${stride}/weight, head/${stride}/bias) 1×1 /1,1 pad 0,0,0,0`;
+      `:head ${stride}: 1×30×${64 / stride}×${64 / stride} = Conv(${input}, :head ${stride}:weight, :head ${stride}:bias) 1×1 /1,1 pad 0,0,0,0`;
     expect(lines(peeled)).toEqual([
       'r8: 1×6×8×8 = Conv(x, w8) 2×2 /8,8 pad 0,0,0,0, relu',
       'r16: 1×6×4×4 = Conv(r8, w16) 2×2 /2,2 pad 0,0,0,0, relu',
@@ -44,7 +44,7 @@ describe('peelHeads', () => {
       head(16, 'r16'),
       head(32, 'r32'),
     ]);
-    expect(peeled.graph.outputs).toEqual(['head/8', 'head/16', 'head/32']);
+    expect(peeled.graph.outputs).toEqual([':head 8', ':head 16', ':head 32']);
     expect(peeled.heads).toEqual({
       batch: 1,
       anchors: 2,
@@ -89,7 +89,7 @@ describe('peelHeads', () => {
 
   it('keeps a head that convolutions cannot share', async () => {
     const spec = edit(scrfdSpec(), { kps_8_0: [node('other = Relu(p8)'), node('kps_8_0 = Conv(other, kps_8_w)')] });
-    expect(lines(await peelSpec(spec))).toContain('head/8: 1×30×8×8 = Concat(score_8_0, box_8_1, kps_8_0) axis 1');
+    expect(lines(await peelSpec(spec))).toContain(':head 8: 1×30×8×8 = Concat(score_8_0, box_8_1, kps_8_0) axis 1');
   });
 
   it('does not change its input', async () => {
@@ -97,7 +97,7 @@ describe('peelHeads', () => {
     const before = [printGraph(graph), JSON.stringify(graph.nodes), [...graph.dims.keys()].join()];
     const { graph: peeled } = peelHeads(graph);
     expect([printGraph(graph), JSON.stringify(graph.nodes), [...graph.dims.keys()].join()]).toEqual(before);
-    expect(peeled.outputs).toEqual(['head/8', 'head/16', 'head/32']);
+    expect(peeled.outputs).toEqual([':head 8', ':head 16', ':head 32']);
   });
 
   it('goes with any batch into a plan', async () => {

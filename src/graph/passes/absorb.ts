@@ -9,6 +9,11 @@ export interface Absorbed {
   readonly constants?: Readonly<Record<string, FloatTensor>>;
 }
 
+/** A name for a constant that a pass derives for the node computing `output`; no exporter writes such names. */
+export function derivedName(output: string, what: string): string {
+  return `${output}:${what}`;
+}
+
 /** The node that computes a value, if nothing else reads that value. */
 export type SoleProducer = (value: string) => Node | undefined;
 
@@ -31,6 +36,7 @@ export function absorb(
     const absorbed = tryAbsorb(node, soleProducer, current);
     for (const replaced of absorbed?.replaces ?? []) nodes.delete(replaced.output);
     for (const [name, constant] of Object.entries(absorbed?.constants ?? {})) {
+      if (dims.has(name)) throw new Error(`derived constant "${name}" exists already`);
       constants.set(name, constant);
       dims.set(name, constant.dims);
     }

@@ -1,6 +1,7 @@
 import type { Graph, Pass } from '../ir.ts';
 import { verify } from '../verify.ts';
 import { dropDead } from './drop-dead.ts';
+import { dropNoops } from './drop-noops.ts';
 import { foldAffine } from './fold-affine.ts';
 import { foldBatchNorm } from './fold-batchnorm.ts';
 import { fuseActivation } from './fuse-activation.ts';
@@ -9,8 +10,8 @@ import { matchGroupNorm } from './match-groupnorm.ts';
 import { mergeConvs } from './merge-convs.ts';
 import { type PeeledGraph, peelHeads } from './peel-heads.ts';
 
-/** In order: constants fold into weights first, then residuals join, then activations close a node. */
-const FUSIONS: readonly Pass[] = [matchGroupNorm, foldBatchNorm, foldAffine, fuseResidual, fuseActivation];
+/** In order: no-ops go, constants fold into weights first, then residuals join, then activations close a node. */
+const FUSIONS: readonly Pass[] = [dropNoops, matchGroupNorm, foldBatchNorm, foldAffine, fuseResidual, fuseActivation];
 
 function apply(graph: Graph, passes: readonly Pass[]): Graph {
   return passes.reduce((current, pass) => verify(pass(current), pass.name), graph);

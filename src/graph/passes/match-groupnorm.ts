@@ -1,6 +1,6 @@
 import { floatTensor, formatDims } from '../../tensor.ts';
 import { constantOf, dimsOf, type Graph } from '../ir.ts';
-import { absorb } from './absorb.ts';
+import { absorb, derivedName } from './absorb.ts';
 
 /**
  * PyTorch's export of GroupNorm:
@@ -34,13 +34,13 @@ export function matchGroupNorm(graph: Graph): Graph {
         ...instance,
         inputs: grouping.inputs,
         output: node.output,
-        scale: `${node.output}/scale`,
-        shift: `${node.output}/shift`,
+        scale: derivedName(node.output, 'scale'),
+        shift: derivedName(node.output, 'shift'),
       },
       replaces: [grouping, instance],
       constants: {
-        [`${node.output}/scale`]: spread(instance.scale),
-        [`${node.output}/shift`]: spread(instance.shift),
+        [derivedName(node.output, 'scale')]: spread(instance.scale),
+        [derivedName(node.output, 'shift')]: spread(instance.shift),
       },
     };
   });

@@ -1,6 +1,6 @@
 import { floatTensor, sizeOf } from '../../tensor.ts';
 import { type ConvNode, constantOf, type Graph } from '../ir.ts';
-import { absorb } from './absorb.ts';
+import { absorb, derivedName } from './absorb.ts';
 import { isBareConv } from './scale-channels.ts';
 
 function sameWindow(a: ConvNode, b: ConvNode): boolean {
@@ -34,11 +34,16 @@ export function mergeConvs(graph: Graph): Graph {
       channel += part.dims[0]!;
     });
     return {
-      node: { ...first, weight: `${node.output}/weight`, bias: `${node.output}/bias`, output: node.output },
+      node: {
+        ...first,
+        weight: derivedName(node.output, 'weight'),
+        bias: derivedName(node.output, 'bias'),
+        output: node.output,
+      },
       replaces: convs,
       constants: {
-        [`${node.output}/weight`]: floatTensor(dims, weight),
-        [`${node.output}/bias`]: floatTensor([channels], bias),
+        [derivedName(node.output, 'weight')]: floatTensor(dims, weight),
+        [derivedName(node.output, 'bias')]: floatTensor([channels], bias),
       },
     };
   });

@@ -3,6 +3,7 @@ import type { HeadSpec } from '../../kernels/decode.ts';
 import { type Dims, formatDims } from '../../tensor.ts';
 import { dimsOf, type Graph, type Node } from '../ir.ts';
 import { asDims4 } from '../shapes.ts';
+import { isNoop } from './drop-noops.ts';
 
 /** A graph whose outputs are one NCHW map a stride: `[score logits | distances | keypoint offsets]`, as `decode` reads. */
 export interface PeeledGraph {
@@ -45,6 +46,8 @@ function peel(graph: Graph, producers: ReadonlyMap<string, Node>, output: string
       sigmoids++;
     } else if (node?.op === 'Transpose' && !transposed && movesChannelsLast(node.perm)) {
       transposed = true;
+    } else if (node?.op === 'Reshape' && isNoop(graph, node)) {
+      // an Identity or Cast of the file
     } else if (node?.op === 'Reshape' && !transposed) {
       reshaped = true;
     } else {
@@ -110,7 +113,7 @@ export function peelHeads(graph: Graph): PeeledGraph {
     }
     levels.push({ stride, width, height });
     scoreMaps.add(parts[0]!.value);
-    const output = `head/${stride}`;
+    const output = `:head ${stride}`;
     const channels = layout.anchors * VALUES.slice(0, kinds).reduce<number>((sum, count) => sum + count, 0);
     dims.set(output, [batch, channels, height, width]);
     concats.push({ op: 'Concat', name: output, inputs: parts.map((part) => part.value), output, axis: 1 });

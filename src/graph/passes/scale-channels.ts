@@ -1,6 +1,6 @@
 import { type FloatTensor, floatTensor } from '../../tensor.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type NormNode } from '../ir.ts';
-import type { Absorbed } from './absorb.ts';
+import { type Absorbed, derivedName } from './absorb.ts';
 
 /** `y = x * scale + shift`, a value for each channel. */
 export interface ChannelAffine {
@@ -20,17 +20,17 @@ export function scaleConv(graph: Graph, conv: ConvNode, affine: ChannelAffine, o
   const channels = weight.dims[0]!;
   const perChannel = weight.data.length / channels;
   const constants: Record<string, FloatTensor> = {
-    [`${output}/weight`]: floatTensor(
+    [derivedName(output, 'weight')]: floatTensor(
       weight.dims,
       weight.data.map((value, i) => value * affine.scale(Math.floor(i / perChannel))),
     ),
-    [`${output}/bias`]: floatTensor(
+    [derivedName(output, 'bias')]: floatTensor(
       [channels],
       Float32Array.from({ length: channels }, (_, c) => (bias?.data[c] ?? 0) * affine.scale(c) + affine.shift(c)),
     ),
   };
   return {
-    node: { ...conv, weight: `${output}/weight`, bias: `${output}/bias`, output },
+    node: { ...conv, weight: derivedName(output, 'weight'), bias: derivedName(output, 'bias'), output },
     replaces: [conv],
     constants,
   };
@@ -42,14 +42,14 @@ export function scaleNorm(graph: Graph, norm: NormNode, affine: ChannelAffine, o
   const scale = constantOf(graph, norm.scale).data;
   const shift = constantOf(graph, norm.shift).data;
   return {
-    node: { ...norm, scale: `${output}/scale`, shift: `${output}/shift`, output },
+    node: { ...norm, scale: derivedName(output, 'scale'), shift: derivedName(output, 'shift'), output },
     replaces: [norm],
     constants: {
-      [`${output}/scale`]: floatTensor(
+      [derivedName(output, 'scale')]: floatTensor(
         [channels],
         scale.map((value, c) => value * affine.scale(c)),
       ),
-      [`${output}/shift`]: floatTensor(
+      [derivedName(output, 'shift')]: floatTensor(
         [channels],
         shift.map((value, c) => value * affine.scale(c) + affine.shift(c)),
       ),

@@ -1,0 +1,21 @@
+import { formatDims } from '../../tensor.ts';
+import { dimsOf, type Graph, type Node, type ReshapeNode } from '../ir.ts';
+
+/** Whether a Reshape changes nothing: Identity, Dropout and Cast become such ones. */
+export function isNoop(graph: Graph, node: ReshapeNode): boolean {
+  return formatDims(node.dims) === formatDims(dimsOf(graph, node.inputs[0]!));
+}
+
+/** Lets readers of a Reshape that changes nothing read its input; an output of the graph keeps its name. */
+export function dropNoops(graph: Graph): Graph {
+  const originals = new Map<string, string>();
+  const nodes = graph.nodes.flatMap((node): Node[] => {
+    const inputs = node.inputs.map((name) => originals.get(name) ?? name);
+    if (node.op === 'Reshape' && isNoop(graph, node) && !graph.outputs.includes(node.output)) {
+      originals.set(node.output, inputs[0]!);
+      return [];
+    }
+    return [{ ...node, inputs }];
+  });
+  return { ...graph, nodes };
+}
