@@ -1,15 +1,28 @@
 // Writes src/shaders.gen.ts from shaders/*.wgsl, so that bundlers and Node need no plugin to load them.
-// With --check it only tells whether the file is up to date.
+// A shader with the line "// requires NAME.wgsl" is put behind that file, its enable directives before both.
+// With --check it only tells whether the output is up to date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);
 const target = new URL('src/shaders.gen.ts', root);
-const names = readdirSync(new URL('shaders/', root))
+const folder = new URL('shaders/', root);
+const names = readdirSync(folder)
   .filter((name) => name.endsWith('.wgsl'))
   .sort();
-const entries = names.map((name) => {
-  const source = readFileSync(new URL(`shaders/${name}`, root), 'utf8');
-  return `  '${name.slice(0, -5)}': ${JSON.stringify(source)},\n`;
+const read = (name) => readFileSync(new URL(name, folder), 'utf8');
+
+/** A shader's whole source; undefined for a file without an entry point, which only others require. */
+function compose(name) {
+  const own = read(name);
+  if (!own.includes('@compute')) return undefined;
+  const required = [...own.matchAll(/^\/\/ requires (\S+)$/gm)].map(([, file]) => read(file));
+  const enables = own.match(/^enable .*;\n/gm) ?? [];
+  return [...enables, ...required, own.replaceAll(/^enable .*;\n/gm, '')].join('\n');
+}
+
+const entries = names.flatMap((name) => {
+  const source = compose(name);
+  return source ? [`  '${name.slice(0, -5)}': ${JSON.stringify(source)},\n`] : [];
 });
 const text = `// Generated from shaders/*.wgsl by scripts/embed-shaders.mjs; do not edit.
 export const shaders = {

@@ -1,6 +1,7 @@
 // SCRFD heads → candidates: every anchor whose score reaches the threshold, in original-image pixels.
 // A head holds, for A anchors a cell, the channels [A score logits | 4A distances | 10A keypoint offsets], on NC4HW4.
 // Candidates arrive in any order; sort-candidates.wgsl puts them right.
+// requires frame.wgsl
 struct Level {
   // global index of the level's first anchor
   first: i32,
@@ -17,21 +18,6 @@ struct Params {
   total: i32,
   keypoints: i32,
   level: array<Level, 5>,
-}
-
-struct Frame {
-  width: i32,
-  height: i32,
-  channels: i32,
-  first_word: i32,
-  new_width: i32,
-  new_height: i32,
-  first_tap: i32,
-  scale: f32,
-  score_threshold: f32,
-  iou_threshold: f32,
-  max_faces: i32,
-  prefer_central: i32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,25 +1,9 @@
 // RGB or RGBA bytes → resized as OpenCV's INTER_LINEAR does on uint8, pasted top-left on a black canvas,
 // normalised to (v - 127.5) / 128, as NC4HW4. One invocation writes one pixel; integers until the last step.
+// requires frame.wgsl
 struct Params {
   width: i32,
   height: i32,
-}
-
-struct Frame {
-  // image size and bytes a pixel; words of all pixels before this image
-  width: i32,
-  height: i32,
-  channels: i32,
-  first_word: i32,
-  // size after resizing; taps before this image
-  new_width: i32,
-  new_height: i32,
-  first_tap: i32,
-  scale: f32,
-  score_threshold: f32,
-  iou_threshold: f32,
-  max_faces: i32,
-  prefer_central: i32,
 }
 
 // two inputs and their weights in 1/2048

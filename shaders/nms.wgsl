@@ -1,24 +1,10 @@
 // Greedy non-maximum suppression over sorted candidates, with the +1 pixel convention, then the choice of
 // the best max_faces. One workgroup an image walks the candidates 64 at a time: each lane checks its own box
 // against all kept ones and against earlier boxes of the same 64; lane 0 settles those in order.
+// requires frame.wgsl
 struct Params {
   // anchors of all levels
   total: u32,
-}
-
-struct Frame {
-  width: i32,
-  height: i32,
-  channels: i32,
-  first_word: i32,
-  new_width: i32,
-  new_height: i32,
-  first_tap: i32,
-  scale: f32,
-  score_threshold: f32,
-  iou_threshold: f32,
-  max_faces: i32,
-  prefer_central: i32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
