@@ -1,5 +1,6 @@
 import { ConstantStore } from './constant-store.ts';
 import { GpuContext } from './device.ts';
+import { DisposedError } from './errors.ts';
 import { Executor } from './executor.ts';
 import type { Face, Pixels } from './face.ts';
 import { BufferUsage } from './gpu-flags.ts';
@@ -11,7 +12,7 @@ import { fitLetterbox, letterboxTaps } from './kernels/letterbox.ts';
 import { FACES_HEADER_BYTES } from './kernels/nms.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
-import { settled } from './network.ts';
+import { PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
 import { TaskQueue } from './task-queue.ts';
 
@@ -121,7 +122,7 @@ export class Detector {
   readonly #model: Model;
   readonly #options: DetectOptions;
   readonly #constants: ConstantStore;
-  readonly #prepared = new Map<string, Promise<Prepared>>();
+  readonly #plans = new PlanCache<Prepared>();
   readonly #queue = new TaskQueue();
   readonly #staging: GPUBuffer;
   #pixels: GPUBuffer | null = null;
@@ -169,7 +170,8 @@ export class Detector {
   }
 
   /**
-   * Finds faces in one picture; calls may overlap, they run in order.
+   * Finds faces in one picture; calls may overlap, they run in order. Pixels are not copied: leave them as they are until
+   * the promise settles.
    * @returns boxes and keypoints in pixels of the picture, by score descending, or by `maxFacesMetric` where
    * `maxFaces` left some out
    * @throws RangeError or TypeError for bad arguments, ImageError for an unreadable picture, DeviceError,
@@ -183,6 +185,8 @@ export class Detector {
     this.#context.assertUsable();
     const pixels = isPixels(image) ? image : await this.#platform.readImage(image, options.signal);
     assertPixels(pixels);
+    // while the picture was being read; what is queued before is still done
+    if (this.#disposed) throw new DisposedError('this detector has been disposed');
     return this.#queue.run(async () => {
       options.signal?.throwIfAborted();
       const prepared = await this.#prepare(size);
@@ -284,15 +288,7 @@ export class Detector {
   }
 
   #prepare(size: Size): Promise<Prepared> {
-    const key = size.join('×');
-    let prepared = this.#prepared.get(key);
-    if (!prepared) {
-      prepared = this.#compile(size);
-      this.#prepared.set(key, prepared);
-      // a failure may pass, a full memory for one: the next call tries again
-      prepared.catch(() => this.#prepared.delete(key));
-    }
-    return prepared;
+    return this.#plans.get(size.join('×'), () => this.#compile(size));
   }
 
   async #compile([width, height]: Size): Promise<Prepared> {
@@ -312,7 +308,7 @@ export class Detector {
     if (this.#disposed) return;
     this.#disposed = true;
     await this.#queue.idle();
-    for (const { executor, taps, frames } of await settled(this.#prepared.values())) {
+    for (const { executor, taps, frames } of await this.#plans.settled()) {
       executor.dispose();
       taps.destroy();
       frames.destroy();

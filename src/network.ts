@@ -7,6 +7,7 @@ import type { NetworkPlan } from './graph/plan.ts';
 import { floatBytes } from './kernels/kernel.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
+import { PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
 import { TaskQueue } from './task-queue.ts';
 import { type Dims, formatDims, sizeOf } from './tensor.ts';
@@ -57,7 +58,7 @@ export class Network {
   readonly #model: Model;
   readonly #options: NetworkOptions;
   readonly #constants: ConstantStore;
-  readonly #prepared = new Map<string, Promise<Prepared>>();
+  readonly #plans = new PlanCache<Prepared>();
   readonly #queue = new TaskQueue();
   #disposed = false;
 
@@ -147,15 +148,7 @@ export class Network {
   }
 
   #prepare(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
-    const key = JSON.stringify([shape, tap]);
-    let prepared = this.#prepared.get(key);
-    if (!prepared) {
-      prepared = this.#compile(shape, tap);
-      this.#prepared.set(key, prepared);
-      // a failure may pass, a full memory for one: the next run tries again
-      prepared.catch(() => this.#prepared.delete(key));
-    }
-    return prepared;
+    return this.#plans.get(JSON.stringify([shape, tap]), () => this.#compile(shape, tap));
   }
 
   async #compile(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
@@ -176,7 +169,7 @@ export class Network {
     if (this.#disposed) return;
     this.#disposed = true;
     await this.#queue.idle();
-    for (const { executor, staging } of await settled(this.#prepared.values())) {
+    for (const { executor, staging } of await this.#plans.settled()) {
       executor.dispose();
       staging.destroy();
     }
@@ -187,10 +180,4 @@ export class Network {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
-}
-
-/** The values of those promises that were kept. */
-export async function settled<T>(promises: Iterable<Promise<T>>): Promise<T[]> {
-  const results = await Promise.allSettled(promises);
-  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }

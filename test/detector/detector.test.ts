@@ -199,8 +199,11 @@ withData('detector', () => {
     const { device } = await openGpu();
     const detector = await createDetector(tiny(), { device, inputSize: [64, 64] });
     const pending = detector.detect(blank(8, 8));
+    // its picture is still being read when the detector goes
+    const late = expect(detector.detect(imageNamed('astronaut_nasa.png'))).rejects.toThrow(DisposedError);
     await Promise.all([detector.dispose(), detector.dispose()]);
     expect(await pending).toEqual([]);
+    await late;
     await expect(detector.detect(blank(8, 8))).rejects.toThrow(DisposedError);
     await using again = await createDetector(tiny(), { device, inputSize: [64, 64] });
     expect(await again.detect(blank(8, 8))).toEqual([]);
