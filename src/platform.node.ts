@@ -10,6 +10,7 @@ let instance: Promise<GPU> | undefined;
 
 /** Node: WebGPU by Dawn (the package `webgpu`), files by fs, pictures by sharp. */
 export const nodePlatform: Platform = {
+  pollsBusily: true,
   async requestAdapter() {
     instance ??= createDawn();
     const gpu = await instance;
