@@ -251,7 +251,8 @@ export class Detector {
     const encoder = device.createCommandEncoder();
     executor.encode(encoder);
     const bytes = Math.min(this.#staging.size, buffer.size);
-    const [first] = await this.#context.read(encoder, this.#staging, [{ buffer, offset: 0, bytes }]);
+    const parts = [{ buffer, offset: 0, bytes }];
+    const [first] = await this.#context.read(encoder, this.#staging, parts, executor.pace);
     const values = new Float32Array(first!);
     const count = values[0]!;
     const records = values.subarray(FACES_HEADER_BYTES / 4);

@@ -1,6 +1,7 @@
 import { DeviceError, DisposedError } from './errors.ts';
 import { MapMode } from './gpu-flags.ts';
 import type { AdapterTraits } from './kernels/kernel.ts';
+import type { Pace } from './pace.ts';
 import type { Platform } from './platform.ts';
 
 /** Limits that large pictures and networks can need more of than WebGPU guarantees. */
@@ -36,13 +37,15 @@ export class GpuContext {
   readonly device: GPUDevice;
   readonly traits: AdapterTraits;
   readonly #owned: boolean;
+  readonly #paced: boolean;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #failure: Error | null = null;
 
-  private constructor(device: GPUDevice, owned: boolean) {
+  private constructor(device: GPUDevice, owned: boolean, pollsBusily: boolean) {
     this.device = device;
     this.traits = readTraits(device);
     this.#owned = owned;
+    this.#paced = pollsBusily && this.traits.software;
     void device.lost.then((info) => {
       this.#failure ??= new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
     });
@@ -59,13 +62,14 @@ export class GpuContext {
    * @throws DeviceError when there is no adapter or it grants no device
    */
   static async open(platform: Platform, borrowed: GPUDevice | undefined): Promise<GpuContext> {
-    if (borrowed) return new GpuContext(borrowed, false);
+    if (borrowed) return new GpuContext(borrowed, false, platform.pollsBusily);
     const adapter = await platform.requestAdapter();
     if (!adapter) throw new DeviceError('no-adapter', `no WebGPU adapter found. ${platform.adapterHelp()}`);
     const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
     try {
-      return new GpuContext(await adapter.requestDevice({ requiredLimits, requiredFeatures }), true);
+      const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+      return new GpuContext(device, true, platform.pollsBusily);
     } catch (cause) {
       throw new DeviceError('driver', `the WebGPU adapter grants no device: ${String(cause)}`, { cause });
     }
@@ -133,16 +137,22 @@ export class GpuContext {
     return result;
   }
 
-  /** Copies parts of buffers to the CPU. `staging` must hold all of them. */
-  async read(encoder: GPUCommandEncoder, staging: GPUBuffer, parts: readonly BufferPart[]): Promise<ArrayBuffer[]> {
+  /** Submits, then copies parts of buffers to the CPU. `staging` must hold all of them; `pace` knows the run's usual time. */
+  async read(
+    encoder: GPUCommandEncoder,
+    staging: GPUBuffer,
+    parts: readonly BufferPart[],
+    pace?: Pace,
+  ): Promise<ArrayBuffer[]> {
     let offset = 0;
     for (const part of parts) {
       encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
       offset += part.bytes;
     }
     this.device.queue.submit([encoder.finish()]);
+    const map = () => staging.mapAsync(MapMode.READ, 0, offset);
     try {
-      await staging.mapAsync(MapMode.READ, 0, offset);
+      await (this.#paced && pace ? pace.wait(map) : map());
     } catch (cause) {
       // a device that dies rejects the mapping before it reports the loss
       await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);

@@ -2,6 +2,7 @@ import type { ConstantStore } from './constant-store.ts';
 import type { GpuContext } from './device.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import type { Operand, Plan, Step } from './graph/plan.ts';
+import { Pace } from './pace.ts';
 
 interface BoundStep {
   readonly step: Step;
@@ -27,6 +28,8 @@ export class Executor {
   readonly #params: GPUBuffer;
   readonly #steps: readonly BoundStep[];
   readonly #externals = new Map<string, GPUBuffer>();
+  /** How long this plan's runs take. */
+  readonly pace = new Pace();
 
   private constructor(
     context: GpuContext,

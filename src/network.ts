@@ -139,7 +139,7 @@ export class Network {
       offset: 0,
       bytes: sizeOf(dims) * 4,
     }));
-    const copies = await this.#context.read(encoder, staging, parts);
+    const copies = await this.#context.read(encoder, staging, parts, executor.pace);
     const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
       name,
       { dims, data: new Float32Array(copies[i]!) },

@@ -12,6 +12,7 @@ let instance: Promise<GPU> | undefined;
 
 /** Node: WebGPU by Dawn (the package `webgpu`), files by fs, pictures by sharp. */
 export const nodePlatform: Platform = {
+  pollsBusily: true,
   async requestAdapter() {
     const gpu = await loadGpu();
     // Dawn prints two "artificially reduced" warnings here from native code; no option of webgpu 0.6.2 silences them.

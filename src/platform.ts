@@ -8,6 +8,8 @@ export interface ModelSource {
 
 /** What Node and browsers do differently; everything else is written against this. */
 export interface Platform {
+  /** Whether waiting for the GPU keeps a core busy: see `Pace`. */
+  readonly pollsBusily: boolean;
   /** The high-performance WebGPU adapter, or null where there is none. */
   requestAdapter(): Promise<GPUAdapter | null>;
   /** How to get a WebGPU adapter on this machine, as full sentences. */

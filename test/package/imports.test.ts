@@ -65,7 +65,7 @@ const RULES: readonly Rule[] = [
   { files: /^graph\//, allowed: /^(graph\/.*|kernels\/.*|tensor|errors)$/, types: /^loader\/(model|attributes)$/ },
   {
     files: /^(device|executor|constant-store)\.ts$/,
-    allowed: /^(constant-store|device|errors|gpu-flags|platform|graph\/plan|kernels\/.*|tensor)$/,
+    allowed: /^(constant-store|device|errors|gpu-flags|pace|platform|graph\/plan|kernels\/.*|tensor)$/,
   },
   {
     files: /^models\/(registry|download|zip|cache\.browser|cache\.node|npm\.node|resolve\.node)\.ts$/,

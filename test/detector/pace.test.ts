@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Pace } from '../../src/pace.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** How long a run that takes `workMs` is waited for, and how much of that is polling. */
+async function runOf(pace: Pace, workMs: number): Promise<{ total: number; polled: number }> {
+  const start = performance.now();
+  let woken = 0;
+  const done = pace.wait(() => {
+    woken = performance.now();
+    const rest = Math.max(0, workMs - (woken - start));
+    return rest > 0 ? new Promise<void>((resolve) => setTimeout(resolve, rest)) : Promise.resolve();
+  });
+  await vi.runAllTimersAsync();
+  await done;
+  return { total: performance.now() - start, polled: performance.now() - woken };
+}
+
+test('the first run is polled from the start', async () => {
+  expect(await runOf(new Pace(), 100)).toEqual({ total: 100, polled: 100 });
+});
+
+test('later runs sleep through nine tenths and end on time', async () => {
+  const pace = new Pace();
+  await runOf(pace, 100);
+  for (let i = 0; i < 5; i++) expect(await runOf(pace, 100)).toEqual({ total: 100, polled: 10 });
+});
+
+test('a run that has become four times faster is waited for less and less', async () => {
+  const pace = new Pace();
+  await runOf(pace, 120);
+  const totals: number[] = [];
+  for (let i = 0; i < 12; i++) totals.push((await runOf(pace, 30)).total);
+  expect(totals[0]).toBeLessThanOrEqual(108);
+  expect(totals.at(-1)).toBe(30);
+});
+
+test('short runs are never slept through', async () => {
+  const pace = new Pace();
+  for (let i = 0; i < 3; i++) expect(await runOf(pace, 1)).toEqual({ total: 1, polled: 1 });
+});
+
+test('a failure is passed on', async () => {
+  await expect(new Pace().wait(() => Promise.reject(new Error('lost')))).rejects.toThrow('lost');
+});
