@@ -36,6 +36,7 @@ export type { Face, Pixels } from './face.ts';
 export { readImage } from './images.node.ts';
 export type { ModelInput } from './model-source.ts';
 export type { Progress } from './models/download.ts';
+export type { ModelIdentity } from './models/identify.ts';
 export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';
 export { type ResolveOptions, resolveModel } from './models/resolve.node.ts';
 export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './network.ts';

@@ -4,7 +4,7 @@ import { compileDetector, compileNetwork, countWork } from '../graph/compile.ts'
 import { planMemory } from '../graph/plan.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
 import type { Model } from '../loader/model.ts';
-import { loadModel } from '../loader/onnx.ts';
+import { openModel } from '../model-source.ts';
 import { identifyModel, type ModelIdentity } from '../models/identify.ts';
 import { nodePlatform } from '../platform.node.ts';
 import { modelOption, sizeOption } from './options.ts';
@@ -29,9 +29,8 @@ export function addInfo(program: Command): void {
 }
 
 async function info({ model: path, json, size }: InfoOptions): Promise<void> {
-  const { bytes, readExternal } = await nodePlatform.readModel(path, undefined);
-  const model = await loadModel(bytes, readExternal ? { readExternal } : {});
-  const identity = await identifyModel(new Uint8Array(bytes), model);
+  const { bytes, model } = await openModel(nodePlatform, path);
+  const identity = await identifyModel(bytes, model);
   const description = { identity, ...describe(model, size ?? declaredSize(model) ?? [640, 640]) };
   process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : formatText(description));
 }

@@ -6,6 +6,7 @@ import { addDoctor } from './doctor.ts';
 import { addInfo } from './info.ts';
 import { addModels } from './models.ts';
 import { reportError } from './report.ts';
+import { addSynthesize } from './synthesize.ts';
 import { addVerify } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -35,7 +36,7 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage. SCRFD_DEBUG=1 adds stack 
 addDetect(program);
 addInfo(program);
 addVerify(program);
-addModels(program);
+addSynthesize(addModels(program));
 addDoctor(program);
 
 // `scrfd … | head` closes the pipe early.

@@ -10,10 +10,12 @@ export type Generation =
   | 'half-folded'
   | 'renamed'
   | 'synthesized'
+  | 'mxnet'
   | 'unknown';
 
 export interface ModelIdentity {
-  /** Family member such as `scrfd_2.5g_kps`; null for an SCRFD detector of another architecture. */
+  readonly family: 'scrfd' | 'retinaface';
+  /** Member such as `scrfd_2.5g_kps`; null for a detector of another architecture. */
   readonly name: string | null;
   readonly source: 'hash' | 'graph';
   /** Points a face: 5 or 0. */
@@ -39,6 +41,7 @@ const KNOWN: Readonly<Record<string, readonly [name: string, generation: Generat
   fed8414314326bb875e2a8a19da9a75e1ca604980dda195c61f7308115108795: ['scrfd_1g', '2022'],
   c5ace6e90b683f74a7736e917fed766308809145f1fe73e829700da7462b10e8: ['scrfd_2.5g', '2022'],
   '81a65738b3829e5265fe2636cdee7781dbb8db75ff14b88f3a0a9121eb0ecd68': ['scrfd_2.5g_kps', '2022'],
+  cd1acf4887eff165497762346fcafbdec58f662a2ceb01e5edb979f54b9875b6: ['retinaface_mnet025', 'mxnet'],
   e450c92c5d0d998b73ef8d421a24bcab730f5f02192b9ca4f52dc6382f45739a: ['scrfd_500m_kps', 'simplified'],
   '32d20c77b9e2dc1d07e94c2ab9d25bdd5cd05eddbe0b46e7b38e7a1eca22e99a': ['scrfd_2.5g_kps', 'renamed'],
 };
@@ -46,42 +49,50 @@ const KNOWN: Readonly<Record<string, readonly [name: string, generation: Generat
 /**
  * What a model is: from the SHA-256 of its file where that is known, else from its graph.
  * @param bytesOrHash the file, or its SHA-256 in hexadecimal; without either the graph alone decides
- * @returns null for a model without the outputs of an SCRFD detector
+ * @returns null for a model without the outputs of a detector
  */
 export async function identifyModel(
-  bytesOrHash: Uint8Array<ArrayBuffer> | string | undefined,
+  bytesOrHash: Uint8Array | string | undefined,
   model: Model,
 ): Promise<ModelIdentity | null> {
-  const layout = layoutOf(model.outputs.length);
+  const layout = layoutOf(model);
   if (!layout) return null;
   const hash = typeof bytesOrHash === 'string' ? bytesOrHash.toLowerCase() : bytesOrHash && (await sha256(bytesOrHash));
   const [name, generation] = KNOWN[hash ?? ''] ?? [];
-  const member = name ?? matchMember(model);
+  const member = name ?? (layout.family === 'scrfd' ? matchMember(model) : undefined);
   const entry: Member | undefined = member ? (FAMILY as Readonly<Record<string, Member>>)[member] : undefined;
   return {
     name: member ?? null,
     source: name === undefined ? 'graph' : 'hash',
     ...layout,
     norm: model.nodes.some(({ op }) => /^(Instance|Group)Normalization$/.test(op)) ? 'group' : 'batch',
-    generation: generation ?? recogniseGeneration(model),
+    generation: generation ?? (layout.family === 'scrfd' ? recogniseGeneration(model) : 'mxnet'),
     published: entry?.published ?? null,
   };
 }
 
 /** Undefined where the page is not secure: browsers hash nothing there. */
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string | undefined> {
-  const digest = await globalThis.crypto?.subtle?.digest('SHA-256', bytes);
+async function sha256(bytes: Uint8Array): Promise<string | undefined> {
+  const digest = await globalThis.crypto?.subtle?.digest('SHA-256', new Uint8Array(bytes));
   return digest && Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function layoutOf(outputs: number): Pick<ModelIdentity, 'strides' | 'anchors' | 'keypoints'> | undefined {
+/** RetinaFace's nine outputs: for each stride a class, a box and a keypoint map of two anchors. */
+function isRetinaFace({ outputs }: Model): boolean {
+  return outputs.length === 9 && outputs.every(({ dims }, i) => dims?.length === 4 && dims[1] === [4, 8, 20][i % 3]);
+}
+
+function layoutOf(model: Model): Pick<ModelIdentity, 'family' | 'strides' | 'anchors' | 'keypoints'> | undefined {
+  if (isRetinaFace(model)) return { family: 'retinaface', strides: [32, 16, 8], anchors: 2, keypoints: 5 };
+  const family = 'scrfd';
+  const outputs = model.outputs.length;
   switch (outputs) {
     case 6:
     case 9:
-      return { strides: [8, 16, 32], anchors: 2, keypoints: outputs === 9 ? 5 : 0 };
+      return { family, strides: [8, 16, 32], anchors: 2, keypoints: outputs === 9 ? 5 : 0 };
     case 10:
     case 15:
-      return { strides: [8, 16, 32, 64, 128], anchors: 1, keypoints: outputs === 15 ? 5 : 0 };
+      return { family, strides: [8, 16, 32, 64, 128], anchors: 1, keypoints: outputs === 15 ? 5 : 0 };
     default:
       return undefined;
   }

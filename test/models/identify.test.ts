@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/loader/onnx.ts';
@@ -37,11 +38,26 @@ withData('real files', () => {
   });
 });
 
+describe('RetinaFace', () => {
+  it('is known by its hash and by its outputs', async () => {
+    const bytes = new Uint8Array(await readFile(createRequire(import.meta.url).resolve('retinaface/mnet.25_v2.onnx')));
+    const model = await loadModel(bytes);
+    const expected = { family: 'retinaface', anchors: 2, strides: [32, 16, 8], keypoints: 5, generation: 'mxnet' };
+    expect(await identifyModel(bytes, model)).toMatchObject({
+      ...expected,
+      name: 'retinaface_mnet025',
+      source: 'hash',
+    });
+    expect(await identifyModel(undefined, model)).toMatchObject({ ...expected, name: null, source: 'graph' });
+  });
+});
+
 describe('generated files', () => {
   it.each(['scrfd_500m', 'scrfd_2.5g_kps', 'mobilenet_0.5g'])('%s is told by its layers', async (name) => {
     const member = findMember(name);
     const bytes = synthesizeModel(member);
     expect(await identifyModel(bytes, await loadModel(bytes))).toEqual({
+      family: 'scrfd',
       name,
       source: 'graph',
       keypoints: member.keypoints ? 5 : 0,
