@@ -39,7 +39,10 @@ export async function chooseModel(options: ChooseOptions = {}): Promise<ChosenMo
   const offline = options.offline ?? Boolean(process.env.SCRFD_OFFLINE);
   const scrfd = bestModels.filter((name) => name !== STAND_IN);
   const found = (await locateFirst(scrfd, options)) ?? (offline ? undefined : await downloadFirst(scrfd, options));
-  if (found !== undefined) return { ...found, note: `using ${found.name} (${found.path})` };
+  if (found !== undefined) {
+    const { name, path } = found;
+    return { name, path, note: `using ${name} (${path})` };
+  }
 
   const why = `no SCRFD model is on this machine and ${offline ? 'offline none is downloaded' : 'none could be downloaded'}`;
   const { home, fetch, signal } = options;
