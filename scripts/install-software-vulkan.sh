@@ -65,16 +65,16 @@ SOURCES
   as_root apt-get update
 }
 
-case "$(uname -s)" in
-  Linux) ;;
-  Darwin) fail "macOS needs no Vulkan: npm install webgpu, which runs on Metal" ;;
-  *) fail "on Windows update the graphics driver: WebGPU runs on Direct3D 12" ;;
-esac
-
 if ! $dry_run && adapter=$(find_adapter); then
   echo "Already here: $adapter"
   exit 0
 fi
+
+case "$(uname -s)" in
+  Linux) ;;
+  Darwin) fail "WebGPU runs on Metal here: npm install webgpu, and macOS 13 or newer" ;;
+  *) fail "WebGPU runs on Direct3D 12 here: npm install webgpu, and update the graphics driver" ;;
+esac
 
 # shellcheck source=/dev/null
 [ -r /etc/os-release ] && . /etc/os-release
@@ -88,7 +88,7 @@ case " ${ID:-} ${ID_LIKE:-} " in
     ;;
 esac
 
-echo "Installing Mesa's software Vulkan driver (lavapipe)."
+echo "There is no WebGPU adapter: installing Mesa's software Vulkan driver (lavapipe)."
 as_root apt-get update
 suite=()
 if [ "${VERSION_CODENAME:-}" = bookworm ]; then

@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-npm ci --no-audit --no-fund
+npm ci --include=dev --no-audit --no-fund
 bash scripts/install-software-vulkan.sh
 npm run build

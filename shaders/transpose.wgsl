@@ -1,9 +1,11 @@
-// Permutes the dimensions (up to 8) of a row-major tensor.
+// Copies a strided view of a row-major tensor of up to 8 dimensions: a permutation or a slice.
 struct Params {
   count: i32,
+  // element of the input that is the output's first
+  first: i32,
   // of the output, aligned to the left; trailing unused dimensions are 1
   dims: array<vec4i, 2>,
-  // of the input, in the output's order
+  // of the input, for each dimension of the output
   strides: array<vec4i, 2>,
 }
 
@@ -20,7 +22,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
     return;
   }
   var rest = i;
-  var source = 0;
+  var source = p.first;
   for (var axis = 7; axis >= 0; axis--) {
     let dim = p.dims[axis / 4][axis % 4];
     source += rest % dim * p.strides[axis / 4][axis % 4];

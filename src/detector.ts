@@ -12,6 +12,7 @@ import { fitLetterbox, letterboxTaps } from './kernels/letterbox.ts';
 import { FACES_HEADER_BYTES } from './kernels/nms.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
+import { identifyModel, type ModelIdentity } from './models/identify.ts';
 import { PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -128,10 +129,20 @@ export class Detector {
   #pixels: GPUBuffer | null = null;
   #disposed = false;
 
-  private constructor(context: GpuContext, platform: Platform, model: Model, options: DetectOptions) {
+  /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
+  readonly identity: ModelIdentity | null;
+
+  private constructor(
+    context: GpuContext,
+    platform: Platform,
+    model: Model,
+    identity: ModelIdentity | null,
+    options: DetectOptions,
+  ) {
     this.#context = context;
     this.#platform = platform;
     this.#model = model;
+    this.identity = identity;
     this.#options = options;
     this.#constants = new ConstantStore(context);
     this.#staging = context.device.createBuffer({
@@ -145,9 +156,10 @@ export class Detector {
   static async create(platform: Platform, input: ModelInput, options: DetectorOptions): Promise<Detector> {
     const { device, signal, ...rest } = options;
     readThresholds(rest);
-    const model = await openModel(platform, input, signal);
+    const { bytes, model } = await openModel(platform, input, signal);
+    const identity = await identifyModel(bytes, model);
     const context = await GpuContext.open(platform, device);
-    const detector = new Detector(context, platform, model, rest);
+    const detector = new Detector(context, platform, model, identity, rest);
     try {
       signal?.throwIfAborted();
       await detector.#prepare(detector.inputSize);

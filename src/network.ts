@@ -73,7 +73,7 @@ export class Network {
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
     const { inputShape, device, signal } = options;
     assertShape(inputShape);
-    const model = await openModel(platform, input, signal);
+    const { model } = await openModel(platform, input, signal);
     const context = await GpuContext.open(platform, device);
     const network = new Network(context, model, options);
     try {

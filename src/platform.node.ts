@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DeviceError, ModelError } from './errors.ts';
 import { readImage } from './images.node.ts';
+import { findModel } from './models/registry.ts';
+import { resolveModel } from './models/resolve.node.ts';
 import type { ModelSource, Platform } from './platform.ts';
 import { asUrl, readSource } from './read-source.node.ts';
 
@@ -12,8 +14,7 @@ let instance: Promise<GPU> | undefined;
 export const nodePlatform: Platform = {
   pollsBusily: true,
   async requestAdapter() {
-    instance ??= createDawn();
-    const gpu = await instance;
+    const gpu = await loadGpu();
     // Dawn prints two "artificially reduced" warnings here from native code; no option of webgpu 0.6.2 silences them.
     return gpu.requestAdapter({ powerPreference: 'high-performance' });
   },
@@ -21,6 +22,12 @@ export const nodePlatform: Platform = {
   readModel,
   readImage,
 };
+
+/** The process's one GPU object. @throws DeviceError when the package `webgpu` is missing or does not load */
+export function loadGpu(): Promise<GPU> {
+  instance ??= createDawn();
+  return instance;
+}
 
 async function createDawn(): Promise<GPU> {
   try {
@@ -40,8 +47,29 @@ async function createDawn(): Promise<GPU> {
 }
 
 async function readModel(source: string | URL, signal: AbortSignal | undefined): Promise<ModelSource> {
-  const bytes = await readSource(source, signal, ModelError);
-  return { bytes, readExternal: (location) => readSource(besideModel(source, location), signal, ModelError) };
+  const file = isModelName(source)
+    ? await resolveModel(source, { onNotice: notify, ...(signal && { signal }) })
+    : source;
+  const bytes = await readSource(file, signal, ModelError);
+  return { bytes, readExternal: (location) => readSource(besideModel(file, location), signal, ModelError) };
+}
+
+/** A file comes before a model of its name; a bare word without an extension can only be meant as a name. */
+function isModelName(source: string | URL): source is string {
+  if (typeof source !== 'string' || asUrl(source) !== undefined || isFile(source)) return false;
+  return findModel(source) !== undefined || (/^[\w.-]+$/.test(source) && !/\.[a-z]\w*$/i.test(source));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function notify(notice: string): void {
+  process.stderr.write(`scrfd: ${notice}\n`);
 }
 
 /** `location` is a relative path that stays in the folder: the loader has checked it. */

@@ -7,11 +7,12 @@ import { ImageError } from '../errors.ts';
 import type { Face, Pixels } from '../face.ts';
 import { readImage } from '../images.node.ts';
 import { asUrl } from '../read-source.node.ts';
+import { chooseModel } from './default-model.ts';
 import { modelOption, parseCount, parseFraction, sizeOption } from './options.ts';
-import { reportError } from './report.ts';
+import { notify, reportError } from './report.ts';
 
 interface DetectOptions {
-  model: string;
+  model?: string;
   json?: true;
   out?: string;
   size?: [number, number];
@@ -23,9 +24,11 @@ interface DetectOptions {
 export function addDetect(program: Command): void {
   program
     .command('detect')
-    .description('Find faces in pictures and print them as a table or as JSON.')
+    .description(
+      'Find faces in pictures and print them as a table or as JSON. Without --model the best model to be had is used.',
+    )
     .argument('<image...>', 'pictures: paths or URLs (JPEG, PNG, WebP, AVIF, GIF, TIFF)')
-    .addOption(modelOption())
+    .addOption(modelOption().makeOptionMandatory(false))
     .option('--json', 'print one JSON array, an entry per picture')
     .option('-o, --out <dir>', 'also write every picture with its faces drawn to this folder')
     .addOption(sizeOption())
@@ -36,8 +39,9 @@ export function addDetect(program: Command): void {
 }
 
 async function detect(images: string[], options: DetectOptions): Promise<void> {
-  const { model, json, out, size, score, iou, maxFaces } = options;
+  const { json, out, size, score, iou, maxFaces } = options;
   const targets = out === undefined ? undefined : await planOutputs(images, out);
+  const model = options.model ?? (await chooseDefault());
   const { createDetector } = await import('../index.node.ts');
   const detector = await createDetector(model, {
     ...(size && { inputSize: size }),
@@ -54,7 +58,10 @@ async function detect(images: string[], options: DetectOptions): Promise<void> {
         if (json) records.push(formatJson(image, pixels, faces));
         else process.stdout.write(formatTable(image, pixels, faces));
         const target = targets?.[i];
-        if (target !== undefined) await writeAnnotated(target, pixels, faces);
+        if (target !== undefined) {
+          await writeAnnotated(target, pixels, faces);
+          if (!json) process.stdout.write(`written to ${target}\n`);
+        }
       } catch (error) {
         reportError(error, image);
       }
@@ -63,6 +70,12 @@ async function detect(images: string[], options: DetectOptions): Promise<void> {
     await detector.dispose();
   }
   if (json) process.stdout.write(records.length === 0 ? '[]\n' : `[\n${records.join(',\n')}\n]\n`);
+}
+
+async function chooseDefault(): Promise<string> {
+  const { path, note } = await chooseModel({ onNotice: notify });
+  notify(note);
+  return path;
 }
 
 function formatJson(image: string, { width, height }: Pixels, faces: readonly Face[]): string {

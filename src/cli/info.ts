@@ -5,6 +5,7 @@ import { planMemory } from '../graph/plan.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
 import type { Model } from '../loader/model.ts';
 import { openModel } from '../model-source.ts';
+import { identifyModel, type ModelIdentity } from '../models/identify.ts';
 import { nodePlatform } from '../platform.node.ts';
 import { modelOption, sizeOption } from './options.ts';
 
@@ -28,8 +29,9 @@ export function addInfo(program: Command): void {
 }
 
 async function info({ model: path, json, size }: InfoOptions): Promise<void> {
-  const model = await openModel(nodePlatform, path);
-  const description = describe(model, size ?? declaredSize(model) ?? [640, 640]);
+  const { bytes, model } = await openModel(nodePlatform, path);
+  const identity = await identifyModel(bytes, model);
+  const description = { identity, ...describe(model, size ?? declaredSize(model) ?? [640, 640]) };
   process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : formatText(description));
 }
 
@@ -38,7 +40,7 @@ function declaredSize(model: Model): [number, number] | undefined {
   return typeof height === 'number' && typeof width === 'number' ? [width, height] : undefined;
 }
 
-type Description = ReturnType<typeof describe>;
+type Description = ReturnType<typeof describe> & { readonly identity: ModelIdentity | null };
 
 function describe(model: Model, [width, height]: [number, number]) {
   const dims = [1, 3, height, width] as const;
@@ -78,10 +80,11 @@ function describeDetector(model: Model, width: number, height: number) {
 }
 
 function formatText(description: Description): string {
-  const { detector, memory, size } = description;
+  const { detector, identity, memory, size } = description;
   const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const shape = (dims: readonly (number | string | null)[] | null) => dims?.map((dim) => dim ?? '?').join('×') ?? '?';
   const rows = [
+    ...(identity ? formatIdentity(identity) : []),
     ['producer', `${description.producer || 'unknown'}, operator set ${description.opset}`],
     ...description.inputs.map(({ name, type, dims }) => ['input', `${name} ${type} ${shape(dims)}`]),
     ...description.outputs.map(({ name, computed }) => ['output', `${name} ${computed?.join('×') ?? '?'}`]),
@@ -105,4 +108,13 @@ function formatText(description: Description): string {
     ['memory', `${mib(memory.constants)} of weights, ${mib(memory.activations)} of activations`],
   ];
   return `${rows.map(([key, value]) => `${key!.padEnd(10)}  ${value}`).join('\n')}\n`;
+}
+
+function formatIdentity({ name, source, generation, norm, published }: ModelIdentity): string[][] {
+  const architecture = name ?? 'SCRFD of no published architecture';
+  return [
+    ['model', `${architecture}, ${generation} export (known by its ${source})`],
+    ['norm', norm === 'group' ? 'GroupNorm heads' : 'BatchNorm heads'],
+    ...(published ? [['published', `${published.parameters} M parameters, ${published.gmacs} GFLOPs at 640×480`]] : []),
+  ];
 }

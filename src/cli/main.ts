@@ -2,8 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDetect } from './detect.ts';
+import { addDoctor } from './doctor.ts';
 import { addInfo } from './info.ts';
+import { addModels } from './models.ts';
 import { reportError } from './report.ts';
+import { addSynthesize } from './synthesize.ts';
 import { addVerify } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -20,11 +23,12 @@ const program = new Command('scrfd')
     'after',
     `
 Examples:
-  scrfd detect photo.jpg --model scrfd_2.5g_kps.onnx
+  scrfd detect photo.jpg --out annotated/
   scrfd detect *.jpg --model scrfd_2.5g_kps.onnx --json > faces.json
   scrfd detect group.jpg --model scrfd_500m.onnx --size 1280x960 --score 0.3 --out annotated/
   scrfd info --model scrfd_500m_kps.onnx
   scrfd verify --model scrfd_500m_kps.onnx --layers
+  scrfd doctor
 
 Exit codes: 0 done, 1 something failed, 2 wrong usage. SCRFD_DEBUG=1 adds stack traces.`,
   );
@@ -32,6 +36,8 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage. SCRFD_DEBUG=1 adds stack 
 addDetect(program);
 addInfo(program);
 addVerify(program);
+addSynthesize(addModels(program));
+addDoctor(program);
 
 // `scrfd … | head` closes the pipe early.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

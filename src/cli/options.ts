@@ -27,7 +27,10 @@ export function parseCount(text: string): number {
 }
 
 export function modelOption(): Option {
-  return new Option('-m, --model <file>', 'SCRFD model: path or URL of an .onnx file').makeOptionMandatory();
+  return new Option(
+    '-m, --model <model>',
+    'name (see scrfd models list), or path or URL of an .onnx file',
+  ).makeOptionMandatory();
 }
 
 export function sizeOption(): Option {

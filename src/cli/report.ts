@@ -1,3 +1,8 @@
+/** One line on stderr that is no error. */
+export function notify(text: string): void {
+  process.stderr.write(`scrfd: ${text}\n`);
+}
+
 /** One line on stderr that names the subject (the stack too where SCRFD_DEBUG is set); the process will exit with 1. */
 export function reportError(error: unknown, subject = ''): void {
   const message = (error instanceof Error ? error.message : String(error)).trim().replaceAll(/\s*\n\s*/g, ' ');

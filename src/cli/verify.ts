@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { readImage } from '../images.node.ts';
 import type { Model } from '../loader/model.ts';
+import { openModel } from '../model-source.ts';
 import { nodePlatform } from '../platform.node.ts';
 import { loadSharp } from '../sharp.node.ts';
 import { type Dims, formatDims, sizeOf } from '../tensor.ts';
@@ -34,16 +35,14 @@ export function addVerify(program: Command): void {
 async function verify({ model: path, image, size, layers, batch }: VerifyOptions): Promise<void> {
   const ort = await loadOnnxRuntime();
   const { createNetwork } = await import('../index.node.ts');
-  const { loadModel } = await import('../loader/onnx.ts');
-  const source = await nodePlatform.readModel(path, undefined);
-  const model = await loadModel(source.bytes, source);
+  const { bytes, model } = await openModel(nodePlatform, path);
   const [width, height] = size ?? declaredSize(model);
   const dims = [batch, 3, height, width] as const;
   const x = noise(sizeOf(dims));
   if (image !== undefined) x.set(await readInput(image, width, height));
 
   const tap = layers ? computedValues(model) : [];
-  const expected = await runOnnxRuntime(ort, appendOutputs(source.bytes, tap), dims, x);
+  const expected = await runOnnxRuntime(ort, appendOutputs(bytes, tap), dims, x);
   const network = await createNetwork(path, { inputShape: dims });
   try {
     const names = [...expected.keys()];

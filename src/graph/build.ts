@@ -8,6 +8,7 @@ import {
   foldConstants,
   normalizeAxis,
   readAxes,
+  readSlice,
   resolveReshape,
   squeezeDims,
   unsqueezeDims,
@@ -331,6 +332,16 @@ function translate(node: ModelNode, context: Context): Draft {
         Array.from({ length: rank }, (_, i) => rank - 1 - i),
       );
       return { op: 'Transpose', inputs: [first], perm };
+    }
+    case 'Slice': {
+      const x = context.dims(first);
+      const ranges = node.inputs.map((name, i) =>
+        i === 0 || !name ? undefined : constantInput(node, context, i, 'a range'),
+      );
+      const { starts, steps, dims } = readSlice(node, x, ranges);
+      // a crop to the size that is there already, as MXNet's exports end their upsampling
+      if (formatDims(dims) === formatDims(x)) return { op: 'Reshape', inputs: [first], dims };
+      return { op: 'Slice', inputs: [first], starts, steps, dims };
     }
     case 'Reshape':
     case 'Flatten':

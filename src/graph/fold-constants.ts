@@ -124,8 +124,15 @@ function gather(node: ModelNode, data: Tensor, indices: Tensor): Tensor {
   });
 }
 
-function slice(node: ModelNode, inputs: readonly (Tensor | undefined)[]): Tensor {
-  const data = inputs[0]!;
+/** Which part of each dimension a Slice takes. */
+export interface SliceRange {
+  readonly starts: readonly number[];
+  readonly steps: readonly number[];
+  readonly dims: readonly number[];
+}
+
+/** Starts, ends, axes and steps are attributes up to opset 9, inputs 1 to 4 since; `inputs[0]` is not read. */
+export function readSlice(node: ModelNode, shape: Dims, inputs: readonly (Tensor | undefined)[]): SliceRange {
   const numbers = (i: number, name: string) => {
     if (inputs[i]) return toNumbers(inputs[i]);
     return node.attributes.has(name) ? [...node.attributes.ints(name)] : null;
@@ -134,21 +141,26 @@ function slice(node: ModelNode, inputs: readonly (Tensor | undefined)[]): Tensor
   const ends = numbers(2, 'ends') ?? [];
   const axes = numbers(3, 'axes') ?? starts.map((_, i) => i);
   const steps = numbers(4, 'steps') ?? starts.map(() => 1);
-  const dims = [...data.dims];
-  const first = dims.map(() => 0);
-  const step = dims.map(() => 1);
+  const range = { starts: shape.map(() => 0), steps: shape.map(() => 1), dims: [...shape] };
   axes.forEach((rawAxis, i) => {
-    const axis = normalizeAxis(node.name, rawAxis, dims.length);
-    const size = data.dims[axis]!;
-    if (steps[i]! < 1) throw new UnsupportedOpError(node.name, node.op, `with step ${steps[i]} has no mapping`);
+    const axis = normalizeAxis(node.name, rawAxis, shape.length);
+    const size = shape[axis]!;
+    const step = steps[i]!;
+    if (step < 1) throw new UnsupportedOpError(node.name, node.op, `with step ${step} has no mapping`);
     const clamp = (value: number) => Math.min(Math.max(value < 0 ? value + size : value, 0), size);
-    first[axis] = clamp(starts[i]!);
-    step[axis] = steps[i]!;
-    dims[axis] = Math.max(0, Math.ceil((clamp(ends[i]!) - first[axis]!) / steps[i]!));
+    range.starts[axis] = clamp(starts[i]!);
+    range.steps[axis] = step;
+    range.dims[axis] = Math.max(0, Math.ceil((clamp(ends[i]!) - range.starts[axis]!) / step));
   });
+  return range;
+}
+
+function slice(node: ModelNode, inputs: readonly (Tensor | undefined)[]): Tensor {
+  const data = inputs[0]!;
+  const { starts, steps, dims } = readSlice(node, data.dims, inputs);
   const strides = rowMajorStrides(data.dims);
   return rearrange(data, dims, (position) =>
-    position.reduce((at, p, axis) => at + (first[axis]! + p * step[axis]!) * strides[axis]!, 0),
+    position.reduce((at, p, axis) => at + (starts[axis]! + p * steps[axis]!) * strides[axis]!, 0),
   );
 }
 

@@ -103,6 +103,14 @@ export interface TransposeNode extends NodeBase {
   readonly perm: readonly number[];
 }
 
+export interface SliceNode extends NodeBase {
+  readonly op: 'Slice';
+  /** First index and step (at least 1) of every dimension. */
+  readonly starts: readonly number[];
+  readonly steps: readonly number[];
+  readonly dims: Dims;
+}
+
 /** Also Flatten, Squeeze and Unsqueeze. */
 export interface ReshapeNode extends NodeBase {
   readonly op: 'Reshape';
@@ -121,6 +129,7 @@ export type Node =
   | SoftmaxNode
   | ConcatNode
   | TransposeNode
+  | SliceNode
   | ReshapeNode;
 
 /** A network for one input size: topologically ordered nodes over named values of known shape. */

@@ -13,7 +13,7 @@ import { type LayoutSpec, pack, packOnCpu } from '../kernels/pack.ts';
 import { pool } from '../kernels/pool.ts';
 import { packResizeTaps, resize, resizeAxis } from '../kernels/resize.ts';
 import { softmax } from '../kernels/softmax.ts';
-import { transpose } from '../kernels/transpose.ts';
+import { slice, transpose } from '../kernels/transpose.ts';
 import { unary } from '../kernels/unary.ts';
 import { unpack } from '../kernels/unpack.ts';
 import { type Dims, sizeOf } from '../tensor.ts';
@@ -282,6 +282,11 @@ export class Lowering {
         return this.#concatPlain(node.name, node.inputs, node.output, node.axis);
       case 'Transpose':
         return this.emit(node.name, transpose(dims(input), node.perm), [
+          this.read(input, 'plain'),
+          this.#define(node.output, 'plain'),
+        ]);
+      case 'Slice':
+        return this.emit(node.name, slice(dims(input), { starts: node.starts, steps: node.steps, outDims }), [
           this.read(input, 'plain'),
           this.#define(node.output, 'plain'),
         ]);

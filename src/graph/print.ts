@@ -43,6 +43,8 @@ function describeAttributes(node: Node): string[] {
       return [`axis ${node.axis}`];
     case 'Transpose':
       return [`perm ${node.perm}`];
+    case 'Slice':
+      return [`from ${node.starts} step ${node.steps}`];
     case 'Reshape':
     case 'BatchNorm':
       return [];

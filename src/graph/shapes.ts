@@ -121,6 +121,11 @@ export function inferDims(node: Node, dimsOf: (value: string) => Dims): Dims {
       }
       return node.perm.map((axis) => x[axis]!);
     }
+    case 'Slice':
+      if (node.dims.some((dim, i) => node.starts[i]! + (dim - 1) * node.steps[i]! >= x[i]!)) {
+        throw new ModelError(`${node.name}: a slice of ${formatDims(node.dims)} leaves ${formatDims(x)}`);
+      }
+      return checkExtents(node.name, node.dims, x);
     case 'Reshape':
       if (sizeOf(node.dims) !== sizeOf(x)) {
         throw new ModelError(`${node.name}: cannot reshape ${formatDims(x)} to ${formatDims(node.dims)}`);

@@ -9,19 +9,31 @@ export const RECORD_BYTES = 64;
 
 const WORKGROUP = 64;
 
-/** The shape of SCRFD's heads for one input size. */
+/** The shape of a detector's heads for one input size. */
 export interface HeadSpec {
+  /** How anchors become boxes: SCRFD's distances from a point, or RetinaFace's deltas from a square. */
+  readonly decoder: 'scrfd' | 'retinaface';
   readonly batch: number;
   /** Of a cell. */
   readonly anchors: number;
   readonly keypoints: boolean;
-  /** Strides ascending. */
+  /** In the order of the file's outputs, which is that of the anchors. */
   readonly levels: readonly { readonly stride: number; readonly width: number; readonly height: number }[];
 }
 
-/** Channels of one head: a score, four distances and maybe five points, for every anchor. */
+/** Channels of one anchor: one or two score logits, four box values and maybe five points. */
+function anchorChannels({ decoder, keypoints }: HeadSpec): number {
+  return (decoder === 'retinaface' ? 6 : 5) + (keypoints ? 10 : 0);
+}
+
+/** Channels of one head. */
 export function headChannels(spec: HeadSpec): number {
-  return spec.anchors * (spec.keypoints ? 15 : 5);
+  return spec.anchors * anchorChannels(spec);
+}
+
+/** RetinaFace's larger anchor on each stride, in pixels: 32, 128 and 512 on 8, 16 and 32. */
+function anchorSide({ decoder }: HeadSpec, stride: number): number {
+  return decoder === 'retinaface' ? stride ** 2 / 2 : 0;
 }
 
 /** Anchors of all levels, for one image. */
@@ -48,20 +60,22 @@ export function decode(spec: HeadSpec): Dispatch {
   let first = 0;
   const table = Array.from({ length: MAX_LEVELS }, (_, i) => {
     const level = spec.levels[i];
-    if (!level) return [total, 1, 1, 1];
-    const row = [first, level.width, level.width * level.height, level.stride];
-    first += level.width * level.height * spec.anchors;
+    if (!level) return [total, 1, 1, 1, 0, 0, 0, 0];
+    const { width, height, stride } = level;
+    const row = [first, width, width * height, stride, anchorSide(spec, stride), 0, 0, 0];
+    first += width * height * spec.anchors;
     return row;
   });
   const heads = Array.from({ length: MAX_LEVELS }, (_, i) => {
     const level = spec.levels[i] ?? spec.levels[0]!;
     return packedBytes(spec.batch, headChannels(spec), level.height, level.width);
   });
+  const kernel = spec.decoder === 'retinaface' ? 'decode-retinaface' : 'decode';
   return {
-    kernel: 'decode',
-    source: shaders.decode,
+    kernel,
+    source: shaders[kernel],
     constants: { WORKGROUP },
-    params: packParams([spec.levels.length, spec.anchors, total, spec.keypoints ? 1 : 0, ...table.flat()]),
+    params: packParams([spec.levels.length, spec.anchors, total, anchorChannels(spec), ...table.flat()]),
     bindingBytes: [spec.batch * FRAME_BYTES, ...heads, candidateBytes(spec), recordBytes(spec)],
     workgroups: [Math.ceil(total / WORKGROUP), spec.batch, 1],
   };

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModelError } from '../../src/errors.ts';
 import { adapterHelp, nodePlatform } from '../../src/platform.node.ts';
+import { hidePackage } from './hide-package.ts';
 import { runNode } from './run-cli.ts';
 
 let folder: string;
@@ -96,22 +97,13 @@ describe('adapterHelp', () => {
 });
 
 describe('packages that are not installed', () => {
-  const hide = (name: string) => {
-    const hook = `export async function resolve(name, context, next) {
-      if (name === '${name}') throw Object.assign(new Error('hidden'), { code: 'ERR_MODULE_NOT_FOUND' });
-      return next(name, context);
-    }`;
-    const url = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
-    return url(`import { register } from 'node:module'; register(${JSON.stringify(url(hook))});`);
-  };
-
   test.each([
     ['sharp', `readImage('any.png', undefined)`, /ImageError.*npm install sharp/],
     ['webgpu', 'requestAdapter()', /DeviceError.*npm install webgpu/],
   ])('%s: the error says how to install it', async (name, call, message) => {
     const code = `import { nodePlatform } from './src/platform.node.ts';
       await nodePlatform.${call}.catch((error) => console.log(error.name, error.message));`;
-    const { stdout } = await runNode(['--import', hide(name), '--input-type=module', '--eval', code]);
+    const { stdout } = await runNode(['--import', hidePackage(name), '--input-type=module', '--eval', code]);
     expect(stdout).toMatch(message);
   });
 });

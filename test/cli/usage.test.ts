@@ -52,7 +52,7 @@ describe('usage', () => {
     ['no command', [], /Usage: scrfd/],
     ['an unknown command', ['detct'], /unknown command 'detct'.*\n.*detect/],
     ['no picture', ['detect', '--model', 'm.onnx'], /missing required argument 'image'/],
-    ['no model', ['detect', 'a.jpg'], /'-m, --model <file>' not specified/],
+    ['no model', ['info'], /'-m, --model <model>' not specified/],
     ['an unknown option', ['detect', 'a.jpg', '-m', 'm', '--jsn'], /unknown option '--jsn'.*\n.*--json/],
     ['a bad size', ['detect', 'a.jpg', '-m', 'm', '--size', '6.5'], /argument '6.5' is invalid.*in pixels/],
     ['a bad score', ['detect', 'a.jpg', '-m', 'm', '--score', '50'], /argument '50' is invalid.*from 0 to 1/],

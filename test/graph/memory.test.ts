@@ -212,7 +212,12 @@ describe('plans', () => {
     const own = compileNetwork(model, inputDims, TRAITS[0]!, { reuse: false });
     const start = [[own.input.buffer, own.input.buffer]] as const;
     const move = (operand: Operand): Operand => (operand.kind === 'buffer' ? { ...operand, index: 0 } : operand);
-    const crowded = { ...own, steps: own.steps.map((step) => ({ ...step, operands: step.operands.map(move) })) };
+    const buffers = own.buffers.map(() => Math.max(...own.buffers));
+    const crowded = {
+      ...own,
+      buffers,
+      steps: own.steps.map((step) => ({ ...step, operands: step.operands.map(move) })),
+    };
     expect(() => checkPlan(crowded, own, start, [])).toThrow('reads and writes buffer 0');
     expect(() => checkPlan({ ...own, buffers: own.buffers.map(() => 4) }, own, start, [])).toThrow('binding');
     expect(() => checkPlan(own, own, [], [])).toThrow('reads buffer');

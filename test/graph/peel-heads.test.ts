@@ -46,6 +46,7 @@ describe('peelHeads', () => {
     ]);
     expect(peeled.graph.outputs).toEqual([':head 8', ':head 16', ':head 32']);
     expect(peeled.heads).toEqual({
+      decoder: 'scrfd',
       batch: 1,
       anchors: 2,
       keypoints: true,

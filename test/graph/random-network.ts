@@ -66,8 +66,7 @@ class Generator {
       () => this.#sealed(() => this.#topDown()),
       () => this.#batchNorm(this.#image()),
       () => this.#instanceNorm(this.#any((dims) => dims.length >= 3 && sizeOf(dims.slice(2)) > 2)),
-      () => this.#sealed(() => this.#groupNorm()),
-      () => this.#sealed(() => this.#groupNorm()),
+      ...Array.from({ length: this.#opset < 21 ? 2 : 6 }, () => () => this.#sealed(() => this.#groupNorm())),
       () => this.#unary(this.#any()),
       () => this.#unary(this.#any()),
       () => this.#prelu(),
@@ -85,6 +84,8 @@ class Generator {
       () => this.#concat(),
       () => this.#softmax(),
       () => this.#transpose(),
+      () => this.#slice(),
+      () => this.#slice(),
       () => this.#reshape(),
       () => this.#flatten(),
       () => this.#squeezes(),
@@ -278,7 +279,7 @@ class Generator {
   }
 
   #groupNorm(): void {
-    if (this.#opset < 21 || this.#chance(0.3)) return this.#groupNormPattern();
+    if (this.#opset < 21 || this.#chance(0.1)) return this.#groupNormPattern();
     const x = this.#image((dims) => sizeOf(dims.slice(1)) > 4);
     const c = x.dims[1]!;
     const groups = this.rng.pick([1, 2, 3, 4].filter((g) => c % g === 0));
@@ -495,6 +496,25 @@ class Generator {
     if (plain) perm.splice(0, perm.length, ...x.dims.map((_, i) => x.dims.length - 1 - i));
     const dims = perm.map((axis) => x.dims[axis]!);
     this.#emit('Transpose', [x.name], dims, x.scale, plain ? {} : { perm: ints(perm) });
+  }
+
+  /** One axis, from either end, with a step where the operator set has them. */
+  #slice(): void {
+    const { rng } = this;
+    const x = this.#any(({ length }) => length > 0);
+    const axis = rng.int(0, x.dims.length - 1);
+    const size = x.dims[axis]!;
+    const start = rng.int(0, size - 1);
+    const end = rng.int(start + 1, size + 1);
+    const step = this.#opset >= 10 ? rng.int(1, 3) : 1;
+    const dims = x.dims.with(axis, Math.ceil((Math.min(end, size) - start) / step));
+    const from = this.#chance(0.3) ? start - size : start;
+    if (this.#opset < 10) {
+      this.#emit('Slice', [x.name], dims, x.scale, { starts: ints([from]), ends: ints([end]), axes: ints([axis]) });
+    } else {
+      const ranges = [[from], [end], [axis], [step]].map((values) => this.#ints(values));
+      this.#emit('Slice', [x.name, ...ranges], dims, x.scale);
+    }
   }
 
   #reshape(): void {

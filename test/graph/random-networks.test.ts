@@ -14,7 +14,7 @@ import { type OrtTensor, runOrt } from '../support/ort.ts';
 import { createRng } from '../support/rng.ts';
 import { describeNodes, type RandomNetwork, randomNetwork } from './random-network.ts';
 
-const COUNT = 60;
+const COUNT = 80;
 /** How often an operator must occur at least. */
 const LEAST = 5;
 

@@ -18,6 +18,7 @@ export function frameOf(options: Partial<Frame>): Frame {
 /** As SCRFD's files have it: strides 8, 16, 32 with two anchors a cell, or 8 to 128 with one. */
 export function headSpec(levels: 3 | 5, keypoints: boolean, batch: number, [width, height]: readonly [number, number]) {
   return {
+    decoder: 'scrfd',
     ...{ batch, keypoints, anchors: levels === 3 ? 2 : 1 },
     levels: Array.from({ length: levels }, (_, i) => {
       const stride = 8 << i;
@@ -28,7 +29,7 @@ export function headSpec(levels: 3 | 5, keypoints: boolean, batch: number, [widt
 
 /** A specification with this many anchors and nothing else of interest. */
 export function anchorsOnly(total: number, batch = 1): HeadSpec {
-  return { batch, anchors: 1, keypoints: false, levels: [{ stride: 8, width: total, height: 1 }] };
+  return { decoder: 'scrfd', batch, anchors: 1, keypoints: false, levels: [{ stride: 8, width: total, height: 1 }] };
 }
 
 /** Candidate lists as decode leaves them: what lies beyond the counts is not to be read. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { transpose } from '../../src/kernels/transpose.ts';
+import { slice, transpose } from '../../src/kernels/transpose.ts';
 import { sizeOf } from '../../src/tensor.ts';
 import { runDispatch } from '../support/gpu.ts';
 import { transpose as reference } from '../support/reference-ops.ts';
@@ -58,5 +58,35 @@ describe('transpose', () => {
   it('refuses nine dimensions', () => {
     const dims = new Array<number>(9).fill(1);
     expect(() => transpose(dims, [0, 1, 2, 3, 4, 5, 6, 7, 8])).toThrow(RangeError);
+  });
+});
+
+describe('slice', () => {
+  it.each([
+    ['all of it', [3, 4], [0, 0], [1, 1], [3, 4]],
+    ['the middle', [5, 6, 7], [1, 2, 3], [1, 1, 1], [3, 2, 4]],
+    ['every third', [2, 17], [1, 2], [1, 3], [1, 5]],
+    [
+      'one element of 8 dimensions',
+      [1, 2, 1, 3, 2, 1, 2, 4],
+      [0, 1, 0, 2, 1, 0, 1, 3],
+      [1, 1, 1, 1, 1, 1, 1, 1],
+      [1, 1, 1, 1, 1, 1, 1, 1],
+    ],
+  ])('copies %s exactly', async (_, dims, starts, steps, outDims) => {
+    const input = createRng(2).floats(sizeOf(dims));
+    const result = new Float32Array(await runDispatch(slice(dims, { starts, steps, outDims }), [input]));
+    const expected = Array.from({ length: sizeOf(outDims) }, (_, i) => {
+      let rest = i;
+      let at = 0;
+      let stride = 1;
+      for (let axis = dims.length - 1; axis >= 0; axis--) {
+        at += (starts[axis]! + (rest % outDims[axis]!) * steps[axis]!) * stride;
+        rest = Math.floor(rest / outDims[axis]!);
+        stride *= dims[axis]!;
+      }
+      return input[at];
+    });
+    expect([...result.subarray(0, sizeOf(outDims))]).toEqual(expected);
   });
 });

@@ -67,6 +67,11 @@ const RULES: readonly Rule[] = [
     files: /^(device|executor|constant-store)\.ts$/,
     allowed: /^(constant-store|device|errors|gpu-flags|pace|platform|graph\/plan|kernels\/.*|tensor)$/,
   },
+  {
+    files: /^models\/(registry|download|zip|cache\.browser|cache\.node|npm\.node|resolve\.node)\.ts$/,
+    allowed: /^(models\/.*|errors|@zip\.js\/zip\.js|nanotar|node:.*)$/,
+  },
+  { files: /^(?!models\/zip\.ts$)/, allowed: /^(?!@zip\.js\/)/ },
   { files: /^(?!cli\/).*(?<!\.node)\.ts$/, allowed: /^(?!node:)(?!.*\.node$)/ },
   { files: /^(?!cli\/)/, allowed: /^(?!cli\/)/ },
   { files: /^(?!loader\/onnx\.ts$)/, allowed: /^(?!onnx-proto|protobufjs)/ },
@@ -143,6 +148,17 @@ describe('the rules', () => {
     ['detector.ts', "export { nodePlatform } from './platform.node.ts';", 'detector.ts imports platform.node'],
     ['platform.ts', "const fs = await import('node:fs');", 'platform.ts imports node:fs'],
     ['images.node.ts', "import fs from 'fs';", 'images.node.ts imports fs'],
+    ['models/download.ts', "import { open } from 'node:fs/promises';", 'models/download.ts imports node:fs/promises'],
+    [
+      'models/registry.ts',
+      "import { nodePlatform } from '../platform.node.ts';",
+      'models/registry.ts imports platform.node',
+    ],
+    [
+      'models/resolve.node.ts',
+      "import { ZipReader } from '@zip.js/zip.js';",
+      'models/resolve.node.ts imports @zip.js/zip.js',
+    ],
     ['index.ts', "export * from './cli/main.ts';", 'index.ts imports cli/main'],
   ])('catch in %s: %s', (file, source, expected) => {
     expect(violations(file, source)).toContain(expected);

@@ -9,6 +9,7 @@ import { fuseResidual } from './fuse-residual.ts';
 import { matchGroupNorm } from './match-groupnorm.ts';
 import { mergeConvs } from './merge-convs.ts';
 import { type PeeledGraph, peelHeads } from './peel-heads.ts';
+import { looksLikeRetinaFace, peelRetinaFace } from './peel-retinaface.ts';
 
 /** In order: no-ops go, constants fold into weights first, then residuals join, then activations close a node. */
 const FUSIONS: readonly Pass[] = [dropNoops, matchGroupNorm, foldBatchNorm, foldAffine, fuseResidual, fuseActivation];
@@ -24,6 +25,7 @@ export function optimize(graph: Graph, fuse: boolean): Graph {
 
 /** A detector's graph: the heads in place of the file's outputs. Always fused. */
 export function optimizeDetector(graph: Graph): PeeledGraph {
-  const peeled = peelHeads(apply(verify(graph, 'build'), [dropDead, ...FUSIONS]));
+  const fused = apply(verify(graph, 'build'), [dropDead, ...FUSIONS]);
+  const peeled = looksLikeRetinaFace(fused) ? peelRetinaFace(fused) : peelHeads(fused);
   return { ...peeled, graph: apply(verify(peeled.graph, 'peelHeads'), [dropDead, mergeConvs, dropDead]) };
 }

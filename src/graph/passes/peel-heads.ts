@@ -122,6 +122,6 @@ export function peelHeads(graph: Graph): PeeledGraph {
   const nodes = graph.nodes.map((node) => (scoreMaps.has(node.output) ? withoutSigmoid(node) : node));
   return {
     graph: { ...graph, nodes: [...nodes, ...concats], dims, outputs: concats.map((node) => node.output) },
-    heads: { batch, anchors: layout.anchors, keypoints: layout.keypoints, levels },
+    heads: { decoder: 'scrfd', batch, anchors: layout.anchors, keypoints: layout.keypoints, levels },
   };
 }

@@ -1,0 +1,102 @@
+// What the decoders share: one NC4HW4 head a stride in, candidates out.
+struct Level {
+  // global index of the level's first anchor
+  first: i32,
+  width: i32,
+  plane_size: i32,
+  stride: i32,
+  // of a cell's first anchor, in pixels of the input; each further anchor is half as large. SCRFD has no sizes
+  side: i32,
+  unused0: i32,
+  unused1: i32,
+  unused2: i32,
+}
+
+struct Params {
+  levels: i32,
+  // a cell
+  anchors: i32,
+  // of all levels
+  total: i32,
+  // of an anchor
+  channels: i32,
+  level: array<Level, 5>,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> frames: array<Frame>;
+// unused levels are bound to the first one
+@group(0) @binding(2) var<storage, read> head0: array<f32>;
+@group(0) @binding(3) var<storage, read> head1: array<f32>;
+@group(0) @binding(4) var<storage, read> head2: array<f32>;
+@group(0) @binding(5) var<storage, read> head3: array<f32>;
+@group(0) @binding(6) var<storage, read> head4: array<f32>;
+// an image's part: count, 0, then (score bits, anchor index) pairs
+@group(0) @binding(7) var<storage, read_write> candidates: array<atomic<u32>>;
+// an image's part: 16 floats an anchor: box, score, keypoints; written for candidates only
+@group(0) @binding(8) var<storage, read_write> records: array<vec4f>;
+
+override WORKGROUP: u32 = 64;
+
+fn element(level: i32, i: i32) -> f32 {
+  switch (level) {
+    case 0: {
+      return head0[i];
+    }
+    case 1: {
+      return head1[i];
+    }
+    case 2: {
+      return head2[i];
+    }
+    case 3: {
+      return head3[i];
+    }
+    default: {
+      return head4[i];
+    }
+  }
+}
+
+// where an anchor lies
+struct Place {
+  level: i32,
+  // of the level's cells, and of the cell's anchors
+  cell: i32,
+  anchor: i32,
+  // vectors before the image's part of the head
+  image: i32,
+}
+
+fn place_of(n: i32, anchor: i32) -> Place {
+  var level = 0;
+  while (level + 1 < p.levels && anchor >= p.level[level + 1].first) {
+    level++;
+  }
+  let within = anchor - p.level[level].first;
+  let blocks = (p.anchors * p.channels + 3) / 4;
+  return Place(level, within / p.anchors, within % p.anchors, n * blocks * p.level[level].plane_size);
+}
+
+// the cell's value of one channel of the head
+fn channel(place: Place, c: i32) -> f32 {
+  let vector = place.image + c / 4 * p.level[place.level].plane_size + place.cell;
+  return element(place.level, vector * 4 + c % 4);
+}
+
+// logistic function, in a range where exp() is finite everywhere
+fn sigmoid(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+// box, score, keypoints
+fn append(n: i32, anchor: i32, values: array<f32, 16>) {
+  let base = (n * p.total + anchor) * 4;
+  for (var i = 0; i < 4; i++) {
+    records[base + i] = vec4f(values[i * 4], values[i * 4 + 1], values[i * 4 + 2], values[i * 4 + 3]);
+  }
+  let list = u32(n * (p.total + 1)) * 2u;
+  let slot = list + 2u + atomicAdd(&candidates[list], 1u) * 2u;
+  atomicStore(&candidates[slot], bitcast<u32>(values[4]));
+  atomicStore(&candidates[slot + 1u], u32(anchor));
+}

@@ -1,0 +1,226 @@
+/** A source did not give the file; another one may. */
+export class DownloadError extends Error {
+  override name = 'DownloadError';
+  /** What came so far is good, and the rest may come later. */
+  readonly resumable: boolean;
+
+  constructor(message: string, options: ErrorOptions & { resumable?: boolean } = {}) {
+    super(message, options);
+    this.resumable = options.resumable ?? false;
+  }
+}
+
+export interface Progress {
+  readonly url: string;
+  /** Bytes that are here, resumed ones included. */
+  readonly received: number;
+  /** Bytes in all; undefined where the server doesn't say. */
+  readonly total: number | undefined;
+}
+
+export interface DownloadOptions {
+  readonly fetch?: typeof fetch | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Milliseconds without a byte after which a server counts as dead. Default 30,000. */
+  readonly stallTimeout?: number | undefined;
+  /** How often a cut transfer is taken up again. Default 2. */
+  readonly retries?: number | undefined;
+}
+
+/** Where downloaded bytes go. What it throws ends the download as it is. */
+export interface Sink {
+  /** Bytes that it holds; a download goes on from here. */
+  readonly size: number;
+  write(chunk: Uint8Array): Promise<void>;
+  /** Forgets everything. */
+  reset(): Promise<void>;
+}
+
+/**
+ * Downloads `url` to the end of `sink`, taking up cut transfers where the server can.
+ * Answers whether the bytes come from more than one transfer, so that a wrong checksum is worth a fresh start.
+ * @throws DownloadError, `signal.reason` when aborted, and what `sink` throws
+ */
+export async function download(
+  url: string,
+  sink: Sink,
+  expectedBytes: number | undefined,
+  options: DownloadOptions,
+): Promise<boolean> {
+  if (expectedBytes !== undefined && sink.size > expectedBytes) await sink.reset();
+  let resumed = sink.size > 0;
+  if (resumed && sink.size === expectedBytes) return true;
+  let etag: string | null = null;
+  for (let retries = options.retries ?? 2; ; retries--) {
+    try {
+      const transfer = await openUrl(url, sink.size > 0 ? { start: sink.size } : {}, options);
+      const { start, total } = transfer;
+      if (expectedBytes !== undefined && total !== undefined && total !== expectedBytes) {
+        await transfer.cancel();
+        throw new DownloadError(`expected a file of ${expectedBytes} bytes, got one of ${total}`);
+      }
+      const changed = etag !== null && transfer.etag !== null && etag !== transfer.etag;
+      if (start > 0 && changed) {
+        await transfer.cancel();
+        await sink.reset();
+        throw new DownloadError('the file changed during the download', { resumable: true });
+      }
+      etag = transfer.etag;
+      if (start !== sink.size) await sink.reset();
+      resumed = sink.size > 0;
+      const end = expectedBytes ?? total;
+      for await (const chunk of transfer.chunks()) {
+        if (end !== undefined && sink.size + chunk.byteLength > end) {
+          throw new DownloadError(`expected a file of ${end} bytes, got more`);
+        }
+        await sink.write(chunk);
+        options.onProgress?.({ url, received: sink.size, total: end });
+      }
+      if (end !== undefined && sink.size < end) throw cut(sink.size, end);
+      return resumed;
+    } catch (error) {
+      if (error instanceof RangeRefused && sink.size > 0) await sink.reset();
+      else if (!(error instanceof DownloadError && error.resumable)) throw error;
+      if (retries <= 0) throw error;
+    }
+  }
+}
+
+function cut(received: number, total: number): DownloadError {
+  return new DownloadError(`the connection ended after ${received} of ${total} bytes`, { resumable: true });
+}
+
+/** The server holds no such range, or none at all. */
+export class RangeRefused extends DownloadError {
+  override name = 'RangeRefused';
+}
+
+/** A remote file that is read in pieces. */
+export interface RemoteFile {
+  readonly size: number;
+  read(start: number, end: number): AsyncGenerator<Uint8Array>;
+}
+
+/**
+ * Opens `url` for reading in pieces.
+ * @throws RangeRefused when the server sends whole files only, DownloadError, and `signal.reason` when aborted
+ */
+export async function openRemote(url: string, options: DownloadOptions): Promise<RemoteFile> {
+  // bytes=0-0, since some stores don't know suffix ranges and browsers ask the server before sending one.
+  const { total, ranged, etag, cancel } = await openUrl(url, { start: 0, end: 1 }, options);
+  await cancel();
+  if (!ranged || total === undefined) throw new RangeRefused('the server sends whole files only');
+  return { size: total, read };
+
+  async function* read(start: number, end: number): AsyncGenerator<Uint8Array> {
+    let retries = options.retries ?? 2;
+    for (let at = start; at < end; ) {
+      try {
+        const transfer = await openUrl(url, { start: at, end }, options);
+        if (transfer.start !== at || transfer.total !== total || transfer.etag !== etag) {
+          await transfer.cancel();
+          throw new DownloadError('the file changed during the download');
+        }
+        for await (const chunk of transfer.chunks()) {
+          const wanted = chunk.subarray(0, end - at);
+          at += wanted.byteLength;
+          yield wanted;
+        }
+        if (at < end) throw cut(at - start, end - start);
+      } catch (error) {
+        if (!(error instanceof DownloadError && error.resumable) || retries-- <= 0) throw error;
+      }
+    }
+  }
+}
+
+interface Transfer {
+  /** Offset of the first byte that comes. */
+  readonly start: number;
+  /** Bytes of the whole file. */
+  readonly total: number | undefined;
+  /** The server knows ranges. */
+  readonly ranged: boolean;
+  readonly etag: string | null;
+  chunks(): AsyncGenerator<Uint8Array>;
+  cancel(): Promise<void>;
+}
+
+async function openUrl(
+  url: string,
+  { start, end }: { start?: number; end?: number },
+  { fetch: send = fetch, signal, stallTimeout = 30_000 }: DownloadOptions,
+): Promise<Transfer> {
+  signal?.throwIfAborted();
+  const watchdog = new AbortController();
+  const watch = async <T>(work: Promise<T>): Promise<T> => {
+    const stalled = () =>
+      watchdog.abort(new DownloadError(`nothing came for ${stallTimeout / 1000} s`, { resumable: true }));
+    const timer = setTimeout(stalled, stallTimeout);
+    try {
+      return await work;
+    } catch (error) {
+      signal?.throwIfAborted();
+      watchdog.signal.throwIfAborted();
+      // fetch says only "fetch failed" or "terminated"; what failed is in the cause.
+      const { cause, message } = error as Error;
+      const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;
+      throw new DownloadError(reason, { cause: error, resumable: true });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  const response = await watch(
+    send(url, {
+      headers: start === undefined ? {} : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` },
+      signal: signal === undefined ? watchdog.signal : AbortSignal.any([signal, watchdog.signal]),
+    }),
+  );
+  const cancel = async () => {
+    watchdog.abort();
+    await response.body?.cancel().catch(() => {});
+  };
+  try {
+    return { ...readHeaders(response, start), etag: response.headers.get('etag'), chunks, cancel };
+  } catch (error) {
+    await cancel();
+    throw error;
+  }
+
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    if (response.body === null) return;
+    const reader = response.body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await watch(reader.read());
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await reader.cancel().catch(() => {});
+      watchdog.abort();
+    }
+  }
+}
+
+function readHeaders(
+  { status, statusText, ok, headers }: Response,
+  asked: number | undefined,
+): { start: number; total: number | undefined; ranged: boolean } {
+  if (status === 416) throw new RangeRefused('the server does not hold the range asked for');
+  if (!ok) throw new DownloadError(`expected HTTP 200, got ${status} ${statusText}`.trimEnd());
+  const type = headers.get('content-type') ?? '';
+  if (/^text\/html\b/i.test(type)) throw new DownloadError('expected a model, got a web page (text/html)');
+  if (status === 206) {
+    const [, first, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
+    if (asked === undefined || Number(first) !== asked) {
+      throw new RangeRefused(`expected bytes from ${asked ?? 0}, got ${headers.get('content-range') ?? 'some'}`);
+    }
+    return { start: asked, total: size === '*' ? undefined : Number(size), ranged: true };
+  }
+  const length = headers.get('content-length');
+  // The length of an encoded body is not the file's.
+  const total = length === null || headers.has('content-encoding') ? undefined : Number(length);
+  return { start: 0, total, ranged: false };
+}

@@ -1,0 +1,166 @@
+/** What distinguishes one SCRFD detector from another; plain data, as a JSON file gives it. */
+export interface Architecture {
+  /** `mobilenet`: depthwise-separable blocks; `basic`: two 3×3 convolutions and a shortcut; `bottleneck`: 1×1, 3×3, 1×1 to four times the planes. */
+  readonly backbone: 'mobilenet' | 'basic' | 'bottleneck';
+  /** Blocks in the stages of strides 4, 8, 16, 32. */
+  readonly blocks: readonly number[];
+  /** Channels of the four stages; `mobilenet` has two more in front, of the stem's convolution and of its block. */
+  readonly planes: readonly number[];
+  /** Channels of the feature pyramid (PAFPN) at strides 8, 16, 32. */
+  readonly neck: number;
+  /** Stacked convolutions of a head's tower. */
+  readonly headConvs: number;
+  readonly headChannels: number;
+  /** Tower of depthwise 3×3 and pointwise 1×1 pairs. */
+  readonly headDepthwise: boolean;
+  /** Groups of the tower's GroupNorm; null for BatchNorm, which exports fold into the convolutions. */
+  readonly headGroups: number | null;
+  /** One set of head weights for all strides. */
+  readonly sharedHeads: boolean;
+  /** A learned factor a stride on the box distances. */
+  readonly boxScale: boolean;
+  readonly keypoints: boolean;
+}
+
+/** Figures of the published tables: parameters in millions, GFLOPs (multiply-accumulates) at 640×480. */
+export interface Published {
+  readonly parameters: number;
+  readonly gmacs: number;
+  /** Why what `scrfd info` counts is more than 2 % off, where it is. */
+  readonly off?: { readonly parameters?: string; readonly gmacs?: string };
+}
+
+export interface Member extends Architecture {
+  /** Absent where a configuration was published and no figures. */
+  readonly published?: Published;
+}
+
+const MOBILENET = { backbone: 'mobilenet', headConvs: 2, headDepthwise: true } as const;
+const BASIC = { backbone: 'basic', headDepthwise: false } as const;
+const BOTTLENECK = { backbone: 'bottleneck', headDepthwise: false } as const;
+
+const BOXES = { sharedHeads: true, boxScale: true, keypoints: false } as const;
+const KEYPOINTS = { headGroups: null, sharedHeads: false, boxScale: true, keypoints: true } as const;
+
+const B500M = { ...MOBILENET, blocks: [2, 3, 2, 6], planes: [16, 16, 40, 72, 152, 288], neck: 16, headChannels: 64 };
+const B2_5G = { ...BASIC, blocks: [3, 5, 3, 2], planes: [24, 48, 48, 80], neck: 24, headConvs: 2, headChannels: 64 };
+const B10G = { ...BASIC, blocks: [3, 4, 2, 3], planes: [56, 88, 88, 224], neck: 56, headConvs: 3, headChannels: 80 };
+
+// mmcv's counter, which made the tables, adds an operation an element for biases, ReLUs and pools, and two for BatchNorm;
+// convolutions are what `scrfd info` counts. `countLayers` gives both, and the tables' own to three digits.
+const ALL_LAYERS =
+  'the table counts biases, BatchNorm, ReLU and pools too, which weigh most beside depthwise convolutions';
+const REPEATED = 'the table repeats the row of SCRFD_500M, which has neither keypoints nor heads of their own a stride';
+const CUT = 'the configuration has 0.379 M, which the table cuts to two digits';
+const RESNET_50 =
+  'near what blocks 3, 4, 6, 3 take (34.4, ResNet-50 as the table says); the parameters are of the configuration, 3, 8, 4, 3';
+
+/** The published detectors, and the plain ResNet and MobileNet rows of the same tables. */
+export const FAMILY = {
+  scrfd_500m: {
+    ...B500M,
+    ...BOXES,
+    headGroups: 16,
+    published: { parameters: 0.57, gmacs: 0.508, off: { gmacs: ALL_LAYERS } },
+  },
+  scrfd_500m_kps: {
+    ...B500M,
+    ...KEYPOINTS,
+    boxScale: false,
+    published: { parameters: 0.57, gmacs: 0.508, off: { parameters: REPEATED, gmacs: REPEATED } },
+  },
+  scrfd_1g: {
+    ...MOBILENET,
+    blocks: [3, 2, 1, 5],
+    planes: [32, 48, 48, 160, 216, 312],
+    neck: 24,
+    headChannels: 96,
+    ...BOXES,
+    headGroups: 8,
+    published: { parameters: 0.64, gmacs: 1, off: { gmacs: ALL_LAYERS } },
+  },
+  'scrfd_1.3g': {
+    ...BASIC,
+    blocks: [3, 5, 3, 2],
+    planes: [16, 32, 40, 72],
+    neck: 24,
+    headConvs: 2,
+    headChannels: 48,
+    ...BOXES,
+    headGroups: 16,
+  },
+  'scrfd_2.5g': { ...B2_5G, ...BOXES, headGroups: 16, published: { parameters: 0.67, gmacs: 2.53 } },
+  'scrfd_2.5g_kps': { ...B2_5G, ...KEYPOINTS, published: { parameters: 0.82, gmacs: 2.53 } },
+  scrfd_10g: { ...B10G, ...BOXES, headGroups: 16, published: { parameters: 3.86, gmacs: 9.98 } },
+  scrfd_10g_kps: { ...B10G, ...KEYPOINTS, published: { parameters: 4.23, gmacs: 9.98 } },
+  scrfd_34g: {
+    ...BOTTLENECK,
+    blocks: [17, 16, 2, 8],
+    planes: [56, 56, 144, 184],
+    neck: 128,
+    headConvs: 2,
+    headChannels: 256,
+    ...BOXES,
+    headGroups: 32,
+    published: { parameters: 9.8, gmacs: 34.13 },
+  },
+  'mobilenet_0.5g': {
+    ...MOBILENET,
+    blocks: [2, 2, 6, 3],
+    planes: [8, 16, 32, 64, 128, 256],
+    neck: 32,
+    headChannels: 80,
+    ...BOXES,
+    headGroups: 16,
+    published: { parameters: 0.37, gmacs: 0.507, off: { parameters: CUT, gmacs: ALL_LAYERS } },
+  },
+  'resnet_2.5g': {
+    ...BASIC,
+    blocks: [3, 4, 6, 3],
+    planes: [16, 32, 64, 128],
+    neck: 48,
+    headConvs: 2,
+    headChannels: 96,
+    ...BOXES,
+    headGroups: 16,
+    published: { parameters: 1.62, gmacs: 2.57 },
+  },
+  resnet_10g: {
+    ...BASIC,
+    blocks: [3, 4, 6, 3],
+    planes: [32, 64, 128, 256],
+    neck: 128,
+    headConvs: 2,
+    headChannels: 160,
+    ...BOXES,
+    headGroups: 32,
+    published: { parameters: 6.85, gmacs: 10.18 },
+  },
+  resnet_34g: {
+    ...BOTTLENECK,
+    blocks: [3, 8, 4, 3],
+    planes: [64, 128, 256, 512],
+    neck: 128,
+    headConvs: 2,
+    headChannels: 256,
+    ...BOXES,
+    headGroups: 32,
+    published: { parameters: 24.81, gmacs: 34.16, off: { gmacs: RESNET_50 } },
+  },
+} as const satisfies Readonly<Record<string, Member>>;
+
+export type MemberName = keyof typeof FAMILY;
+
+/** A member by its name, `scrfd_` optional. @throws RangeError listing the names */
+export function findMember(name: string): Member {
+  const member = asMemberName(name) ?? asMemberName(`scrfd_${name}`);
+  if (member) return FAMILY[member];
+  throw new RangeError(`model: expected one of ${Object.keys(FAMILY).join(', ')}, got "${name}"`);
+}
+
+function asMemberName(name: string): MemberName | undefined {
+  return Object.hasOwn(FAMILY, name) ? (name as MemberName) : undefined;
+}
+
+/** Producer of generated files, by which they are known. */
+export const PRODUCER = 'scrfd-webgpu';
