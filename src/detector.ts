@@ -10,7 +10,7 @@ import { RECORD_BYTES } from './kernels/decode.ts';
 import { FRAME_BYTES, packFrames } from './kernels/frame.ts';
 import { fitLetterbox, letterboxTaps } from './kernels/letterbox.ts';
 import { FACES_HEADER_BYTES } from './kernels/nms.ts';
-import type { Model } from './loader/model.ts';
+import { declaredSize, type Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
 import { identifyModel, type ModelIdentity } from './models/identify.ts';
 import { PlanCache } from './plan-cache.ts';
@@ -69,12 +69,6 @@ const RECORD_FLOATS = RECORD_BYTES / 4;
 /** Strides of a model by its number of outputs: the person model's go to 128. */
 function largestStride(model: Model): number {
   return model.outputs.length === 10 || model.outputs.length === 15 ? 128 : 32;
-}
-
-/** The size that the file fixes, if it does. */
-function declaredSize(model: Model): Size | undefined {
-  const [, , height, width] = model.inputs[0]?.dims ?? [];
-  return typeof height === 'number' && typeof width === 'number' ? [width, height] : undefined;
 }
 
 function roundSize([width, height]: Size, stride: number): Size {

@@ -12,20 +12,21 @@ const RAISED_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const;
 
-/** Used when the adapter has them: subgroups choose kernels, timestamps serve benchmarks. */
-const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
+/** Used when the adapter has them: they choose kernels. */
+const WANTED_FEATURES = ['subgroups'] as const;
 
-/** `@webgpu/types` lags behind: subgroup sizes and the fallback flag are in the specification. */
-interface AdapterInfo extends GPUAdapterInfo {
-  readonly isFallbackAdapter: boolean;
+/** Whether an adapter runs on the CPU. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  // in the specification, but not in `@webgpu/types` yet
+  return (info as GPUAdapterInfo & { readonly isFallbackAdapter?: boolean }).isFallbackAdapter === true;
 }
 
 function readTraits(device: GPUDevice): AdapterTraits {
-  const info = device.adapterInfo as AdapterInfo;
+  const info = device.adapterInfo;
   const { subgroupMinSize, subgroupMaxSize } = info;
   // a size that may vary between pipelines cannot be relied on in a shader
   const fixed = device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
-  return { software: info.isFallbackAdapter === true, subgroupSize: fixed ? subgroupMinSize : 0 };
+  return { software: isSoftware(info), subgroupSize: fixed ? subgroupMinSize : 0 };
 }
 
 function pipelineKey(source: string, constants: Readonly<Record<string, number>>): string {

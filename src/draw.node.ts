@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { extname } from 'node:path';
 import { ImageError } from './errors.ts';
 import type { Face, Pixels } from './face.ts';
 import { loadSharp } from './sharp.node.ts';
+import { writeWhole } from './write-file.node.ts';
 
 const BOX = '#00e676';
 const POINT = '#ff4081';
@@ -71,18 +70,12 @@ export async function writeAnnotated(path: string, image: Pixels, faces: readonl
   const format = formats[extname(path).toLowerCase() as keyof typeof formats];
   const sharp = await loadSharp();
   const { data, width, height } = await drawFaces(image, faces);
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  try {
-    const encoded = await sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+  const encode = () =>
+    sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false })
       // Thin coloured lines smear when a lossy format halves the colour resolution.
       .toFormat(format, format === 'jpeg' ? { quality: 92, chromaSubsampling: '4:4:4' } : {})
       .toBuffer();
-    await writeFile(temporary, encoded);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw new ImageError(`${path}: cannot be written (${(error as Error).message})`, { cause: error });
-  }
+  await writeWhole(path, encode, ImageError);
 }
 
 function renderOverlay(width: number, height: number, faces: readonly Face[]): string {

@@ -97,18 +97,6 @@ export class Executor {
     pass.end();
   }
 
-  /** Encodes one run with a pass a step, writing timestamps 2i and 2i + 1 around step i. */
-  encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet): void {
-    for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
-    this.#steps.forEach((bound, i) => {
-      const pass = encoder.beginComputePass({
-        timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
-      });
-      this.#encodeStep(pass, bound);
-      pass.end();
-    });
-  }
-
   /** Idempotent; leaves constants and external buffers to their owners. */
   dispose(): void {
     for (const buffer of this.#buffers) buffer.destroy();

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { ConstantStore } from '../constant-store.ts';
-import { GpuContext } from '../device.ts';
+import { GpuContext, isSoftware } from '../device.ts';
 import { DeviceError } from '../errors.ts';
 import { Executor } from '../executor.ts';
 import { BufferUsage } from '../gpu-flags.ts';
@@ -210,7 +210,7 @@ function describeAdapter({ info, features, limits }: GPUAdapter): AdapterReport 
     architecture,
     device,
     description,
-    software: (info as GPUAdapterInfo & { isFallbackAdapter?: boolean }).isFallbackAdapter === true,
+    software: isSoftware(info),
     subgroupSizes: features.has('subgroups') ? [subgroupMinSize, subgroupMaxSize] : null,
     features: [...features].sort(),
     limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])) as AdapterReport['limits'],

@@ -3,7 +3,7 @@ import { ModelError } from '../errors.ts';
 import { compileDetector, compileNetwork, countWork } from '../graph/compile.ts';
 import { planMemory } from '../graph/plan.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
-import type { Model } from '../loader/model.ts';
+import { declaredSize, type Model } from '../loader/model.ts';
 import { openModel } from '../model-source.ts';
 import { identifyModel, type ModelIdentity } from '../models/identify.ts';
 import { nodePlatform } from '../platform.node.ts';
@@ -33,11 +33,6 @@ async function info({ model: path, json, size }: InfoOptions): Promise<void> {
   const identity = await identifyModel(bytes, model);
   const description = { identity, ...describe(model, size ?? declaredSize(model) ?? [640, 640]) };
   process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : formatText(description));
-}
-
-function declaredSize(model: Model): [number, number] | undefined {
-  const [, , height, width] = model.inputs[0]?.dims ?? [];
-  return typeof height === 'number' && typeof width === 'number' ? [width, height] : undefined;
 }
 
 type Description = ReturnType<typeof describe> & { readonly identity: ModelIdentity | null };

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ModelError } from '../errors.ts';
 import { type Architecture, findMember } from '../models/family.ts';
 import { countLayers } from '../models/layers.ts';
 import { parseArchitecture, sampleArchitecture } from '../models/random-architecture.ts';
 import { synthesizeModel } from '../models/synthesize.ts';
+import { writeWhole } from '../write-file.node.ts';
 import { parseSize } from './options.ts';
 
 interface SynthesizeOptions {
@@ -55,7 +55,7 @@ async function synthesize(name: string | undefined, options: SynthesizeOptions, 
   if (!force && (await exists(out))) throw new ModelError(`${out}: exists already; --force replaces it`);
   const architecture = file === undefined ? choose(name, gmacs, seed) : await readArchitecture(file);
   const bytes = synthesizeModel(architecture, { seed, foldBatchNorm: !unfolded, ...(shape && { shape }) });
-  await writeWhole(out, bytes);
+  await writeWhole(out, () => bytes, ModelError);
   const { parameters, macs } = countLayers(architecture);
   const work = `${(parameters / 1e6).toFixed(2)} M parameters, ${(macs / 1e9).toFixed(3)} GMAC at 640×480`;
   process.stdout.write(`${out}: ${work}\n`);
@@ -79,16 +79,4 @@ function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** Beside its place first, so that a reader never sees half a file. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const part = `${path}.${randomBytes(6).toString('hex')}.part`;
-  try {
-    await writeFile(part, bytes, { flag: 'wx' });
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw new ModelError(`${path}: cannot be written (${(error as Error).message})`, { cause: error });
-  }
 }

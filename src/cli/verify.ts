@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readImage } from '../images.node.ts';
-import type { Model } from '../loader/model.ts';
+import { declaredSize, type Model } from '../loader/model.ts';
 import { openModel } from '../model-source.ts';
 import { nodePlatform } from '../platform.node.ts';
 import { loadSharp } from '../sharp.node.ts';
@@ -36,7 +36,7 @@ async function verify({ model: path, image, size, layers, batch }: VerifyOptions
   const ort = await loadOnnxRuntime();
   const { createNetwork } = await import('../index.node.ts');
   const { bytes, model } = await openModel(nodePlatform, path);
-  const [width, height] = size ?? declaredSize(model);
+  const [width, height] = size ?? declaredSize(model) ?? [640, 640];
   const dims = [batch, 3, height, width] as const;
   const x = noise(sizeOf(dims));
   if (image !== undefined) x.set(await readInput(image, width, height));
@@ -120,11 +120,6 @@ async function runOnnxRuntime(
   } finally {
     await session.release();
   }
-}
-
-function declaredSize(model: Model): readonly [width: number, height: number] {
-  const [, , height, width] = model.inputs[0]?.dims ?? [];
-  return typeof width === 'number' && typeof height === 'number' && width * height > 0 ? [width, height] : [640, 640];
 }
 
 /** Intermediate values made of the input's elements; shapes and constants are computed before the network runs. */

@@ -34,3 +34,9 @@ export interface Model {
   readonly nodes: readonly ModelNode[];
   readonly initializers: ReadonlyMap<string, Tensor>;
 }
+
+/** Width and height that the file fixes for its input, if it does. */
+export function declaredSize(model: Model): [width: number, height: number] | undefined {
+  const [, , height, width] = model.inputs[0]?.dims ?? [];
+  return typeof height === 'number' && typeof width === 'number' ? [width, height] : undefined;
+}
