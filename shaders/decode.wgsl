@@ -8,12 +8,13 @@
 fn main(@builtin(global_invocation_id) gid: vec3u) {
   let anchor = i32(gid.x);
   let n = i32(gid.y);
-  if (anchor >= p.total) {
+  if (anchor >= p.count) {
     return;
   }
   let place = place_of(n, anchor);
   let score = sigmoid(channel(place, place.anchor));
-  if (!(score >= frames[n].score_threshold)) {
+  let frame = frames[p.first_frame + n];
+  if (!(score >= frame.score_threshold)) {
     return;
   }
   let l = p.level[place.level];
@@ -25,7 +26,12 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     let distance = channel(place, first + i) * f32(l.stride);
     // box sides are left, top, right, bottom distances; keypoints are x, y offsets
     let offset = select(distance, -distance, i < 2);
-    values[select(i + 1, i, i < 4)] = (select(centre.x, centre.y, i % 2 == 1) + offset) / frames[n].scale;
+    let vertical = i % 2 == 1;
+    var position = select(centre.x, centre.y, vertical) + offset;
+    if (i < 4 && has(frame, CLIP)) {
+      position = clamp(position, 0.0, f32(select(frame.new_width, frame.new_height, vertical)));
+    }
+    values[select(i + 1, i, i < 4)] = position / select(frame.scale.x, frame.scale.y, vertical);
   }
   append(n, anchor, values);
 }

@@ -1,17 +1,32 @@
-// One image of a batch, as the letterbox, decode and NMS kernels know it; see frame.ts.
+// One image of a batch on one canvas, as the letterbox, decode and NMS kernels know it; see frame.ts.
 struct Frame {
-  // image size and bytes a pixel; words of all pixels before this image
+  // image size, bytes a pixel and bytes a row
   width: i32,
   height: i32,
   channels: i32,
+  row_bytes: i32,
+  // words of all pixels before this image; size after resizing; taps before this image
   first_word: i32,
-  // size after resizing; taps before this image
   new_width: i32,
   new_height: i32,
   first_tap: i32,
-  scale: f32,
+  // resized pixels per original pixel, along x and y
+  scale: vec2f,
   score_threshold: f32,
   iou_threshold: f32,
   max_faces: i32,
-  prefer_central: i32,
+  // see below
+  flags: i32,
+  // what the canvas holds beyond the image, normalised
+  padding: f32,
+  // 1 where a box includes its last pixel, else 0
+  last_pixel: f32,
+}
+
+const PREFER_CENTRAL = 1;
+const BLUE_FIRST = 2;
+const CLIP = 4;
+
+fn has(frame: Frame, flag: i32) -> bool {
+  return (frame.flags & flag) != 0;
 }

@@ -1,6 +1,6 @@
 // What the decoders share: one NC4HW4 head a stride in, candidates out.
 struct Level {
-  // global index of the level's first anchor
+  // index of the level's first anchor on this canvas
   first: i32,
   width: i32,
   plane_size: i32,
@@ -17,9 +17,14 @@ struct Params {
   // a cell
   anchors: i32,
   // of all levels
-  total: i32,
+  count: i32,
   // of an anchor
   channels: i32,
+  // of all canvases; of those before this one; frames before this canvas's
+  total: i32,
+  first_anchor: i32,
+  first_frame: i32,
+  unused: i32,
   level: array<Level, 5>,
 }
 
@@ -90,7 +95,8 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 // box, score, keypoints
-fn append(n: i32, anchor: i32, values: array<f32, 16>) {
+fn append(n: i32, anchor_on_canvas: i32, values: array<f32, 16>) {
+  let anchor = p.first_anchor + anchor_on_canvas;
   let base = (n * p.total + anchor) * 4;
   for (var i = 0; i < 4; i++) {
     records[base + i] = vec4f(values[i * 4], values[i * 4 + 1], values[i * 4 + 2], values[i * 4 + 3]);

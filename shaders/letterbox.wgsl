@@ -1,9 +1,11 @@
-// RGB or RGBA bytes → resized as OpenCV's INTER_LINEAR does on uint8, pasted top-left on a black canvas,
-// normalised to (v - 127.5) / 128, as NC4HW4. One invocation writes one pixel; integers until the last step.
+// RGB(A) or BGR(A) bytes → resized as OpenCV does on uint8, pasted top-left on a canvas, normalised to
+// (v - 127.5) / 128, as NC4HW4. One invocation writes one pixel; integers until the last step.
 // requires frame.wgsl
 struct Params {
   width: i32,
   height: i32,
+  // frames of other canvases before this one's
+  first_frame: i32,
 }
 
 // two inputs and their weights in 1/2048
@@ -23,7 +25,7 @@ struct Tap {
 override WORKGROUP: u32 = 64;
 
 fn pixel(frame: Frame, x: i32, y: i32) -> vec3i {
-  let first = (y * frame.width + x) * frame.channels;
+  let first = y * frame.row_bytes + x * frame.channels;
   let word = u32(frame.first_word + first / 4);
   let shift = u32(first % 4) * 8u;
   // the three bytes may straddle two words
@@ -31,7 +33,8 @@ fn pixel(frame: Frame, x: i32, y: i32) -> vec3i {
   if (shift > 8u) {
     bytes |= pixels[word + 1u] << (32u - shift);
   }
-  return vec3i(vec3u(bytes, bytes >> 8u, bytes >> 16u) & vec3u(255u));
+  let colour = vec3i(vec3u(bytes, bytes >> 8u, bytes >> 16u) & vec3u(255u));
+  return select(colour, colour.zyx, has(frame, BLUE_FIRST));
 }
 
 fn horizontal(frame: Frame, tap: Tap, y: i32) -> vec3i {
@@ -46,15 +49,16 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   if (y >= p.height) {
     return;
   }
-  let frame = frames[n];
-  var colour = vec3i();
+  let frame = frames[p.first_frame + n];
+  var value = vec3f(frame.padding);
   if (x < frame.new_width && y < frame.new_height) {
     let column = taps[frame.first_tap + x];
     let row = taps[frame.first_tap + frame.new_width + y];
     let above = horizontal(frame, column, row.first);
     let below = horizontal(frame, column, row.second);
-    colour = (((row.first_weight * (above >> vec3u(4u))) >> vec3u(16u))
+    let colour = (((row.first_weight * (above >> vec3u(4u))) >> vec3u(16u))
       + ((row.second_weight * (below >> vec3u(4u))) >> vec3u(16u)) + 2) >> vec3u(2u);
+    value = (vec3f(colour) - 127.5) * 0.0078125;
   }
-  output[(n * p.height + y) * p.width + x] = vec4f((vec3f(colour) - 127.5) * 0.0078125, 0.0);
+  output[(n * p.height + y) * p.width + x] = vec4f(value, 0.0);
 }

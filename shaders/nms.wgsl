@@ -1,9 +1,8 @@
-// Greedy non-maximum suppression over sorted candidates, with the +1 pixel convention, then the choice of
-// the best max_faces. One workgroup an image walks the candidates 64 at a time: each lane checks its own box
+// Greedy non-maximum suppression over sorted candidates, then the choice of the best max_faces. One workgroup an image walks the candidates 64 at a time: each lane checks its own box
 // against all kept ones and against earlier boxes of the same 64; lane 0 settles those in order.
 // requires frame.wgsl
 struct Params {
-  // anchors of all levels
+  // anchors of all levels and canvases
   total: u32,
 }
 
@@ -24,14 +23,17 @@ var<workgroup> suppressors: array<vec2u, LANES>;
 var<workgroup> alive_shared: array<u32, LANES>;
 var<workgroup> keep_shared: vec2u;
 
-fn overlaps(a: vec4f, b: vec4f, threshold: f32) -> bool {
-  let area_a = (a.z - a.x + 1.0) * (a.w - a.y + 1.0);
-  let area_b = (b.z - b.x + 1.0) * (b.w - b.y + 1.0);
-  let sides = max(min(a.zw, b.zw) - max(a.xy, b.xy) + 1.0, vec2f(0.0));
+fn overlaps(a: vec4f, b: vec4f, frame: Frame) -> bool {
+  let area_a = (a.z - a.x + frame.last_pixel) * (a.w - a.y + frame.last_pixel);
+  let area_b = (b.z - b.x + frame.last_pixel) * (b.w - b.y + frame.last_pixel);
+  let sides = max(min(a.zw, b.zw) - max(a.xy, b.xy) + frame.last_pixel, vec2f(0.0));
   let shared_area = sides.x * sides.y;
   let all_area = area_a + area_b - shared_area;
-  // boxes of no area: numpy's 0 / 0 is not <= threshold either
-  return all_area == 0.0 || shared_area / all_area > threshold;
+  if (all_area == 0.0) {
+    // boxes of no area: insightface keeps what is <= threshold, mmdet drops what is > threshold; 0 / 0 is neither
+    return frame.last_pixel != 0.0;
+  }
+  return shared_area / all_area > frame.iou_threshold;
 }
 
 fn bit(lane: u32) -> vec2u {
@@ -52,7 +54,7 @@ fn copy_record(from_anchor: u32, to: u32) {
 fn importance(box: vec4f, frame: Frame) -> f32 {
   let area = (box.z - box.x) * (box.w - box.y);
   let offset = (box.xy + box.zw) / 2.0 - vec2f(vec2i(frame.width / 2, frame.height / 2));
-  return select(area, area - dot(offset, offset) * 2.0, frame.prefer_central != 0);
+  return select(area, area - dot(offset, offset) * 2.0, has(frame, PREFER_CENTRAL));
 }
 
 @compute @workgroup_size(LANES)
@@ -75,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       anchor = candidates[first + start + lane].y;
       box = records[(n * p.total + anchor) * 4u];
       for (var k = 0u; k < kept && alive; k++) {
-        alive = !overlaps(faces[first_face + k * 4u], box, frame.iou_threshold);
+        alive = !overlaps(faces[first_face + k * 4u], box, frame);
       }
     }
     boxes[lane] = box;
@@ -85,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var mine = vec2u();
     if (alive) {
       for (var j = 0u; j < lane; j++) {
-        if (overlaps(boxes[j], box, frame.iou_threshold)) {
+        if (overlaps(boxes[j], box, frame)) {
           mine |= bit(j);
         }
       }

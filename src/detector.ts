@@ -1,162 +1,109 @@
-import { ConstantStore } from './constant-store.ts';
+import { type DetectOptions, mergeOptions, readSettings, type Settings, type Size } from './detect-options.ts';
+import { DetectorEngine } from './detector-engine.ts';
 import { GpuContext } from './device.ts';
-import { DisposedError } from './errors.ts';
-import { Executor } from './executor.ts';
+import { type DeviceError, DisposedError } from './errors.ts';
 import type { Face, Pixels } from './face.ts';
-import { BufferUsage } from './gpu-flags.ts';
-import { compileDetector } from './graph/compile.ts';
-import type { DetectorPlan } from './graph/plan.ts';
-import { RECORD_BYTES } from './kernels/decode.ts';
-import { FRAME_BYTES, packFrames } from './kernels/frame.ts';
-import { fitLetterbox, letterboxTaps } from './kernels/letterbox.ts';
-import { FACES_HEADER_BYTES } from './kernels/nms.ts';
-import { declaredSize, type Model } from './loader/model.ts';
+import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
+import type { Progress } from './models/download.ts';
 import { identifyModel, type ModelIdentity } from './models/identify.ts';
-import { PlanCache } from './plan-cache.ts';
-import type { Platform } from './platform.ts';
+import { assertPixels, openTexture, type Picture, type TextureSource } from './pictures.ts';
+import type { LiveInput, Platform } from './platform.ts';
+import { type StreamResult, streamResults } from './streaming.ts';
 import { TaskQueue } from './task-queue.ts';
-
-/** Width, height. */
-export type Size = readonly [width: number, height: number];
-
-/** How to choose when more faces than `maxFaces` are found: large and near the image centre, or just large. */
-export type MaxFacesMetric = 'default' | 'max';
-
-export interface DetectOptions {
-  /** Least score of a face, 0 to 1. Default 0.5. */
-  readonly scoreThreshold?: number;
-  /** Overlap above which the weaker of two boxes is dropped, 0 to 1. Default 0.4. */
-  readonly iouThreshold?: number;
-  /** Faces at most; 0, the default, means all. */
-  readonly maxFaces?: number;
-  readonly maxFacesMetric?: MaxFacesMetric;
-  /**
-   * Size that pictures are fitted into, in pixels, rounded up to what the model's strides need. Default 640×640, or
-   * the size that the file fixes. The first use of a size compiles it; all sizes share the weights.
-   */
-  readonly inputSize?: Size;
-  readonly signal?: AbortSignal;
-}
 
 export interface DetectorOptions extends DetectOptions {
   /** A device to share; it is never destroyed. By default the detector opens and owns one. */
   readonly device?: GPUDevice;
+  /** Frames on the GPU at a time. Default 2, and 1 where the CPU does the GPU's work. */
+  readonly inFlight?: number;
+  /** Called while the model is downloaded. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
-/** Pixels, encoded bytes, a path or a URL. */
-export type ImageInput = Pixels | Uint8Array | ArrayBuffer | string | URL;
-
-interface Prepared {
-  readonly plan: DetectorPlan;
-  readonly executor: Executor;
-  readonly taps: GPUBuffer;
-  readonly frames: GPUBuffer;
+export interface StreamOptions extends DetectOptions {
+  /** Frames under way at a time. Default 2. */
+  readonly inFlight?: number;
 }
 
-interface Thresholds {
-  readonly scoreThreshold: number;
-  readonly iouThreshold: number;
-  readonly maxFaces: number;
-  readonly maxFacesMetric: MaxFacesMetric;
+/**
+ * Pixels, encoded bytes, a path or a URL; in browsers also what a page has pictures in; and a texture of the detector's
+ * own device, with usage COPY_SRC, in one of the formats rgba8unorm and bgra8unorm.
+ */
+export type ImageInput =
+  | Pixels
+  | Uint8Array
+  | ArrayBuffer
+  | string
+  | URL
+  | Blob
+  | ImageData
+  | HTMLImageElement
+  | TextureSource
+  | GPUTexture;
+
+/** A face's five keypoints, as `detect` gives them. */
+export type Keypoints = NonNullable<Face['keypoints']>;
+
+export interface DetectorEventMap {
+  /** The GPU device is gone; calls under way reject with this error. */
+  devicelost: CustomEvent<DeviceError>;
+  /** A new device has taken the lost one's place. */
+  devicerestored: CustomEvent<void>;
 }
 
-const DEFAULT_SIZE: Size = [640, 640];
-/** Faces that the first read-back of an image holds; crowds take a second one. */
-const FIRST_FACES = 64;
-const RECORD_FLOATS = RECORD_BYTES / 4;
-
-/** Strides of a model by its number of outputs: the person model's go to 128. */
-function largestStride(model: Model): number {
-  return model.outputs.length === 10 || model.outputs.length === 15 ? 128 : 32;
-}
-
-function roundSize([width, height]: Size, stride: number): Size {
-  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
-    throw new RangeError(`inputSize: expected two positive integers [width, height], got [${width}, ${height}]`);
-  }
-  return [Math.ceil(width / stride) * stride, Math.ceil(height / stride) * stride];
-}
-
-function readThresholds(options: DetectOptions): Thresholds {
-  const { scoreThreshold = 0.5, iouThreshold = 0.4, maxFaces = 0, maxFacesMetric = 'default' } = options;
-  for (const [name, value] of Object.entries({ scoreThreshold, iouThreshold })) {
-    if (!(value >= 0 && value <= 1)) throw new RangeError(`${name}: expected a number from 0 to 1, got ${value}`);
-  }
-  if (!Number.isInteger(maxFaces) || maxFaces < 0 || maxFaces > 0x7fffffff) {
-    throw new RangeError(`maxFaces: expected a non-negative integer, got ${maxFaces}`);
-  }
-  if (maxFacesMetric !== 'default' && maxFacesMetric !== 'max') {
-    throw new RangeError(`maxFacesMetric: expected 'default' or 'max', got ${String(maxFacesMetric)}`);
-  }
-  return { scoreThreshold, iouThreshold, maxFaces, maxFacesMetric };
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 function isPixels(image: ImageInput): image is Pixels {
-  return typeof image === 'object' && image !== null && 'data' in image && 'width' in image;
-}
-
-function assertPixels({ data, width, height, channels }: Pixels): void {
-  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
-    throw new RangeError(`image: expected a width and height of at least 1 pixel, got ${width}×${height}`);
-  }
-  if (channels !== 3 && channels !== 4) throw new RangeError(`image: expected 3 or 4 channels, got ${channels}`);
-  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
-    throw new TypeError('image: expected data to be a Uint8Array or Uint8ClampedArray');
-  }
-  const expected = width * height * channels;
-  if (data.length !== expected) {
-    throw new RangeError(`image: expected ${expected} bytes for ${width}×${height}×${channels}, got ${data.length}`);
-  }
+  return tagOf(image) === 'Object' && 'data' in (image as object) && 'width' in (image as object);
 }
 
 /** Finds faces as insightface's SCRFD does, from pixels to boxes on the GPU. */
-export class Detector {
-  readonly #context: GpuContext;
+export class Detector extends EventTarget {
   readonly #platform: Platform;
   readonly #model: Model;
-  readonly #options: DetectOptions;
-  readonly #constants: ConstantStore;
-  readonly #plans = new PlanCache<Prepared>();
-  readonly #queue = new TaskQueue();
-  readonly #staging: GPUBuffer;
-  #pixels: GPUBuffer | null = null;
-  #disposed = false;
+  readonly #options: DetectorOptions;
+  readonly #settings: Settings;
+  readonly #calls = new TaskQueue(Number.POSITIVE_INFINITY);
+  #engine: DetectorEngine;
+  #reopening: Promise<DetectorEngine> | null = null;
+  #disposal: Promise<void> | null = null;
 
   /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
   readonly identity: ModelIdentity | null;
 
   private constructor(
-    context: GpuContext,
     platform: Platform,
     model: Model,
     identity: ModelIdentity | null,
-    options: DetectOptions,
+    options: DetectorOptions,
+    engine: DetectorEngine,
   ) {
-    this.#context = context;
+    super();
     this.#platform = platform;
     this.#model = model;
     this.identity = identity;
     this.#options = options;
-    this.#constants = new ConstantStore(context);
-    this.#staging = context.device.createBuffer({
-      label: 'read-back',
-      size: FACES_HEADER_BYTES + FIRST_FACES * RECORD_BYTES,
-      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
-    });
+    this.#settings = readSettings(options, model);
+    this.#engine = engine;
+    this.#watch(engine);
   }
 
   /** For the entries of each platform; users call `createDetector`. */
   static async create(platform: Platform, input: ModelInput, options: DetectorOptions): Promise<Detector> {
-    const { device, signal, ...rest } = options;
-    readThresholds(rest);
-    const { bytes, model } = await openModel(platform, input, signal);
+    const { signal, onProgress, ...rest } = options;
+    const { bytes, model } = await openModel(platform, input, { signal, onProgress });
+    // before a device is opened
+    const settings = readSettings(rest, model);
     const identity = await identifyModel(bytes, model);
-    const context = await GpuContext.open(platform, device);
-    const detector = new Detector(context, platform, model, identity, rest);
+    const engine = await openEngine(platform, model, rest);
+    const detector = new Detector(platform, model, identity, rest, engine);
     try {
       signal?.throwIfAborted();
-      await detector.#prepare(detector.inputSize);
+      // the size that pictures will have is not known yet where it is their own
+      if (settings.sizes !== 'image') await engine.prepare(settings, [{ width: 1, height: 1 }]);
       signal?.throwIfAborted();
     } catch (error) {
       await detector.dispose();
@@ -165,9 +112,10 @@ export class Detector {
     return detector;
   }
 
-  /** Width and height that pictures are fitted into unless `detect` says otherwise. */
-  get inputSize(): Size {
-    return this.#sizeOf(this.#options.inputSize);
+  /** Width and height that pictures are fitted into unless `detect` says otherwise; the last of several sizes. */
+  get inputSize(): Size | 'image' {
+    const { sizes } = this.#settings;
+    return sizes === 'image' ? sizes : sizes.at(-1)!;
   }
 
   /** Whether this model finds the five facial keypoints. */
@@ -175,8 +123,21 @@ export class Detector {
     return this.#model.outputs.length === 9 || this.#model.outputs.length === 15;
   }
 
+  /** The device in use: textures made on it are pictures to this detector. Another one after a loss. */
+  get device(): GPUDevice {
+    return this.#engine.context.device;
+  }
+
+  override addEventListener<K extends keyof DetectorEventMap>(
+    type: K,
+    listener: ((event: DetectorEventMap[K]) => void) | EventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
   /**
-   * Finds faces in one picture; calls may overlap, they run in order. Pixels are not copied: leave them as they are until
+   * Finds faces in one picture; calls may overlap, they start in order. Pixels are not copied: leave them as they are until
    * the promise settles.
    * @returns boxes and keypoints in pixels of the picture, by score descending, or by `maxFacesMetric` where
    * `maxFaces` left some out
@@ -184,149 +145,152 @@ export class Detector {
    * DisposedError, and `signal.reason` when aborted
    */
   async detect(image: ImageInput, options: DetectOptions = {}): Promise<Face[]> {
-    const merged = { ...this.#options, ...options };
-    const thresholds = readThresholds(merged);
-    const size = this.#sizeOf(merged.inputSize);
-    options.signal?.throwIfAborted();
-    this.#context.assertUsable();
-    const pixels = isPixels(image) ? image : await this.#platform.readImage(image, options.signal);
-    assertPixels(pixels);
-    // while the picture was being read; what is queued before is still done
-    if (this.#disposed) throw new DisposedError('this detector has been disposed');
-    return this.#queue.run(async () => {
-      options.signal?.throwIfAborted();
-      const prepared = await this.#prepare(size);
-      this.#context.assertUsable();
-      this.#upload(prepared, pixels, thresholds);
-      const faces = await this.#runOnce(prepared);
-      options.signal?.throwIfAborted();
-      return faces;
+    const [faces] = await this.detectBatch([image], options);
+    return faces!;
+  }
+
+  /**
+   * Finds faces in several pictures of any sizes at once, in one submission. Results equal those of one call each; each
+   * number of pictures is compiled when it first comes.
+   * @throws what `detect` does; one bad picture fails the batch
+   */
+  async detectBatch(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Face[][]> {
+    const { onTimings, signal, ...merged } = mergeOptions(this.#options, options);
+    const settings = readSettings(merged, this.#model);
+    return this.#call(signal, async () => {
+      if (images.length === 0) return [];
+      return this.#withPictures(images, signal, async (pictures) => {
+        const engine = await this.#usableEngine();
+        return engine.run(pictures, settings, onTimings, signal);
+      });
     });
   }
 
-  #sizeOf(wanted: Size | undefined): Size {
-    return roundSize(wanted ?? declaredSize(this.#model) ?? DEFAULT_SIZE, largestStride(this.#model));
-  }
-
-  /** Writes the picture, the resize coefficients and the frame's parameters. */
-  #upload({ plan, executor, taps, frames }: Prepared, image: Pixels, thresholds: Thresholds): void {
-    const { queue } = this.#context.device;
-    const { width, height, channels, data } = image;
-    const pixels = this.#pixelBuffer(data.length);
-    // WebGPU writes whole words; the last bytes go in one of their own
-    const whole = data.length - (data.length % 4);
-    queue.writeBuffer(pixels, 0, data as Uint8Array<ArrayBuffer>, 0, whole);
-    if (whole < data.length) {
-      const rest = new Uint8Array(4);
-      rest.set(data.subarray(whole));
-      queue.writeBuffer(pixels, whole, rest);
+  /**
+   * Finds faces in frames as they come: of a video element, a camera's track or stream, or anything that can be iterated
+   * over. Results come in order. Live sources give their newest frame whenever there is room for one; their frames
+   * are closed when the loop goes on. Leaving the loop frees everything.
+   * @throws what `detect` does
+   */
+  stream(
+    source: LiveInput,
+    options?: StreamOptions,
+  ): AsyncGenerator<StreamResult<VideoFrame | ImageBitmap, Face[]>, void, undefined>;
+  stream<F extends ImageInput>(
+    source: AsyncIterable<F> | Iterable<F>,
+    options?: StreamOptions,
+  ): AsyncGenerator<StreamResult<F, Face[]>, void, undefined>;
+  async *stream<F extends ImageInput>(
+    source: LiveInput | AsyncIterable<F> | Iterable<F>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamResult<F | VideoFrame | ImageBitmap, Face[]>, void, undefined> {
+    const { inFlight = 2, ...detectOptions } = options;
+    assertInFlight(inFlight);
+    const { signal } = detectOptions;
+    const detect = (frame: ImageInput) => this.detect(frame, detectOptions);
+    if (isIterable<F>(source)) {
+      yield* streamResults(source, detect, { inFlight, signal });
+      return;
     }
-    const { newWidth, newHeight, scale } = fitLetterbox(width, height, plan.width, plan.height);
-    queue.writeBuffer(taps, 0, letterboxTaps(width, height, newWidth, newHeight));
-    const frame = {
-      ...{ width, height, channels, newWidth, newHeight, scale },
-      firstWord: 0,
-      firstTap: 0,
-      scoreThreshold: thresholds.scoreThreshold,
-      iouThreshold: thresholds.iouThreshold,
-      maxFaces: thresholds.maxFaces,
-      preferCentral: thresholds.maxFacesMetric === 'default',
-    };
-    queue.writeBuffer(frames, 0, packFrames([frame]));
-    executor.bind('pixels', pixels);
+    const live = await this.#platform.openLive(source, signal);
+    if (!live) {
+      throw new TypeError(
+        `stream: expected a video element, a media stream or its track, or an iterable, got ${tagOf(source)}`,
+      );
+    }
+    yield* streamResults(live.frames, detect, { inFlight, signal, release: (frame) => live.release(frame) });
   }
 
-  /** A buffer for at least this many bytes; it grows and never shrinks. */
-  #pixelBuffer(bytes: number): GPUBuffer {
-    // a pixel that straddles two words reads one word further
-    const needed = Math.ceil(bytes / 4) * 4 + 4;
-    if (this.#pixels && this.#pixels.size >= needed) return this.#pixels;
-    this.#context.assertBindable(needed, 'the picture');
-    this.#pixels?.destroy();
-    this.#pixels = this.#context.device.createBuffer({
-      label: 'pixels',
-      size: needed,
-      usage: BufferUsage.STORAGE | BufferUsage.COPY_DST,
+  /** Runs what `dispose` then waits for. */
+  async #call<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    if (this.#disposal) throw new DisposedError('this detector has been disposed');
+    const result = await this.#calls.run(async () => {
+      // before a picture is read in vain
+      await this.#usableEngine();
+      return task();
     });
-    return this.#pixels;
+    signal?.throwIfAborted();
+    return result;
   }
 
-  async #runOnce({ plan, executor }: Prepared): Promise<Face[]> {
-    const { device } = this.#context;
-    const buffer = executor.buffer(plan.faces);
-    const encoder = device.createCommandEncoder();
-    executor.encode(encoder);
-    const bytes = Math.min(this.#staging.size, buffer.size);
-    const parts = [{ buffer, offset: 0, bytes }];
-    const [first] = await this.#context.read(encoder, this.#staging, parts, executor.pace);
-    const values = new Float32Array(first!);
-    const count = values[0]!;
-    const records = values.subarray(FACES_HEADER_BYTES / 4);
-    if (count <= FIRST_FACES) return this.#readFaces(records, count);
-    const rest = await this.#readRest(buffer, count);
-    return [...this.#readFaces(records, FIRST_FACES), ...this.#readFaces(rest, count - FIRST_FACES)];
-  }
-
-  /** The faces that did not fit the first read-back. */
-  async #readRest(buffer: GPUBuffer, count: number): Promise<Float32Array> {
-    const { device } = this.#context;
-    const offset = FACES_HEADER_BYTES + FIRST_FACES * RECORD_BYTES;
-    const bytes = (count - FIRST_FACES) * RECORD_BYTES;
-    const usage = BufferUsage.MAP_READ | BufferUsage.COPY_DST;
-    const staging = device.createBuffer({ label: 'read-back of a crowd', size: bytes, usage });
+  /** Opens pictures, hands them to a task, and frees what was opened for it. */
+  async #withPictures<T>(
+    images: readonly ImageInput[],
+    signal: AbortSignal | undefined,
+    task: (pictures: readonly Picture[]) => Promise<T>,
+  ): Promise<T> {
+    const opened = await Promise.allSettled(images.map((image) => this.#open(image, signal)));
+    const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     try {
-      const [rest] = await this.#context.read(device.createCommandEncoder(), staging, [{ buffer, offset, bytes }]);
-      return new Float32Array(rest!);
+      for (const result of opened) if (result.status === 'rejected') throw result.reason;
+      return await task(pictures);
     } finally {
-      staging.destroy();
+      for (const picture of pictures) if (picture.kind === 'source') picture.close();
     }
   }
 
-  #readFaces(records: Float32Array, count: number): Face[] {
-    return Array.from({ length: count }, (_, i): Face => {
-      const [x1, y1, x2, y2, score, ...points] = records.subarray(i * RECORD_FLOATS, (i + 1) * RECORD_FLOATS);
-      const face = { box: [x1!, y1!, x2!, y2!] as const, score: score! };
-      if (!this.hasKeypoints) return face;
-      return {
-        ...face,
-        keypoints: Array.from({ length: 5 }, (_, k) => [points[2 * k]!, points[2 * k + 1]!] as const),
-      };
+  async #open(image: ImageInput, signal: AbortSignal | undefined): Promise<Picture> {
+    if (tagOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
+    const picture = isPixels(image)
+      ? ({ ...image, kind: 'pixels' } as const)
+      : await this.#platform.openPicture(image, signal);
+    if (picture.kind === 'pixels') assertPixels(picture);
+    return picture;
+  }
+
+  /** The engine, or another one on a new device when the device was lost. */
+  async #usableEngine(): Promise<DetectorEngine> {
+    if (!this.#engine.context.isReplaceable) {
+      this.#engine.context.assertUsable();
+      return this.#engine;
+    }
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = null;
     });
+    return this.#reopening;
   }
 
-  #prepare(size: Size): Promise<Prepared> {
-    return this.#plans.get(size.join('×'), () => this.#compile(size));
+  async #reopen(): Promise<DetectorEngine> {
+    const lost = this.#engine;
+    const engine = await openEngine(this.#platform, this.#model, this.#options);
+    await lost.dispose();
+    this.#engine = engine;
+    this.#watch(engine);
+    this.dispatchEvent(new CustomEvent('devicerestored'));
+    return engine;
   }
 
-  async #compile([width, height]: Size): Promise<Prepared> {
-    const { device, traits } = this.#context;
-    const plan = compileDetector(this.#model, { batch: 1, width, height }, traits);
-    const executor = await Executor.create(this.#context, this.#constants, plan);
-    const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-    const taps = device.createBuffer({ label: 'taps', size: (width + height) * 16, usage });
-    const frames = device.createBuffer({ label: 'frames', size: FRAME_BYTES, usage });
-    executor.bind('taps', taps);
-    executor.bind('frames', frames);
-    return { plan, executor, taps, frames };
+  #watch({ context }: DetectorEngine): void {
+    void context.lost.then((error) => {
+      if (!this.#disposal) this.dispatchEvent(new CustomEvent('devicelost', { detail: error }));
+    });
   }
 
   /** Frees all GPU memory once the calls under way have ended. Idempotent. */
-  async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    await this.#queue.idle();
-    for (const { executor, taps, frames } of await this.#plans.settled()) {
-      executor.dispose();
-      taps.destroy();
-      frames.destroy();
-    }
-    this.#pixels?.destroy();
-    this.#staging.destroy();
-    this.#constants.dispose();
-    this.#context.dispose();
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#calls.idle().then(() => this.#engine.dispose());
+    return this.#disposal;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+async function openEngine(platform: Platform, model: Model, options: DetectorOptions): Promise<DetectorEngine> {
+  const { device, inFlight } = options;
+  if (inFlight !== undefined) assertInFlight(inFlight);
+  const context = await GpuContext.open(platform, device);
+  return new DetectorEngine(context, model, inFlight ?? (context.traits.software ? 1 : 2));
+}
+
+function assertInFlight(inFlight: number): void {
+  if (Number.isInteger(inFlight) && inFlight > 0) return;
+  throw new RangeError(`inFlight: expected an integer of at least 1, got ${inFlight}`);
+}
+
+function isIterable<F>(source: unknown): source is AsyncIterable<F> | Iterable<F> {
+  if (typeof source !== 'object' || source === null) return false;
+  return Symbol.asyncIterator in source || Symbol.iterator in source;
 }

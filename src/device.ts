@@ -10,10 +10,11 @@ const RAISED_LIMITS = [
   'maxStorageBufferBindingSize',
   'maxComputeWorkgroupStorageSize',
   'maxComputeInvocationsPerWorkgroup',
+  'maxTextureDimension2D',
 ] as const;
 
-/** Used when the adapter has them: they choose kernels. */
-const WANTED_FEATURES = ['subgroups'] as const;
+/** Used when the adapter has them: subgroups choose kernels, timestamps measure them. */
+const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
 
 /** Whether an adapter runs on the CPU. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
@@ -37,6 +38,8 @@ function pipelineKey(source: string, constants: Readonly<Record<string, number>>
 export class GpuContext {
   readonly device: GPUDevice;
   readonly traits: AdapterTraits;
+  /** Resolves when the device is lost, with the error that calls under way reject with. */
+  readonly lost: Promise<DeviceError>;
   readonly #owned: boolean;
   readonly #paced: boolean;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -47,8 +50,10 @@ export class GpuContext {
     this.traits = readTraits(device);
     this.#owned = owned;
     this.#paced = pollsBusily && this.traits.software;
-    void device.lost.then((info) => {
-      this.#failure ??= new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
+    this.lost = device.lost.then((info) => {
+      const error = new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
+      this.#failure ??= error;
+      return error;
     });
     if (owned) {
       // a result computed after an error that nobody awaited is not to be trusted
@@ -74,6 +79,11 @@ export class GpuContext {
     } catch (cause) {
       throw new DeviceError('driver', `the WebGPU adapter grants no device: ${String(cause)}`, { cause });
     }
+  }
+
+  /** Whether the device is lost and was this context's own, so that another one can take its place. */
+  get isReplaceable(): boolean {
+    return this.#owned && this.#failure instanceof DeviceError && this.#failure.reason === 'lost';
   }
 
   /** @throws DeviceError when the device is lost, DisposedError after `dispose` */
@@ -151,15 +161,8 @@ export class GpuContext {
       offset += part.bytes;
     }
     this.device.queue.submit([encoder.finish()]);
-    const map = () => staging.mapAsync(MapMode.READ, 0, offset);
-    try {
-      await (this.#paced && pace ? pace.wait(map) : map());
-    } catch (cause) {
-      // a device that dies rejects the mapping before it reports the loss
-      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
-      this.assertUsable();
-      throw new DeviceError('driver', `reading back from the GPU failed: ${String(cause)}`, { cause });
-    }
+    const map = () => this.map(staging, 0, offset);
+    await (this.#paced && pace ? pace.wait(map) : map());
     const mapped = staging.getMappedRange(0, offset);
     let end = 0;
     const copies = parts.map((part) => {
@@ -168,6 +171,18 @@ export class GpuContext {
     });
     staging.unmap();
     return copies;
+  }
+
+  /** Maps a range for reading; its bounds are multiples of 8. */
+  async map(staging: GPUBuffer, offset: number, bytes: number): Promise<void> {
+    try {
+      await staging.mapAsync(MapMode.READ, offset, bytes);
+    } catch (cause) {
+      // a device that dies rejects the mapping before it reports the loss
+      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+      this.assertUsable();
+      throw new DeviceError('driver', `reading back from the GPU failed: ${String(cause)}`, { cause });
+    }
   }
 
   /** Idempotent. */

@@ -3,6 +3,7 @@ import type { GpuContext } from './device.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import type { Operand, Plan, Step } from './graph/plan.ts';
 import { Pace } from './pace.ts';
+import type { GpuTimer } from './timer.ts';
 
 interface BoundStep {
   readonly step: Step;
@@ -89,12 +90,15 @@ export class Executor {
     }
   }
 
-  /** Encodes one run. */
-  encode(encoder: GPUCommandEncoder): void {
+  /** Encodes one run: one compute pass, or as many as the timer, one of the same plan, asks for. */
+  encode(encoder: GPUCommandEncoder, timer?: GpuTimer): void {
     for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
-    const pass = encoder.beginComputePass();
-    for (const bound of this.#steps) this.#encodeStep(pass, bound);
-    pass.end();
+    for (const { first, end, ...descriptor } of timer?.passes ?? [{ first: 0, end: this.#steps.length }]) {
+      const pass = encoder.beginComputePass(descriptor);
+      for (let i = first; i < end; i++) this.#encodeStep(pass, this.#steps[i]!);
+      pass.end();
+    }
+    timer?.resolve(encoder);
   }
 
   /** Idempotent; leaves constants and external buffers to their owners. */

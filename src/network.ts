@@ -7,7 +7,7 @@ import type { NetworkPlan } from './graph/plan.ts';
 import { floatBytes } from './kernels/kernel.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
-import { PlanCache } from './plan-cache.ts';
+import { type Disposable, PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
 import { TaskQueue } from './task-queue.ts';
 import { type Dims, formatDims, sizeOf } from './tensor.ts';
@@ -29,7 +29,7 @@ export interface NetworkOptions {
 export interface RunOptions {
   /** Names of intermediate values to return beside the outputs. They are kept from being fused away. */
   readonly tap?: readonly string[];
-  /** Another input shape; its plan is compiled on first use and shares the weights. */
+  /** Another input shape; its plan is compiled on first use, shares the weights, and stays with the eight used last. */
   readonly inputShape?: InputShape;
   readonly signal?: AbortSignal;
 }
@@ -40,7 +40,7 @@ export interface OutputTensor {
   readonly data: Float32Array;
 }
 
-interface Prepared {
+interface Prepared extends Disposable {
   readonly plan: NetworkPlan;
   readonly executor: Executor;
   readonly staging: GPUBuffer;
@@ -73,12 +73,12 @@ export class Network {
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
     const { inputShape, device, signal } = options;
     assertShape(inputShape);
-    const { model } = await openModel(platform, input, signal);
+    const { model } = await openModel(platform, input, { signal });
     const context = await GpuContext.open(platform, device);
     const network = new Network(context, model, options);
     try {
       signal?.throwIfAborted();
-      await network.#prepare(inputShape, []);
+      await network.plan();
       signal?.throwIfAborted();
     } catch (error) {
       await network.dispose();
@@ -99,7 +99,7 @@ export class Network {
 
   /** The compiled plan for the network's own input shape: kernels, buffers, constants. */
   async plan(): Promise<NetworkPlan> {
-    return (await this.#prepare(this.#options.inputShape, [])).plan;
+    return this.#use(this.#options.inputShape, [], ({ plan }) => plan);
   }
 
   /**
@@ -121,8 +121,7 @@ export class Network {
     const input = Float32Array.from(x);
     return this.#queue.run(async () => {
       signal?.throwIfAborted();
-      const prepared = await this.#prepare(inputShape, tap);
-      const result = await this.#runOnce(prepared, input);
+      const result = await this.#use(inputShape, tap, (prepared) => this.#runOnce(prepared, input));
       signal?.throwIfAborted();
       return result;
     });
@@ -147,8 +146,8 @@ export class Network {
     return Object.fromEntries(tensors);
   }
 
-  #prepare(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
-    return this.#plans.get(JSON.stringify([shape, tap]), () => this.#compile(shape, tap));
+  #use<T>(shape: InputShape, tap: readonly string[], task: (prepared: Prepared) => Promise<T> | T): Promise<T> {
+    return this.#plans.use(JSON.stringify([shape, tap]), () => this.#compile(shape, tap), task);
   }
 
   async #compile(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
@@ -161,7 +160,11 @@ export class Network {
       size,
       usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
     });
-    return { plan, executor, staging };
+    const dispose = () => {
+      executor.dispose();
+      staging.destroy();
+    };
+    return { plan, executor, staging, dispose };
   }
 
   /** Frees all GPU memory once the runs under way have ended. Idempotent. */
@@ -169,10 +172,7 @@ export class Network {
     if (this.#disposed) return;
     this.#disposed = true;
     await this.#queue.idle();
-    for (const { executor, staging } of await this.#plans.settled()) {
-      executor.dispose();
-      staging.destroy();
-    }
+    await this.#plans.dispose();
     this.#constants.dispose();
     this.#context.dispose();
   }

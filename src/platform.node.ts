@@ -2,10 +2,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DeviceError, ModelError } from './errors.ts';
 import { readImage } from './images.node.ts';
+import { DownloadError, downloadBytes } from './models/download.ts';
 import { findModel } from './models/registry.ts';
 import { resolveModel } from './models/resolve.node.ts';
-import type { ModelSource, Platform } from './platform.ts';
-import { asUrl, readSource } from './read-source.node.ts';
+import type { Picture } from './pictures.ts';
+import type { LoadOptions, ModelSource, Platform } from './platform.ts';
+import { asUrl, describeSource, readSource } from './read-source.node.ts';
 
 // One Dawn instance per process, never collected: a collected one crashes or hangs while its devices live (webgpu 0.6.2).
 let instance: Promise<GPU> | undefined;
@@ -20,7 +22,8 @@ export const nodePlatform: Platform = {
   },
   adapterHelp: () => adapterHelp(process.platform, process.platform === 'linux' ? readOsRelease() : ''),
   readModel,
-  readImage,
+  openPicture,
+  openLive: async () => null,
 };
 
 /** The process's one GPU object. @throws DeviceError when the package `webgpu` is missing or does not load */
@@ -46,12 +49,29 @@ async function createDawn(): Promise<GPU> {
   }
 }
 
-async function readModel(source: string | URL, signal: AbortSignal | undefined): Promise<ModelSource> {
+async function readModel(source: string | URL, { signal, onProgress }: LoadOptions): Promise<ModelSource> {
   const file = isModelName(source)
-    ? await resolveModel(source, { onNotice: notify, ...(signal && { signal }) })
+    ? await resolveModel(source, { onNotice: notify, ...(signal && { signal }), ...(onProgress && { onProgress }) })
     : source;
-  const bytes = await readSource(file, signal, ModelError);
+  const url = asUrl(file);
+  const bytes = url?.protocol.startsWith('http')
+    ? await downloadModel(url, { signal, onProgress })
+    : await readSource(file, signal, ModelError);
   return { bytes, readExternal: (location) => readSource(besideModel(file, location), signal, ModelError) };
+}
+
+async function downloadModel(url: URL, options: LoadOptions): Promise<Uint8Array> {
+  try {
+    return await downloadBytes(url.href, options);
+  } catch (error) {
+    if (!(error instanceof DownloadError)) throw error;
+    throw new ModelError(`${describeSource(url)}: ${error.message}`, { cause: error });
+  }
+}
+
+async function openPicture(source: unknown, signal: AbortSignal | undefined): Promise<Picture> {
+  const encoded = source instanceof Blob ? await source.arrayBuffer() : source;
+  return { kind: 'pixels', ...(await readImage(encoded as string | URL | Uint8Array | ArrayBuffer, signal)) };
 }
 
 /** A file comes before a model of its name; a bare word without an extension can only be meant as a name. */

@@ -1,10 +1,27 @@
-import type { Pixels } from './face.ts';
+import type { Progress } from './models/download.ts';
+import type { Picture } from './pictures.ts';
 
 /** A model's bytes, and how to read the files that its external initializers live in. */
 export interface ModelSource {
   readonly bytes: Uint8Array;
   readonly readExternal?: (location: string) => Promise<Uint8Array>;
 }
+
+export interface LoadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called while a model is downloaded. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** Frames that come by themselves: the newest when asked, the ones between are skipped. */
+export interface LiveSource<F> {
+  readonly frames: AsyncIterable<F>;
+  /** Frees a frame. */
+  release(frame: F): void;
+}
+
+/** Sources of live frames in browsers. */
+export type LiveInput = HTMLVideoElement | MediaStreamTrack | MediaStream;
 
 /** What Node and browsers do differently; everything else is written against this. */
 export interface Platform {
@@ -14,8 +31,13 @@ export interface Platform {
   requestAdapter(): Promise<GPUAdapter | null>;
   /** How to get a WebGPU adapter on this machine, as full sentences. */
   adapterHelp(): string;
-  /** Reads a model from a path or URL. Rejects with `signal.reason` when aborted. */
-  readModel(source: string | URL, signal: AbortSignal | undefined): Promise<ModelSource>;
-  /** Decodes a picture from a path, URL or encoded bytes, upright as its EXIF orientation says. */
-  readImage(source: string | URL | Uint8Array | ArrayBuffer, signal: AbortSignal | undefined): Promise<Pixels>;
+  /** Reads a model by name, path or URL. Rejects with `signal.reason` when aborted. */
+  readModel(source: string | URL, options: LoadOptions): Promise<ModelSource>;
+  /**
+   * Opens a picture that is neither pixels nor a texture: a path, a URL, encoded bytes, or what a page has pictures in.
+   * Upright as its EXIF orientation says.
+   */
+  openPicture(source: unknown, signal: AbortSignal | undefined): Promise<Picture>;
+  /** Null for what is no live source here. */
+  openLive(source: unknown, signal: AbortSignal | undefined): Promise<LiveSource<VideoFrame | ImageBitmap> | null>;
 }

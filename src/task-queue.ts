@@ -1,16 +1,47 @@
-/** Runs asynchronous tasks one after another, in the order they were given. */
+/** Runs asynchronous tasks in the order they were given, at most `limit` at a time. */
 export class TaskQueue {
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #limit: number;
+  readonly #waiting: (() => void)[] = [];
+  readonly #running = new Set<Promise<unknown>>();
+  #free: number;
+
+  constructor(limit = 1) {
+    this.#limit = limit;
+    this.#free = limit;
+  }
+
+  /** Tasks at a time. */
+  get limit(): number {
+    return this.#limit;
+  }
 
   run<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    // a failed task must not fail the next
-    this.#last = result.catch(() => undefined);
+    const result = this.#enter().then(async () => {
+      try {
+        return await task();
+      } finally {
+        this.#leave();
+      }
+    });
+    this.#running.add(result);
+    const forget = () => this.#running.delete(result);
+    result.then(forget, forget);
     return result;
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
   }
 
   /** Resolves when all tasks given so far have ended. */
   async idle(): Promise<void> {
-    await this.#last;
+    await Promise.allSettled(this.#running);
   }
 }

@@ -61,11 +61,12 @@ function describe(model: Model, [width, height]: [number, number]) {
 /** Null for a network that is not an SCRFD detector, or not at this size. */
 function describeDetector(model: Model, width: number, height: number) {
   try {
-    const { heads, steps } = compileDetector(model, { batch: 1, width, height }, PLAIN_ADAPTER);
+    const { heads, steps } = compileDetector(model, { batch: 1, canvases: [[width, height]] }, PLAIN_ADAPTER);
+    const { levels, anchors, keypoints } = heads[0]!;
     return {
-      strides: heads.levels.map(({ stride }) => stride),
-      anchors: heads.anchors,
-      keypoints: heads.keypoints,
+      strides: levels.map(({ stride }) => stride),
+      anchors,
+      keypoints,
       steps: steps.length,
     };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { candidateBytes, decode, MAX_LEVELS, recordBytes } from '../kernels/decode.ts';
+import { candidateBytes, candidatesOf, decode, MAX_LEVELS, recordBytes } from '../kernels/decode.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
 import { letterbox } from '../kernels/letterbox.ts';
 import { faceBytes, nms } from '../kernels/nms.ts';
@@ -45,32 +45,41 @@ export function compileNetwork(
   };
 }
 
-/** Letterbox, network, decode, sort and NMS, for a batch of images on canvases of one size. */
-export function compileDetector(
-  model: Model,
-  { batch, width, height }: { readonly batch: number; readonly width: number; readonly height: number },
-  traits: AdapterTraits,
-): DetectorPlan {
-  const { graph, heads } = optimizeDetector(buildGraph(model, [batch, 3, height, width]));
-  const lowering = new Lowering(graph, traits);
+export interface DetectorSpec {
+  readonly batch: number;
+  /** Width and height of each canvas that every image is searched on. */
+  readonly canvases: readonly (readonly [width: number, height: number])[];
+}
+
+/** Letterbox, network and decode for a batch of images on every canvas, then one sort and NMS an image. */
+export function compileDetector(model: Model, { batch, canvases }: DetectorSpec, traits: AdapterTraits): DetectorPlan {
+  const peeled = canvases.map(([width, height]) => optimizeDetector(buildGraph(model, [batch, 3, height, width])));
+  const heads = peeled.map((each) => each.heads);
+  const list = candidatesOf(heads);
+  const lowering = new Lowering(peeled[0]!.graph, traits);
+  const candidates = lowering.scratch(candidateBytes(list));
+  const records = lowering.scratch(recordBytes(list));
+  const faces = lowering.scratch(batch * faceBytes(list));
   const pixels: Operand = { kind: 'external', name: 'pixels' };
   const taps: Operand = { kind: 'external', name: 'taps' };
   const frames: Operand = { kind: 'external', name: 'frames' };
 
-  const canvas = lowering.defineInput('packed');
-  lowering.emit('image', letterbox({ batch, width, height }), [pixels, taps, frames, canvas]);
-  lowering.lowerNodes();
-  const maps = Array.from({ length: MAX_LEVELS }, (_, i) =>
-    lowering.readValue(graph.outputs[i] ?? graph.outputs[0]!, 'packed'),
-  );
-  const candidates = lowering.scratch(candidateBytes(heads));
-  const records = lowering.scratch(recordBytes(heads));
-  const faces = lowering.scratch(batch * faceBytes(heads));
-  lowering.emit('faces', decode(heads), [frames, ...maps, candidates, records]);
-  lowering.emit('faces', sortCandidates(heads), [candidates]);
-  lowering.emit('faces', nms(heads), [frames, records, candidates, faces]);
+  peeled.forEach(({ graph }, i) => {
+    const [width, height] = canvases[i]!;
+    lowering.begin(graph);
+    const canvas = lowering.defineInput('packed');
+    const spec = { batch, width, height, firstFrame: i * batch };
+    lowering.emit('image', letterbox(spec), [pixels, taps, frames, canvas]);
+    lowering.lowerNodes();
+    const maps = Array.from({ length: MAX_LEVELS }, (_, k) =>
+      lowering.readValue(graph.outputs[k] ?? graph.outputs[0]!, 'packed'),
+    );
+    lowering.emit('faces', decode(heads, i), [frames, ...maps, candidates, records]);
+  });
+  lowering.emit('faces', sortCandidates(list), [candidates]);
+  lowering.emit('faces', nms(list), [frames, records, candidates, faces]);
   const { bufferOf, ...lowered } = lowering.finish(true, [candidates], [faces]);
-  return { ...lowered, cleared: [bufferOf(candidates)], heads, width, height, faces: bufferOf(faces) };
+  return { ...lowered, cleared: [bufferOf(candidates)], batch, canvases, heads, faces: bufferOf(faces) };
 }
 
 /** Multiply-accumulates of all convolutions and learned parameters of a model, at one input size. */

@@ -64,16 +64,22 @@ function chooseDense(spec: ConvSpec, { software, subgroupSize }: AdapterTraits):
  * `finish` then gives every value a buffer.
  */
 export class Lowering {
-  readonly #graph: Graph;
+  #graph: Graph;
   readonly #traits: AdapterTraits;
   readonly #bytes: number[] = [];
-  readonly #values = new Map<string, Value>();
+  #values = new Map<string, Value>();
   readonly #constants = new Map<string, Float32Array<ArrayBuffer>>();
   readonly #steps: DraftStep[] = [];
 
   constructor(graph: Graph, traits: AdapterTraits) {
     this.#graph = graph;
     this.#traits = traits;
+  }
+
+  /** Goes on with another graph: the same model for another input size. Values are its own, buffers are shared. */
+  begin(graph: Graph): void {
+    this.#graph = graph;
+    this.#values = new Map();
   }
 
   /** Defines the graph's input: `plain` to be written by the caller, `packed` by a first step. */

@@ -36,13 +36,14 @@ export interface NetworkPlan extends Plan {
 
 /**
  * A plan from pixels to faces. External buffers: `pixels` (bytes of all images), `taps` (resize coefficients) and
- * `frames` (one `Frame` an image).
+ * `frames` (one `Frame` a canvas and image).
  */
 export interface DetectorPlan extends Plan {
-  readonly heads: HeadSpec;
-  /** The canvas, in pixels. */
-  readonly width: number;
-  readonly height: number;
+  readonly batch: number;
+  /** Width and height of what the images are fitted into; all of them are searched together. */
+  readonly canvases: readonly (readonly [width: number, height: number])[];
+  /** Of each canvas. */
+  readonly heads: readonly HeadSpec[];
   /** Where the faces lie: see `nms.ts`. */
   readonly faces: number;
 }

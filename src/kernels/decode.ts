@@ -41,32 +41,48 @@ export function totalAnchors(spec: HeadSpec): number {
   return spec.levels.reduce((sum, level) => sum + level.width * level.height * spec.anchors, 0);
 }
 
+/** The candidates of a batch: a list an image, with room for every anchor of all canvases that are searched together. */
+export interface CandidateSpec {
+  readonly batch: number;
+  /** Anchors of all canvases, for one image. */
+  readonly total: number;
+}
+
+/** Room for the candidates of all these heads, canvas by canvas. */
+export function candidatesOf(heads: readonly HeadSpec[]): CandidateSpec {
+  return { batch: heads[0]!.batch, total: heads.reduce((sum, spec) => sum + totalAnchors(spec), 0) };
+}
+
 /** Bytes of the candidate lists: for each image a count, then a (score, anchor) pair for every anchor. */
-export function candidateBytes(spec: HeadSpec): number {
-  return spec.batch * (totalAnchors(spec) + 1) * 8;
+export function candidateBytes({ batch, total }: CandidateSpec): number {
+  return batch * (total + 1) * 8;
 }
 
 /** Bytes of the decoded records: a fixed place for every anchor. */
-export function recordBytes(spec: HeadSpec): number {
-  return spec.batch * totalAnchors(spec) * RECORD_BYTES;
+export function recordBytes({ batch, total }: CandidateSpec): number {
+  return batch * total * RECORD_BYTES;
 }
 
 /**
  * Heads → unordered candidates. Bindings: frames, five heads (unused ones repeat the first), candidates, records.
- * The candidate counts must be zero before.
+ * The candidate counts must be zero before the first canvas.
+ * @param canvas which of all heads that share the candidates
  */
-export function decode(spec: HeadSpec): Dispatch {
-  const total = totalAnchors(spec);
+export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
+  const spec = heads[canvas]!;
+  const candidates = candidatesOf(heads);
+  const firstAnchor = heads.slice(0, canvas).reduce((sum, before) => sum + totalAnchors(before), 0);
+  const count = totalAnchors(spec);
   let first = 0;
   const table = Array.from({ length: MAX_LEVELS }, (_, i) => {
     const level = spec.levels[i];
-    if (!level) return [total, 1, 1, 1, 0, 0, 0, 0];
+    if (!level) return [count, 1, 1, 1, 0, 0, 0, 0];
     const { width, height, stride } = level;
     const row = [first, width, width * height, stride, anchorSide(spec, stride), 0, 0, 0];
     first += width * height * spec.anchors;
     return row;
   });
-  const heads = Array.from({ length: MAX_LEVELS }, (_, i) => {
+  const headBytes = Array.from({ length: MAX_LEVELS }, (_, i) => {
     const level = spec.levels[i] ?? spec.levels[0]!;
     return packedBytes(spec.batch, headChannels(spec), level.height, level.width);
   });
@@ -75,8 +91,17 @@ export function decode(spec: HeadSpec): Dispatch {
     kernel,
     source: shaders[kernel],
     constants: { WORKGROUP },
-    params: packParams([spec.levels.length, spec.anchors, total, anchorChannels(spec), ...table.flat()]),
-    bindingBytes: [spec.batch * FRAME_BYTES, ...heads, candidateBytes(spec), recordBytes(spec)],
-    workgroups: [Math.ceil(total / WORKGROUP), spec.batch, 1],
+    params: packParams([
+      ...[spec.levels.length, spec.anchors, count, anchorChannels(spec)],
+      ...[candidates.total, firstAnchor, canvas * spec.batch, 0],
+      ...table.flat(),
+    ]),
+    bindingBytes: [
+      heads.length * spec.batch * FRAME_BYTES,
+      ...headBytes,
+      candidateBytes(candidates),
+      recordBytes(candidates),
+    ],
+    workgroups: [Math.ceil(count / WORKGROUP), spec.batch, 1],
   };
 }

@@ -1,9 +1,13 @@
-/** What the letterbox, decode and NMS kernels know of one image: the shaders' `Frame`. */
+/** What the letterbox, decode and NMS kernels know of one image on one canvas: the shaders' `Frame`. */
 export interface Frame {
   readonly width: number;
   readonly height: number;
   /** Bytes a pixel: 3 or 4. */
   readonly channels: 3 | 4;
+  /** From one row to the next. */
+  readonly rowBytes: number;
+  /** Whether a pixel's bytes are blue, green, red. */
+  readonly blueFirst: boolean;
   /** 32-bit words of pixel data before this image's. */
   readonly firstWord: number;
   /** Size after the keep-ratio resize. */
@@ -11,34 +15,43 @@ export interface Frame {
   readonly newHeight: number;
   /** Letterbox taps before this image's. */
   readonly firstTap: number;
-  /** Resized pixels per original pixel, one for both axes. */
-  readonly scale: number;
+  /** Resized pixels per original pixel, along x and y. */
+  readonly scale: readonly [x: number, y: number];
+  /** What the canvas holds beyond the image, after normalisation. */
+  readonly padding: number;
   readonly scoreThreshold: number;
   readonly iouThreshold: number;
+  /** Whether boxes end where the resized image ends. */
+  readonly clip: boolean;
+  /** Whether areas count a box's last pixel, as insightface does; mmdet does not. */
+  readonly includeLastPixel: boolean;
   /** 0: all. */
   readonly maxFaces: number;
   /** Whether `maxFaces` prefers faces near the image centre to merely large ones. */
   readonly preferCentral: boolean;
 }
 
-export const FRAME_BYTES = 48;
+export const FRAME_BYTES = 64;
+
+/** The bits of `flags` in frame.wgsl. */
+const FLAGS = ['preferCentral', 'blueFirst', 'clip'] as const;
 
 export function packFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(frames.length * FRAME_BYTES));
   frames.forEach((frame, i) => {
+    const { width, height, channels, rowBytes, firstWord, newWidth, newHeight, firstTap } = frame;
+    const flags = FLAGS.reduce((bits, name, bit) => bits | (frame[name] ? 1 << bit : 0), 0);
     const at = i * FRAME_BYTES;
-    view.setInt32(at, frame.width, true);
-    view.setInt32(at + 4, frame.height, true);
-    view.setInt32(at + 8, frame.channels, true);
-    view.setInt32(at + 12, frame.firstWord, true);
-    view.setInt32(at + 16, frame.newWidth, true);
-    view.setInt32(at + 20, frame.newHeight, true);
-    view.setInt32(at + 24, frame.firstTap, true);
-    view.setFloat32(at + 28, frame.scale, true);
-    view.setFloat32(at + 32, frame.scoreThreshold, true);
-    view.setFloat32(at + 36, frame.iouThreshold, true);
-    view.setInt32(at + 40, frame.maxFaces, true);
-    view.setInt32(at + 44, frame.preferCentral ? 1 : 0, true);
+    [width, height, channels, rowBytes, firstWord, newWidth, newHeight, firstTap].forEach((value, k) => {
+      view.setInt32(at + k * 4, value, true);
+    });
+    [...frame.scale, frame.scoreThreshold, frame.iouThreshold].forEach((value, k) => {
+      view.setFloat32(at + 32 + k * 4, value, true);
+    });
+    view.setInt32(at + 48, frame.maxFaces, true);
+    view.setInt32(at + 52, flags, true);
+    view.setFloat32(at + 56, frame.padding, true);
+    view.setFloat32(at + 60, frame.includeLastPixel ? 1 : 0, true);
   });
   return new Uint8Array(view.buffer);
 }

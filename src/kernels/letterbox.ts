@@ -10,19 +10,38 @@ const ONE = 2048;
 export interface Letterbox {
   readonly newWidth: number;
   readonly newHeight: number;
-  /** Resized pixels per original pixel. */
-  readonly scale: number;
+  /** Resized pixels per original pixel, along x and y. */
+  readonly scale: readonly [x: number, y: number];
 }
 
-/** insightface's keep-ratio size: the image fills the canvas along one side, the other is truncated. */
-export function fitLetterbox(width: number, height: number, canvasWidth: number, canvasHeight: number): Letterbox {
+/**
+ * How a keep-ratio resize chooses its size: `insightface` fills the canvas along one side, truncates the other and
+ * knows one scale; `mmdet` rounds both and has a scale for each.
+ */
+export type Fit = 'insightface' | 'mmdet';
+
+/** The largest size of the image's proportions that the canvas holds. */
+export function fitLetterbox(
+  width: number,
+  height: number,
+  canvasWidth: number,
+  canvasHeight: number,
+  fit: Fit = 'insightface',
+): Letterbox {
+  if (fit === 'mmdet') {
+    const scale = Math.min(canvasWidth / width, canvasHeight / height);
+    const round = (side: number) => Math.max(1, Math.trunc(side * scale + 0.5));
+    const [newWidth, newHeight] = [round(width), round(height)];
+    return { newWidth, newHeight, scale: [newWidth / width, newHeight / height] };
+  }
   const imageRatio = height / width;
   const canvasRatio = canvasHeight / canvasWidth;
   const tall = imageRatio > canvasRatio;
   // a side thinner than half a pixel would vanish; the reference fails there
   const newHeight = tall ? canvasHeight : Math.max(1, Math.trunc(canvasWidth * imageRatio));
   const newWidth = tall ? Math.max(1, Math.trunc(canvasHeight / imageRatio)) : canvasWidth;
-  return { newWidth, newHeight, scale: newHeight / height };
+  const scale = newHeight / height;
+  return { newWidth, newHeight, scale: [scale, scale] };
 }
 
 /** Half to even, as C's rint. Arguments are not negative. */
@@ -33,7 +52,7 @@ function roundHalfEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-function axisTaps(taps: Int32Array, first: number, source: number, target: number, axis: 'horizontal' | 'vertical') {
+function linearTaps(taps: Int32Array, first: number, source: number, target: number, axis: 'horizontal' | 'vertical') {
   const scale = 1 / (target / source);
   for (let i = 0; i < target; i++) {
     const position = Math.fround((i + 0.5) * scale - 0.5);
@@ -52,19 +71,36 @@ function axisTaps(taps: Int32Array, first: number, source: number, target: numbe
   }
 }
 
+function nearestTaps(taps: Int32Array, first: number, source: number, target: number) {
+  const scale = 1 / (target / source);
+  for (let i = 0; i < target; i++) {
+    const index = Math.min(Math.floor(i * scale), source - 1);
+    taps.set([index, index, ONE, 0], (first + i) * 4);
+  }
+}
+
+/** How values between pixels are made: OpenCV's `INTER_LINEAR` or `INTER_NEAREST`. */
+export type Interpolation = 'linear' | 'nearest';
+
 /**
- * OpenCV 4's INTER_LINEAR coefficients for uint8, columns then rows: two source positions and their weights in
- * 1/2048. They need float64, which WGSL lacks. Source: `resize.cpp`, `cv::hal::resize` and `resizeGeneric_`.
+ * OpenCV 4's resize coefficients for uint8, columns then rows: two source positions and their weights in 1/2048. They
+ * need float64, which WGSL lacks. Source: `resize.cpp`, `cv::hal::resize`, `resizeGeneric_` and `resizeNN`.
  */
 export function letterboxTaps(
   width: number,
   height: number,
   newWidth: number,
   newHeight: number,
+  interpolation: Interpolation = 'linear',
 ): Int32Array<ArrayBuffer> {
   const taps = new Int32Array((newWidth + newHeight) * 4);
-  axisTaps(taps, 0, width, newWidth, 'horizontal');
-  axisTaps(taps, newWidth, height, newHeight, 'vertical');
+  if (interpolation === 'nearest') {
+    nearestTaps(taps, 0, width, newWidth);
+    nearestTaps(taps, newWidth, height, newHeight);
+  } else {
+    linearTaps(taps, 0, width, newWidth, 'horizontal');
+    linearTaps(taps, newWidth, height, newHeight, 'vertical');
+  }
   return taps;
 }
 
@@ -73,6 +109,8 @@ export interface LetterboxSpec {
   /** Of the canvas, the network's input. */
   readonly width: number;
   readonly height: number;
+  /** Frames of other canvases before this one's. */
+  readonly firstFrame: number;
 }
 
 /** Bindings: pixels (RGB or RGBA bytes), taps, frames, output (NC4HW4, 3 channels). */
@@ -81,8 +119,13 @@ export function letterbox(spec: LetterboxSpec): Dispatch {
     kernel: 'letterbox',
     source: shaders.letterbox,
     constants: { WORKGROUP },
-    params: packParams([spec.width, spec.height]),
-    bindingBytes: [4, 16, spec.batch * FRAME_BYTES, packedBytes(spec.batch, 3, spec.height, spec.width)],
+    params: packParams([spec.width, spec.height, spec.firstFrame]),
+    bindingBytes: [
+      4,
+      16,
+      (spec.firstFrame + spec.batch) * FRAME_BYTES,
+      packedBytes(spec.batch, 3, spec.height, spec.width),
+    ],
     workgroups: [Math.ceil((spec.width * spec.height) / WORKGROUP), spec.batch, 1],
   };
 }

@@ -1,5 +1,5 @@
 import { shaders } from '../shaders.gen.ts';
-import { candidateBytes, type HeadSpec, RECORD_BYTES, recordBytes, totalAnchors } from './decode.ts';
+import { type CandidateSpec, candidateBytes, RECORD_BYTES, recordBytes } from './decode.ts';
 import { FRAME_BYTES } from './frame.ts';
 import { type Dispatch, packParams } from './kernel.ts';
 
@@ -7,17 +7,17 @@ import { type Dispatch, packParams } from './kernel.ts';
 export const FACES_HEADER_BYTES = 16;
 
 /** Bytes of one image's faces, when every anchor is one. */
-export function faceBytes(spec: HeadSpec): number {
-  return FACES_HEADER_BYTES + totalAnchors(spec) * RECORD_BYTES;
+export function faceBytes(spec: CandidateSpec): number {
+  return FACES_HEADER_BYTES + spec.total * RECORD_BYTES;
 }
 
 /** Greedy NMS and `maxFaces`. Bindings: frames, records, candidates (sorted; overwritten), faces. */
-export function nms(spec: HeadSpec): Dispatch {
+export function nms(spec: CandidateSpec): Dispatch {
   return {
     kernel: 'nms',
     source: shaders.nms,
     constants: {},
-    params: packParams([totalAnchors(spec)]),
+    params: packParams([spec.total]),
     bindingBytes: [spec.batch * FRAME_BYTES, recordBytes(spec), candidateBytes(spec), spec.batch * faceBytes(spec)],
     workgroups: [spec.batch, 1, 1],
   };

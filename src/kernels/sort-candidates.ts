@@ -1,14 +1,14 @@
 import { shaders } from '../shaders.gen.ts';
-import { candidateBytes, type HeadSpec, totalAnchors } from './decode.ts';
+import { type CandidateSpec, candidateBytes } from './decode.ts';
 import { type Dispatch, packParams } from './kernel.ts';
 
 /** Score descending, then anchor index ascending, in place. Binding: candidates. */
-export function sortCandidates(spec: HeadSpec): Dispatch {
+export function sortCandidates(spec: CandidateSpec): Dispatch {
   return {
     kernel: 'sort-candidates',
     source: shaders['sort-candidates'],
     constants: { WORKGROUP: 256 },
-    params: packParams([totalAnchors(spec)]),
+    params: packParams([spec.total]),
     bindingBytes: [candidateBytes(spec)],
     workgroups: [spec.batch, 1, 1],
   };

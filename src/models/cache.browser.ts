@@ -1,5 +1,5 @@
 import { ModelError } from '../errors.ts';
-import { DownloadError, type DownloadOptions, download, openRemote, type Progress, type Sink } from './download.ts';
+import { DownloadError, type DownloadOptions, download, MemorySink, openRemote, type Progress } from './download.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from './registry.ts';
 
 export interface FetchModelOptions {
@@ -96,7 +96,7 @@ async function fetchFrom(
   options: DownloadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { url } = source;
-  const sink = new MemorySink(entry.bytes);
+  const sink = new MemorySink();
   if (source.kind === 'file') {
     await download(url, sink, entry.bytes, options);
   } else {
@@ -105,25 +105,7 @@ async function fetchFrom(
     const onProgress = (received: number, total: number) => options.onProgress?.({ url, received, total });
     await extractMember(archive, source.member, entry.bytes, sink, onProgress);
   }
-  return sink.bytes.subarray(0, sink.size);
-}
-
-class MemorySink implements Sink {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  size = 0;
-
-  constructor(capacity: number) {
-    this.bytes = new Uint8Array(capacity);
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.bytes.set(chunk, this.size);
-    this.size += chunk.byteLength;
-  }
-
-  async reset(): Promise<void> {
-    this.size = 0;
-  }
+  return sink.take();
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

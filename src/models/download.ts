@@ -37,6 +37,42 @@ export interface Sink {
   reset(): Promise<void>;
 }
 
+/** Keeps bytes in memory. */
+export class MemorySink implements Sink {
+  #chunks: Uint8Array[] = [];
+  size = 0;
+
+  async write(chunk: Uint8Array): Promise<void> {
+    // a copy: what gave the chunk may use its memory again
+    this.#chunks.push(chunk.slice());
+    this.size += chunk.byteLength;
+  }
+
+  async reset(): Promise<void> {
+    this.#chunks = [];
+    this.size = 0;
+  }
+
+  /** Everything that was written, in one array. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.size);
+    let offset = 0;
+    for (const chunk of this.#chunks) {
+      bytes.set(chunk, offset);
+      offset += chunk.byteLength;
+    }
+    this.#chunks = [];
+    return bytes;
+  }
+}
+
+/** The bytes behind a URL. @throws DownloadError, and `signal.reason` when aborted */
+export async function downloadBytes(url: string, options: DownloadOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const sink = new MemorySink();
+  await download(url, sink, undefined, options);
+  return sink.take();
+}
+
 /**
  * Downloads `url` to the end of `sink`, taking up cut transfers where the server can.
  * Answers whether the bytes come from more than one transfer, so that a wrong checksum is worth a fresh start.

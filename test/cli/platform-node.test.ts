@@ -40,11 +40,11 @@ describe('readModel', () => {
   test('a path, a file: URL and an http: URL, and the files beside them', async () => {
     const path = join(folder, 'm.onnx');
     for (const source of [path, pathToFileURL(path), pathToFileURL(path).href]) {
-      const { bytes, readExternal } = await nodePlatform.readModel(source, undefined);
+      const { bytes, readExternal } = await nodePlatform.readModel(source, {});
       expect(text(bytes)).toBe('model');
       expect(text(await readExternal!('weights/a b.bin'))).toBe('weights');
     }
-    const { bytes, readExternal } = await nodePlatform.readModel(`${origin}/models/m.onnx`, undefined);
+    const { bytes, readExternal } = await nodePlatform.readModel(`${origin}/models/m.onnx`, {});
     expect(text(bytes)).toBe('remote model');
     expect(text(await readExternal!('weights/a b.bin'))).toBe('remote weights');
     await expect(readExternal!('absent.bin')).rejects.toThrow(/models\/absent\.bin: expected HTTP 200, got 404/);
@@ -57,16 +57,18 @@ describe('readModel', () => {
     ['an absent page', () => `${origin}/absent`, /absent: expected HTTP 200, got 404/],
     ['no server', () => 'http://127.0.0.1:1/m.onnx', /127\.0\.0\.1:1\/m\.onnx: (?!fetch failed)/],
   ])('%s is a ModelError', async (_, source, message) => {
-    const error = await nodePlatform.readModel(source(), undefined).catch((error: unknown) => error);
+    const error = await nodePlatform.readModel(source(), {}).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(ModelError);
     expect((error as Error).message).toMatch(message);
   });
 
   test('abort rejects with the reason', async () => {
     const reason = new Error('enough');
-    await expect(nodePlatform.readModel(join(folder, 'm.onnx'), AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(nodePlatform.readModel(join(folder, 'm.onnx'), { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
     const controller = new AbortController();
-    const reading = nodePlatform.readModel(`${origin}/slow`, controller.signal);
+    const reading = nodePlatform.readModel(`${origin}/slow`, { signal: controller.signal });
     setTimeout(() => controller.abort(reason), 20);
     await expect(reading).rejects.toBe(reason);
   });
@@ -98,7 +100,7 @@ describe('adapterHelp', () => {
 
 describe('packages that are not installed', () => {
   test.each([
-    ['sharp', `readImage('any.png', undefined)`, /ImageError.*npm install sharp/],
+    ['sharp', `openPicture('any.png', undefined)`, /ImageError.*npm install sharp/],
     ['webgpu', 'requestAdapter()', /DeviceError.*npm install webgpu/],
   ])('%s: the error says how to install it', async (name, call, message) => {
     const code = `import { nodePlatform } from './src/platform.node.ts';

@@ -173,7 +173,7 @@ function checkNetwork(model: Model, dims: readonly number[], traits: AdapterTrai
 }
 
 function checkDetector(model: Model, batch: number, size: number, traits: AdapterTraits): void {
-  const spec = { batch, width: size, height: size };
+  const spec = { batch, canvases: [[size, size]] as const };
   planner.forbidReuse = true;
   const own = compileDetector(model, spec, traits);
   planner.forbidReuse = false;

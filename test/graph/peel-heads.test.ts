@@ -105,14 +105,14 @@ describe('peelHeads', () => {
     for (const layout of LAYOUTS) {
       const plan = compileDetector(
         await scrfdModel({ layout }),
-        { batch: 3, width: 64, height: 96 },
+        { batch: 3, canvases: [[64, 96]] },
         {
           software: false,
           subgroupSize: 0,
         },
       );
-      expect(plan.heads.batch).toBe(3);
-      expect(plan.heads.levels.map(({ width, height }) => [width, height])).toEqual([
+      expect(plan.heads[0]!.batch).toBe(3);
+      expect(plan.heads[0]!.levels.map(({ width, height }) => [width, height])).toEqual([
         [8, 12],
         [4, 6],
         [2, 3],

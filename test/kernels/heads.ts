@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { candidateBytes, type HeadSpec, headChannels, totalAnchors } from '../../src/kernels/decode.ts';
+import { type CandidateSpec, candidateBytes, type HeadSpec, headChannels } from '../../src/kernels/decode.ts';
 import type { Frame } from '../../src/kernels/frame.ts';
 import type { OrtTensor } from '../support/ort.ts';
 import { type Candidate, nms } from '../support/reference-scrfd.ts';
@@ -9,8 +9,10 @@ import { packImage } from './images.ts';
 /** A frame of the size and thresholds given; the rest does not matter after the letterbox. */
 export function frameOf(options: Partial<Frame>): Frame {
   return {
-    ...{ width: 640, height: 640, channels: 3, firstWord: 0, newWidth: 640, newHeight: 640, firstTap: 0, scale: 1 },
-    ...{ scoreThreshold: 0.5, iouThreshold: 0.4, maxFaces: 0, preferCentral: true },
+    ...{ width: 640, height: 640, channels: 3, rowBytes: 1920, blueFirst: false, firstWord: 0 },
+    ...{ newWidth: 640, newHeight: 640, firstTap: 0, scale: [1, 1], padding: -0.99609375 },
+    ...{ scoreThreshold: 0.5, iouThreshold: 0.4, clip: false, includeLastPixel: true },
+    ...{ maxFaces: 0, preferCentral: true },
     ...options,
   };
 }
@@ -27,18 +29,16 @@ export function headSpec(levels: 3 | 5, keypoints: boolean, batch: number, [widt
   } satisfies HeadSpec;
 }
 
-/** A specification with this many anchors and nothing else of interest. */
-export function anchorsOnly(total: number, batch = 1): HeadSpec {
-  return { decoder: 'scrfd', batch, anchors: 1, keypoints: false, levels: [{ stride: 8, width: total, height: 1 }] };
-}
-
 /** Candidate lists as decode leaves them: what lies beyond the counts is not to be read. */
-export function candidateLists(spec: HeadSpec, lists: readonly (readonly Candidate[])[]): Uint32Array<ArrayBuffer> {
+export function candidateLists(
+  spec: CandidateSpec,
+  lists: readonly (readonly Candidate[])[],
+): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(candidateBytes(spec) / 4).fill(0x7fc00000);
   const bits = new Uint32Array(1);
   const score = new Float32Array(bits.buffer);
   for (let n = 0; n < spec.batch; n++) {
-    const start = n * (totalAnchors(spec) + 1) * 2;
+    const start = n * (spec.total + 1) * 2;
     const list = lists[n] ?? [];
     words[start] = list.length;
     list.forEach((candidate, i) => {

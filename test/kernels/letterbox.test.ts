@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Pixels } from '../../src/face.ts';
 import { type Frame, packFrames } from '../../src/kernels/frame.ts';
-import { fitLetterbox, letterbox, letterboxTaps } from '../../src/kernels/letterbox.ts';
+import { fitLetterbox, type Interpolation, letterbox, letterboxTaps } from '../../src/kernels/letterbox.ts';
 import { runDispatch } from '../support/gpu.ts';
-import { loadOpenCv, letterbox as reference } from '../support/reference-letterbox.ts';
+import { loadOpenCv, letterbox as reference, resizeOpenCv } from '../support/reference-letterbox.ts';
 import { createRng, type Rng } from '../support/rng.ts';
 
 type Size = readonly [width: number, height: number];
@@ -67,7 +67,12 @@ function noise(rng: Rng, [width, height]: Size, channels: 3 | 4): Pixels {
 }
 
 /** Runs a batch of pictures, packed one behind the other as a caller would. */
-async function runLetterbox(pictures: readonly Pixels[], [width, height]: Size): Promise<Float32Array> {
+async function runLetterbox(
+  pictures: readonly Pixels[],
+  [width, height]: Size,
+  options: Partial<Frame> & { interpolation?: Interpolation; firstFrame?: number } = {},
+): Promise<Float32Array> {
+  const { interpolation = 'linear', firstFrame = 0, ...rest } = options;
   const frames: Frame[] = [];
   const taps: number[] = [];
   const words = pictures.map(({ data }) => Math.ceil(data.length / 4));
@@ -80,14 +85,18 @@ async function runLetterbox(pictures: readonly Pixels[], [width, height]: Size):
       width: picture.width,
       height: picture.height,
       channels: picture.channels,
+      ...{ rowBytes: picture.width * picture.channels, blueFirst: false, padding: -127.5 / 128 },
       ...{ firstWord, newWidth, newHeight, firstTap: taps.length / 4, scale },
-      ...{ scoreThreshold: 0, iouThreshold: 0, maxFaces: 0, preferCentral: false },
+      ...{ scoreThreshold: 0, iouThreshold: 0, clip: false, includeLastPixel: true, maxFaces: 0, preferCentral: false },
+      ...rest,
     });
-    taps.push(...letterboxTaps(picture.width, picture.height, newWidth, newHeight));
+    taps.push(...letterboxTaps(picture.width, picture.height, newWidth, newHeight, interpolation));
     firstWord += words[i]!;
   });
-  const dispatch = letterbox({ batch: pictures.length, width, height });
-  return new Float32Array(await runDispatch(dispatch, [pixels, Int32Array.from(taps), packFrames(frames)]));
+  const dispatch = letterbox({ batch: pictures.length, width, height, firstFrame });
+  // frames before the first are another canvas's
+  const packed = packFrames([...Array.from({ length: firstFrame }, () => ({ ...frames[0]!, width: 0 })), ...frames]);
+  return new Float32Array(await runDispatch(dispatch, [pixels, Int32Array.from(taps), packed]));
 }
 
 /** Every pixel must come back as the very byte that OpenCV writes, and the fourth lane as 0. */
@@ -114,12 +123,23 @@ describe('fitLetterbox', () => {
     const [width, height] = c.size;
     const fit = fitLetterbox(width, height, ...c.canvas);
     const { newWidth, newHeight, detScale } = reference(noise(createRng(2), c.size, 3), c.canvas);
-    expect(fit).toEqual({ newWidth, newHeight, scale: detScale });
+    expect(fit).toEqual({ newWidth, newHeight, scale: [detScale, detScale] });
   });
 
   it('keeps one pixel of a picture that is too thin for the reference', () => {
-    expect(fitLetterbox(1000, 1, 64, 96)).toEqual({ newWidth: 64, newHeight: 1, scale: 1 });
+    expect(fitLetterbox(1000, 1, 64, 96)).toEqual({ newWidth: 64, newHeight: 1, scale: [1, 1] });
     expect(fitLetterbox(1, 1000, 64, 96)).toMatchObject({ newWidth: 1, newHeight: 96 });
+  });
+});
+
+describe('fitLetterbox as mmdet', () => {
+  it.each<[Size, Size, object]>([
+    [[1024, 683], [640, 640], { newWidth: 640, newHeight: 427, scale: [640 / 1024, 427 / 683] }],
+    [[683, 1024], [640, 640], { newWidth: 427, newHeight: 640, scale: [427 / 683, 640 / 1024] }],
+    [[100, 100], [640, 480], { newWidth: 480, newHeight: 480, scale: [4.8, 4.8] }],
+    [[1000, 1], [64, 64], { newWidth: 64, newHeight: 1, scale: [0.064, 1] }],
+  ])('%s on %s', ([width, height], canvas, expected) => {
+    expect(fitLetterbox(width, height, ...canvas, 'mmdet')).toEqual(expected);
   });
 });
 
@@ -144,8 +164,8 @@ describe('letterbox', () => {
   beforeAll(loadOpenCv);
 
   it('states its bindings and workgroups', () => {
-    const dispatch = letterbox({ batch: 2, width: 65, height: 3 });
-    expect(dispatch.bindingBytes).toEqual([4, 16, 96, 2 * 65 * 3 * 16]);
+    const dispatch = letterbox({ batch: 2, width: 65, height: 3, firstFrame: 2 });
+    expect(dispatch.bindingBytes).toEqual([4, 16, 4 * 64, 2 * 65 * 3 * 16]);
     expect(dispatch.workgroups).toEqual([4, 2, 1]);
   });
 
@@ -182,6 +202,55 @@ describe('letterbox', () => {
     pictures.forEach((picture, i) => {
       expectCanvas(output.subarray(i * values, (i + 1) * values), reference(picture, canvas).canvas, canvas[0]);
     });
+  });
+
+  it.each<[Size, Size]>([
+    [
+      [50, 41],
+      [64, 96],
+    ],
+    [
+      [641, 333],
+      [320, 320],
+    ],
+    [
+      [7, 200],
+      [64, 96],
+    ],
+    [
+      [320, 320],
+      [320, 320],
+    ],
+  ])('takes the nearest pixel as OpenCV does: %s → %s', async (size, canvas) => {
+    const picture = noise(createRng(6), size, 3);
+    const { newWidth, newHeight } = fitLetterbox(...size, ...canvas);
+    const small = resizeOpenCv(picture, 3, newWidth, newHeight, 'nearest');
+    const expected = new Uint8Array(canvas[0] * canvas[1] * 3);
+    for (let y = 0; y < newHeight; y++) {
+      expected.set(small.subarray(y * newWidth * 3, (y + 1) * newWidth * 3), y * canvas[0] * 3);
+    }
+    expectCanvas(await runLetterbox([picture], canvas, { interpolation: 'nearest' }), expected, canvas[0]);
+  });
+
+  it('reads rows that are further apart than they are long, blue before red, frames behind another canvas’s', async () => {
+    const rng = createRng(8);
+    const rgba = noise(rng, [50, 40], 4);
+    const rowBytes = 256;
+    const data = rng.bytes(rowBytes * 40);
+    for (let i = 0; i < 50 * 40; i++) {
+      const [r, g, b, a] = rgba.data.subarray(i * 4, i * 4 + 4);
+      data.set([b!, g!, r!, a!], Math.floor(i / 50) * rowBytes + (i % 50) * 4);
+    }
+    const output = await runLetterbox([{ ...rgba, data }], [64, 96], { rowBytes, blueFirst: true, firstFrame: 3 });
+    expectCanvas(output, reference(rgba, [64, 96]).canvas, 64);
+  });
+
+  it('pads with what it is told', async () => {
+    const picture = noise(createRng(9), [50, 40], 3);
+    const output = await runLetterbox([picture], [64, 96], { padding: 0.25 });
+    const { newHeight } = fitLetterbox(50, 40, 64, 96);
+    const beyond = output.subarray(newHeight * 64 * 4).filter((_, i) => i % 4 !== 3);
+    expect(new Set(beyond)).toEqual(new Set([0.25]));
   });
 
   it('ignores alpha', async () => {

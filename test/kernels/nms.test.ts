@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type HeadSpec, RECORD_BYTES, recordBytes, totalAnchors } from '../../src/kernels/decode.ts';
+import { type CandidateSpec, RECORD_BYTES, recordBytes } from '../../src/kernels/decode.ts';
 import { FRAME_BYTES, type Frame, packFrames } from '../../src/kernels/frame.ts';
 import { faceBytes, nms } from '../../src/kernels/nms.ts';
 import { runDispatch } from '../support/gpu.ts';
 import { type Candidate, selectFaces } from '../support/reference-scrfd.ts';
 import { createRng, type Rng } from '../support/rng.ts';
-import { anchorsOnly, candidateLists, frameOf, keptOf } from './heads.ts';
+import { candidateLists, frameOf, keptOf } from './heads.ts';
 
 type Box = Candidate['box'];
 
@@ -38,11 +38,11 @@ function randomCandidates(rng: Rng, layout: Layout, count: number, total = count
 }
 
 /** Box, score and 11 floats that say whose they are; anchors that are no candidates stay NaN. */
-function recordsOf(spec: HeadSpec, lists: readonly (readonly Candidate[])[]): Float32Array<ArrayBuffer> {
+function recordsOf(spec: CandidateSpec, lists: readonly (readonly Candidate[])[]): Float32Array<ArrayBuffer> {
   const records = new Float32Array(recordBytes(spec) / 4).fill(Number.NaN);
   lists.forEach((list, n) => {
     for (const { anchor, box, score } of list) {
-      const at = (n * totalAnchors(spec) + anchor) * RECORD_FLOATS;
+      const at = (n * spec.total + anchor) * RECORD_FLOATS;
       records.set([...box, score], at);
       for (let k = 5; k < RECORD_FLOATS; k++) records[at + k] = anchor + k / 32;
     }
@@ -57,7 +57,7 @@ async function expectFaces(
   kept: readonly (readonly Candidate[])[],
   total: number,
 ): Promise<void> {
-  const spec = anchorsOnly(total, lists.length);
+  const spec = { batch: lists.length, total };
   const records = recordsOf(spec, lists);
   const output = await runDispatch(nms(spec), [packFrames(frames), records, candidateLists(spec, lists)]);
   lists.forEach((list, n) => {
@@ -75,7 +75,7 @@ async function expectFaces(
     const anchors = expected.map((_, i) => values[4 + i * RECORD_FLOATS + 5]! - 5 / 32);
     expect(anchors, `image ${n}: anchors of the faces`).toEqual(expected.map(({ anchor }) => anchor));
     const whole = expected.flatMap(({ anchor }) => {
-      const at = (n * totalAnchors(spec) + anchor) * RECORD_FLOATS;
+      const at = (n * spec.total + anchor) * RECORD_FLOATS;
       return Array.from(records.subarray(at, at + RECORD_FLOATS));
     });
     expect(Array.from(values.subarray(4, 4 + whole.length)), `image ${n}: records`).toEqual(whole);
@@ -87,7 +87,7 @@ const THRESHOLD = 0.4000123;
 
 describe('nms', () => {
   it('states its bindings and workgroups', () => {
-    const { bindingBytes, workgroups } = nms(anchorsOnly(1000, 3));
+    const { bindingBytes, workgroups } = nms({ batch: 3, total: 1000 });
     expect(bindingBytes).toEqual([3 * FRAME_BYTES, 3 * 1000 * 64, 3 * 1001 * 8, 3 * (16 + 1000 * 64)]);
     expect(workgroups).toEqual([3, 1, 1]);
   });
@@ -121,6 +121,20 @@ describe('nms', () => {
   ])('IoU threshold %d: %s', async (iouThreshold, layout) => {
     const list = randomCandidates(createRng(2), layout, 300);
     await expectFaces([list], [frameOf({ iouThreshold })], [keptOf(list, iouThreshold)], 300);
+  });
+
+  it('counts no last pixel where the frame says so', async () => {
+    // 8 of 16, then 9 of 16; boxes of no area are 0 of 0, which is not above the threshold
+    const boxes: Box[] = [
+      boxAt(0, 0, 16, 1),
+      boxAt(0, 0, 8, 1),
+      boxAt(0, 0, 9, 1),
+      boxAt(5, 5, 0, 0),
+      boxAt(5, 5, 0, 0),
+    ];
+    const list = boxes.map((box, anchor): Candidate => ({ anchor, box, score: 1 }));
+    const kept = [0, 1, 3, 4].map((i) => list[i]!);
+    await expectFaces([list], [frameOf({ iouThreshold: 0.5, includeLastPixel: false })], [kept], 5);
   });
 
   it('keeps what overlaps by just the threshold', async () => {

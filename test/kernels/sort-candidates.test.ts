@@ -3,7 +3,7 @@ import { sortCandidates } from '../../src/kernels/sort-candidates.ts';
 import { runDispatch } from '../support/gpu.ts';
 import type { Candidate } from '../support/reference-scrfd.ts';
 import { createRng, type Rng } from '../support/rng.ts';
-import { anchorsOnly, candidateLists } from './heads.ts';
+import { candidateLists } from './heads.ts';
 
 const COUNTS = [0, 1, 2, 3, 63, 64, 65, 255, 256, 257, 1000, 4097, 16800];
 
@@ -27,7 +27,7 @@ function sorted(list: readonly Candidate[]): Candidate[] {
 
 describe('sort-candidates', () => {
   it('states its binding and workgroups', () => {
-    const { bindingBytes, workgroups } = sortCandidates(anchorsOnly(1000, 3));
+    const { bindingBytes, workgroups } = sortCandidates({ batch: 3, total: 1000 });
     expect(bindingBytes).toEqual([3 * 1001 * 8]);
     expect(workgroups).toEqual([3, 1, 1]);
   });
@@ -39,7 +39,7 @@ describe('sort-candidates', () => {
   ])('%s', (_, levels) => {
     it.each(COUNTS)('%i candidates: by score, equal ones by anchor', async (count) => {
       const rng = createRng(count + levels);
-      const spec = anchorsOnly(Math.max(count, 100));
+      const spec = { batch: 1, total: Math.max(count, 100) };
       const list = randomList(rng, Math.max(count, 100), count, levels);
       const output = await runDispatch(sortCandidates(spec), [], candidateLists(spec, [list]));
       const expected = candidateLists(spec, [sorted(list)]);
@@ -51,7 +51,7 @@ describe('sort-candidates', () => {
     ['already sorted', sorted],
     ['reversed', (list) => sorted(list).reverse()],
   ])('%s', async (_, arrange) => {
-    const spec = anchorsOnly(700);
+    const spec = { batch: 1, total: 700 };
     const list = arrange(randomList(createRng(8), 700, 600, 7));
     const output = await runDispatch(sortCandidates(spec), [], candidateLists(spec, [list]));
     expect(firstDifference(new Uint32Array(output), candidateLists(spec, [sorted(list)]))).toBeUndefined();
@@ -59,7 +59,7 @@ describe('sort-candidates', () => {
 
   it.each([[[300, 0]], [[1, 257]], [[300, 300]], [[0, 0]]])('sorts the images of a batch apart: %j', async (counts) => {
     const rng = createRng(9);
-    const spec = anchorsOnly(300, 2);
+    const spec = { batch: 2, total: 300 };
     const lists = counts.map((count) => randomList(rng, 300, count, 10));
     const output = await runDispatch(sortCandidates(spec), [], candidateLists(spec, lists));
     expect(firstDifference(new Uint32Array(output), candidateLists(spec, lists.map(sorted)))).toBeUndefined();

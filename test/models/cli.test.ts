@@ -91,7 +91,7 @@ describe('--model', () => {
     process.env.SCRFD_HOME = home;
     try {
       for (const name of ['scrfd_500m_kps', 'det_500m', 'buffalo_s']) {
-        expect((await nodePlatform.readModel(name, undefined)).bytes).toHaveLength(2_524_817);
+        expect((await nodePlatform.readModel(name, {})).bytes).toHaveLength(2_524_817);
       }
     } finally {
       if (SCRFD_HOME === undefined) delete process.env.SCRFD_HOME;

@@ -64,8 +64,8 @@ const RULES: readonly Rule[] = [
   { files: /^kernels\//, allowed: /^(kernels\/.*|errors|tensor|shaders\.gen)$/ },
   { files: /^graph\//, allowed: /^(graph\/.*|kernels\/.*|tensor|errors)$/, types: /^loader\/(model|attributes)$/ },
   {
-    files: /^(device|executor|constant-store)\.ts$/,
-    allowed: /^(constant-store|device|errors|gpu-flags|pace|platform|graph\/plan|kernels\/.*|tensor)$/,
+    files: /^(device|executor|constant-store|timer)\.ts$/,
+    allowed: /^(constant-store|device|errors|gpu-flags|pace|platform|timer|graph\/plan|kernels\/.*|tensor)$/,
   },
   {
     files: /^models\/(registry|download|zip|cache\.browser|cache\.node|npm\.node|resolve\.node)\.ts$/,

@@ -27,6 +27,7 @@ interface OpenCvModule {
   CV_8UC3: number;
   CV_8UC4: number;
   INTER_LINEAR: number;
+  INTER_NEAREST: number;
   resize(src: Mat, dst: Mat, size: object, fx: number, fy: number, interpolation: number): void;
   onRuntimeInitialized?: () => void;
 }
@@ -59,12 +60,13 @@ async function startOpenCv(): Promise<void> {
   openCv = module;
 }
 
-/** OpenCV's `INTER_LINEAR` on uint8. */
+/** OpenCV's `INTER_LINEAR` or `INTER_NEAREST` on uint8. */
 export function resizeOpenCv(
   source: Image,
   channels: 1 | 3 | 4,
   width: number,
   height: number,
+  interpolation: 'linear' | 'nearest' = 'linear',
 ): Uint8Array<ArrayBuffer> {
   if (!openCv) throw new Error('await loadOpenCv() first');
   const type = { 1: openCv.CV_8UC1, 3: openCv.CV_8UC3, 4: openCv.CV_8UC4 }[channels];
@@ -72,7 +74,14 @@ export function resizeOpenCv(
   const dst = new openCv.Mat();
   try {
     src.data.set(source.data);
-    openCv.resize(src, dst, new openCv.Size(width, height), 0, 0, openCv.INTER_LINEAR);
+    openCv.resize(
+      src,
+      dst,
+      new openCv.Size(width, height),
+      0,
+      0,
+      interpolation === 'linear' ? openCv.INTER_LINEAR : openCv.INTER_NEAREST,
+    );
     return Uint8Array.from(dst.data);
   } finally {
     src.delete();
