@@ -4,6 +4,8 @@ import { BufferUsage } from './gpu-flags.ts';
 interface Entry {
   readonly data: Float32Array;
   readonly buffer: GPUBuffer;
+  /** Plans that hold it. */
+  users: number;
 }
 
 function sameContent(a: Float32Array, b: Float32Array): boolean {
@@ -19,17 +21,32 @@ export class ConstantStore {
     this.#context = context;
   }
 
-  /** The buffer with this content; uploads it when no plan has before. */
-  get(key: string, data: Float32Array<ArrayBuffer>): GPUBuffer {
+  /** The buffer with this content, to be released; uploads it when no plan has it. */
+  acquire(key: string, data: Float32Array<ArrayBuffer>): GPUBuffer {
     const entries = this.#entries.get(key) ?? [];
     const present = entries.find((entry) => sameContent(entry.data, data));
-    if (present) return present.buffer;
+    if (present) {
+      present.users++;
+      return present.buffer;
+    }
     this.#context.assertBindable(data.byteLength, `constant ${key}`);
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
     const buffer = this.#context.device.createBuffer({ label: key, size: data.byteLength, usage });
     this.#context.device.queue.writeBuffer(buffer, 0, data);
-    this.#entries.set(key, [...entries, { data, buffer }]);
+    this.#entries.set(key, [...entries, { data, buffer, users: 1 }]);
     return buffer;
+  }
+
+  /** Frees the buffer when it was acquired by no other plan. */
+  release(key: string, buffer: GPUBuffer): void {
+    const entries = this.#entries.get(key) ?? [];
+    const entry = entries.find((each) => each.buffer === buffer);
+    if (!entry || --entry.users > 0) return;
+    buffer.destroy();
+    this.#entries.set(
+      key,
+      entries.filter((each) => each !== entry),
+    );
   }
 
   dispose(): void {

@@ -25,6 +25,7 @@ export class Executor {
   readonly #context: GpuContext;
   readonly #plan: Plan;
   readonly #buffers: readonly GPUBuffer[];
+  readonly #store: ConstantStore;
   readonly #constants: ReadonlyMap<string, GPUBuffer>;
   readonly #params: GPUBuffer;
   readonly #steps: readonly BoundStep[];
@@ -34,6 +35,7 @@ export class Executor {
 
   private constructor(
     context: GpuContext,
+    store: ConstantStore,
     plan: Plan,
     buffers: readonly GPUBuffer[],
     constants: ReadonlyMap<string, GPUBuffer>,
@@ -41,6 +43,7 @@ export class Executor {
     steps: readonly BoundStep[],
   ) {
     this.#context = context;
+    this.#store = store;
     this.#plan = plan;
     this.#buffers = buffers;
     this.#constants = constants;
@@ -60,7 +63,7 @@ export class Executor {
       const { device } = context;
       const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
       const buffers = plan.buffers.map((size, i) => device.createBuffer({ label: `activations ${i}`, size, usage }));
-      const uploaded = new Map([...plan.constants].map(([key, data]) => [key, constants.get(key, data)]));
+      const uploaded = new Map([...plan.constants].map(([key, data]) => [key, constants.acquire(key, data)]));
       let size = 0;
       const steps = plan.steps.map((step, i): BoundStep => {
         const paramsOffset = size;
@@ -71,7 +74,7 @@ export class Executor {
       const contents = new Uint8Array(size);
       for (const { step, paramsOffset } of steps) contents.set(step.dispatch.params, paramsOffset);
       device.queue.writeBuffer(params, 0, contents);
-      return new Executor(context, plan, buffers, uploaded, params, steps);
+      return new Executor(context, constants, plan, buffers, uploaded, params, steps);
     });
   }
 
@@ -101,8 +104,9 @@ export class Executor {
     timer?.resolve(encoder);
   }
 
-  /** Idempotent; leaves constants and external buffers to their owners. */
+  /** Leaves external buffers to their owners. */
   dispose(): void {
+    for (const [key, buffer] of this.#constants) this.#store.release(key, buffer);
     for (const buffer of this.#buffers) buffer.destroy();
     this.#params.destroy();
   }

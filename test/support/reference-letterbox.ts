@@ -12,6 +12,12 @@ export interface Letterbox {
   readonly newHeight: number;
 }
 
+export interface LetterboxOptions {
+  readonly interpolation?: 'linear' | 'nearest';
+  /** Beyond the picture: black, or the mean that is subtracted. */
+  readonly padding?: 'black' | 'mean';
+}
+
 export interface Image {
   readonly data: Uint8Array | Uint8ClampedArray;
   readonly width: number;
@@ -151,7 +157,11 @@ function roundHalfEven(value: number): number {
 }
 
 /** insightface 0.7: keep the aspect ratio, paste at the top left of a black canvas of `[width, height]`. */
-export function letterbox(pixels: Pixels, [width, height]: readonly [number, number]): Letterbox {
+export function letterbox(
+  pixels: Pixels,
+  [width, height]: readonly [number, number],
+  { interpolation = 'linear', padding = 'black' }: LetterboxOptions = {},
+): Letterbox {
   const ratio = pixels.height / pixels.width;
   const tall = ratio > height / width;
   const newWidth = tall ? Math.trunc(height / ratio) : width;
@@ -159,14 +169,15 @@ export function letterbox(pixels: Pixels, [width, height]: readonly [number, num
   if (newWidth < 1 || newHeight < 1) {
     throw new RangeError(`a ${pixels.width}×${pixels.height} picture is too thin for ${width}×${height}`);
   }
-  const small = resizeOpenCv({ ...pixels, data: toRgb(pixels) }, 3, newWidth, newHeight);
+  const small = resizeOpenCv({ ...pixels, data: toRgb(pixels) }, 3, newWidth, newHeight, interpolation);
   const canvas = new Uint8Array(width * height * 3);
   for (let y = 0; y < newHeight; y++) {
     canvas.set(small.subarray(y * newWidth * 3, (y + 1) * newWidth * 3), y * width * 3);
   }
   const plane = width * height;
-  const blob = new Float32Array(3 * plane);
+  const blob = new Float32Array(3 * plane).fill(padding === 'mean' ? 0 : -127.5 / 128);
   for (let i = 0; i < plane; i++) {
+    if (i % width >= newWidth || i >= newHeight * width) continue;
     for (let c = 0; c < 3; c++) blob[c * plane + i] = (canvas[i * 3 + c]! - 127.5) / 128;
   }
   return { canvas, blob, detScale: newHeight / pixels.height, newWidth, newHeight };

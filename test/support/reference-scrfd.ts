@@ -1,6 +1,6 @@
 import type { Face, Pixels } from '../../src/face.ts';
 import { type OrtTensor, runOrtInOrder } from './ort.ts';
-import { letterbox, loadOpenCv } from './reference-letterbox.ts';
+import { type LetterboxOptions, letterbox, loadOpenCv } from './reference-letterbox.ts';
 
 export interface DecodeOptions {
   /** Width and height of the network's input. */
@@ -16,7 +16,7 @@ export interface SelectOptions {
   readonly maxFacesMetric?: 'default' | 'max';
 }
 
-export interface ReferenceOptions extends Omit<DecodeOptions, 'detScale'>, SelectOptions {
+export interface ReferenceOptions extends Omit<DecodeOptions, 'detScale'>, SelectOptions, LetterboxOptions {
   readonly iouThreshold?: number;
 }
 
@@ -30,14 +30,28 @@ const f = Math.fround;
 
 /** insightface 0.7 on onnxruntime's CPU outputs. A model of baked size needs just that `inputSize`. */
 export async function detectReference(modelPath: string, pixels: Pixels, options: ReferenceOptions): Promise<Face[]> {
+  return detectJointReference(modelPath, pixels, [options.inputSize], options);
+}
+
+/** insightface 1.0: candidates of several sizes in turn, then one NMS. */
+export async function detectJointReference(
+  modelPath: string,
+  pixels: Pixels,
+  inputSizes: readonly (readonly [number, number])[],
+  options: Omit<ReferenceOptions, 'inputSize'>,
+): Promise<Face[]> {
   await loadOpenCv();
-  const [width, height] = options.inputSize;
-  const { blob, detScale } = letterbox(pixels, options.inputSize);
-  const outputs = await runOrtInOrder(modelPath, { dims: [1, 3, height, width], data: blob });
-  const candidates = decodeOutputs(
-    outputs.map(([, tensor]) => tensor),
-    { ...options, detScale },
-  );
+  const candidates: Candidate[] = [];
+  for (const inputSize of inputSizes) {
+    const [width, height] = inputSize;
+    const { blob, detScale } = letterbox(pixels, inputSize, options);
+    const outputs = await runOrtInOrder(modelPath, { dims: [1, 3, height, width], data: blob });
+    const tensors = outputs.map(([, tensor]) => tensor);
+    const found = decodeOutputs(tensors, { ...options, inputSize, detScale });
+    // behind all anchors of the sizes before
+    const first = candidates.length === 0 ? 0 : 1e6 * inputSizes.indexOf(inputSize);
+    candidates.push(...found.map((candidate) => ({ ...candidate, anchor: first + candidate.anchor })));
+  }
   const kept = nms(candidates, options.iouThreshold);
   return selectFaces(kept, pixels, options).map(({ anchor: _, ...face }) => face);
 }
