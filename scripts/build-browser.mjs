@@ -33,7 +33,7 @@ const readerOnly = {
         exports.Reader = require('protobufjs/src/reader');
         exports.util = require('protobufjs/src/util/minimal');
         exports.roots = require('protobufjs/src/roots');
-        exports.util._configure();
+        exports.util.LongBits._configure(exports.util.Long);
         exports.Reader._configure(require('protobufjs/src/reader_buffer'));`,
     }));
   },
@@ -70,7 +70,8 @@ const shortShaders = {
         wgsl
           .replaceAll(/\/\/.*$/gm, '')
           .replaceAll(/\s*\n\s*/g, '\n')
-          .replaceAll(/ ?([=+*/,;:{}()]) ?/g, '$1')
+          // not in constants: kernels replace some by their lines
+          .replaceAll(/^(?!const ).*$/gm, (line) => line.replaceAll(/ ?([=+*/,;:{}()]) ?/g, '$1'))
           .trim();
       const contents = source.replaceAll(/"(?:[^"\\]|\\.)*"/g, (text) => JSON.stringify(shorten(JSON.parse(text))));
       return { contents, loader: 'ts' };

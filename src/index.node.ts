@@ -1,6 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { readFile } from 'node:fs/promises';
 import { Detector, type DetectorOptions } from './detector.ts';
 import type { ModelInput } from './model-source.ts';
+import type { FetchModelOptions } from './models/cache.browser.ts';
+import type { ModelEntry } from './models/registry.ts';
+import { resolveModel } from './models/resolve.node.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { nodePlatform } from './platform.node.ts';
 
@@ -20,6 +24,18 @@ export function createDetector(model: ModelInput, options: DetectorOptions = {})
  */
 export function createNetwork(model: ModelInput, options: NetworkOptions): Promise<Network> {
   return Network.create(nodePlatform, model, options);
+}
+
+/**
+ * The bytes of a published model, from the user's cache folder or downloaded and kept there, checked by SHA-256.
+ * @param model a name or alias, or an entry of one's own
+ * @throws ModelError naming every source and why it failed, and `signal.reason` when aborted
+ */
+export async function fetchModel(
+  model: string | ModelEntry,
+  options: FetchModelOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  return readFile(await resolveModel(model, options));
 }
 
 export { drawFaces, writeAnnotated } from './draw.node.ts';

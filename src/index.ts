@@ -22,4 +22,5 @@ export function createNetwork(model: ModelInput, options: NetworkOptions): Promi
   return Network.create(browserPlatform, model, options);
 }
 
+export { fetchModel } from './models/cache.browser.ts';
 export * from './public.ts';

@@ -25,6 +25,7 @@ export {
 export type { Face, Pixels } from './face.ts';
 export type { Interpolation } from './kernels/letterbox.ts';
 export type { ModelInput } from './model-source.ts';
+export type { FetchModelOptions } from './models/cache.browser.ts';
 export type { Progress } from './models/download.ts';
 export type { ModelIdentity } from './models/identify.ts';
 export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';

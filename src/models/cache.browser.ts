@@ -10,7 +10,7 @@ export interface FetchModelOptions {
   /** Called once before a model is downloaded, with its licence. */
   onNotice?: (notice: string) => void;
   signal?: AbortSignal;
-  /** Where models are kept between visits. Default: the page's Cache API, and nothing where there is none. */
+  /** Where a page keeps models between visits. Default: its Cache API, and nothing where there is none. */
   caches?: CacheStorage;
   fetch?: typeof fetch;
   /** Milliseconds without a byte after which the next source is tried. Default 30,000. */
