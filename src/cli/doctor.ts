@@ -167,12 +167,12 @@ interface PackageJson {
   readonly engines?: { readonly node?: string };
 }
 
-function readOwnPackage(): PackageJson {
+export function readOwnPackage(): PackageJson {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as PackageJson;
 }
 
 /** Version of an installed package; null when it hides its package.json. */
-function readDependency(name: string): string | null {
+export function readDependency(name: string): string | null {
   try {
     const require = createRequire(import.meta.url);
     let folder = dirname(require.resolve(name));

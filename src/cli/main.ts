@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBench } from './bench.ts';
 import { addDetect } from './detect.ts';
 import { addDoctor } from './doctor.ts';
+import { addEval } from './eval.ts';
 import { addInfo } from './info.ts';
 import { addModels } from './models.ts';
 import { reportError } from './report.ts';
@@ -38,6 +40,8 @@ addInfo(program);
 addVerify(program);
 addSynthesize(addModels(program));
 addDoctor(program);
+addEval(program);
+addBench(program);
 
 // `scrfd … | head` closes the pipe early.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

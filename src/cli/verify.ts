@@ -5,6 +5,7 @@ import { openModel } from '../model-source.ts';
 import { nodePlatform } from '../platform.node.ts';
 import { loadSharp } from '../sharp.node.ts';
 import { type Dims, formatDims, sizeOf } from '../tensor.ts';
+import { loadOnnxRuntime, type OnnxRuntime } from './onnxruntime.ts';
 import { modelOption, parseCount, sizeOption } from './options.ts';
 
 interface VerifyOptions {
@@ -33,7 +34,7 @@ export function addVerify(program: Command): void {
 }
 
 async function verify({ model: path, image, size, layers, batch }: VerifyOptions): Promise<void> {
-  const ort = await loadOnnxRuntime();
+  const ort = await loadOnnxRuntime('verify');
   const { createNetwork } = await import('../index.node.ts');
   const { bytes, model } = await openModel(nodePlatform, path);
   const [width, height] = size ?? declaredSize(model) ?? [640, 640];
@@ -84,23 +85,9 @@ function compare(actual: Values | undefined, expected: Values, tolerance: number
   return { ok, text: `${formatDims(expected.dims)}  max ${max.toExponential(2)}  mean ${mean.toExponential(2)}` };
 }
 
-async function loadOnnxRuntime() {
-  try {
-    return await import('onnxruntime-node');
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
-    throw new Error(
-      missing
-        ? 'verify compares with onnxruntime: npm install onnxruntime-node'
-        : `onnxruntime-node does not load: ${(error as Error).message}`,
-      { cause: error },
-    );
-  }
-}
-
 /** The model's float outputs in its own order. */
 async function runOnnxRuntime(
-  ort: Awaited<ReturnType<typeof loadOnnxRuntime>>,
+  ort: OnnxRuntime,
   model: Uint8Array,
   dims: Dims,
   x: Float32Array,

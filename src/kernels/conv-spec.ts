@@ -47,6 +47,12 @@ export function convParams(spec: ConvSpec): Uint8Array<ArrayBuffer> {
   );
 }
 
+/** Operations of the convolution as defined, however a kernel computes it; bias and epilogue aside. */
+export function convFlops(spec: ConvSpec): number {
+  const outputs = spec.batch * spec.outChannels * spec.outHeight * spec.outWidth;
+  return 2 * outputs * (spec.inChannels / spec.group) * spec.kernel[0] * spec.kernel[1];
+}
+
 /** Sizes of input, weights, bias, residual and output. */
 export function convBindings(spec: ConvSpec, weightBytes: number): number[] {
   const input = packedBytes(spec.batch, spec.inChannels, spec.inHeight, spec.inWidth);

@@ -1,5 +1,5 @@
 import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convParams } from './conv-spec.ts';
+import { type ConvSpec, convBindings, convFlops, convParams } from './conv-spec.ts';
 import { blocksOf, type Dispatch, floatBytes } from './kernel.ts';
 
 const WORKGROUP = 64;
@@ -14,5 +14,6 @@ export function conv2dGrouped(spec: ConvSpec): Dispatch {
     params: convParams(spec),
     bindingBytes: convBindings(spec, floatBytes(weights)),
     workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), blocksOf(spec.outChannels), spec.batch],
+    flops: convFlops(spec),
   };
 }

@@ -1,5 +1,5 @@
 import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convParams } from './conv-spec.ts';
+import { type ConvSpec, convBindings, convFlops, convParams } from './conv-spec.ts';
 import { blocksOf, type Dispatch, specialize } from './kernel.ts';
 
 /** Output channels that one invocation computes. */
@@ -57,6 +57,7 @@ export function conv2d(spec: ConvSpec): Dispatch {
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
     workgroups: grid(spec, PIXELS, OCTET, WORKGROUP),
+    flops: convFlops(spec),
   };
 }
 
@@ -77,6 +78,7 @@ export function conv2dLane(spec: ConvSpec, subgroupSize: number): Dispatch {
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
     workgroups: grid(spec, LANE_PIXELS, OCTET, subgroupSize),
+    flops: convFlops(spec),
   };
 }
 
@@ -104,5 +106,6 @@ export function pointwiseLane(spec: ConvSpec, subgroupSize: number): Dispatch {
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
     workgroups: grid(spec, POINTWISE_PIXELS, POINTWISE_OUT, subgroupSize),
+    flops: convFlops(spec),
   };
 }

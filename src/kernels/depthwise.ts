@@ -1,5 +1,5 @@
 import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convParams } from './conv-spec.ts';
+import { type ConvSpec, convBindings, convFlops, convParams } from './conv-spec.ts';
 import { blocksOf, type Dispatch } from './kernel.ts';
 
 const WORKGROUP = 64;
@@ -34,6 +34,7 @@ export function depthwise(spec: ConvSpec): Dispatch {
     params: convParams(spec),
     bindingBytes: convBindings(spec, blocks * spec.kernel[0] * spec.kernel[1] * 16),
     workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), blocks, spec.batch],
+    flops: convFlops(spec),
   };
 }
 

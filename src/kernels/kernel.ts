@@ -13,6 +13,8 @@ export interface Dispatch {
   /** Bytes that each storage binding must hold at least, from binding 1 on: inputs first, output last. */
   readonly bindingBytes: readonly number[];
   readonly workgroups: readonly [number, number, number];
+  /** Floating-point operations, a multiply-add being two, of kernels whose arithmetic is what takes time. */
+  readonly flops?: number;
 }
 
 /** What decides between variants of a kernel; see `device.ts` for how it is read off an adapter. */

@@ -71,9 +71,15 @@ const RULES: readonly Rule[] = [
     files: /^models\/(registry|download|zip|cache\.browser|cache\.node|npm\.node|resolve\.node)\.ts$/,
     allowed: /^(models\/.*|errors|@zip\.js\/zip\.js|nanotar|node:.*)$/,
   },
+  {
+    files: /^evaluation\//,
+    allowed: /^(evaluation\/.*|write-file\.node|node:.*)$/,
+    types: /^(face|detect-options)$/,
+  },
   { files: /^(?!models\/zip\.ts$)/, allowed: /^(?!@zip\.js\/)/ },
   { files: /^(?!cli\/).*(?<!\.node)\.ts$/, allowed: /^(?!node:)(?!.*\.node$)/ },
   { files: /^(?!cli\/)/, allowed: /^(?!cli\/)/ },
+  { files: /^(?!cli\/|benchmark\/)/, allowed: /^(?!benchmark\/)/ },
   { files: /^(?!loader\/onnx\.ts$)/, allowed: /^(?!onnx-proto|protobufjs)/ },
   { files: /./, allowed: new RegExp(`^(?!(${builtinModules.filter((name) => !name.startsWith('_')).join('|')})$)`) },
 ];
@@ -160,6 +166,7 @@ describe('the rules', () => {
       'models/resolve.node.ts imports @zip.js/zip.js',
     ],
     ['index.ts', "export * from './cli/main.ts';", 'index.ts imports cli/main'],
+    ['detector.ts', "import { median } from './benchmark/statistics.ts';", 'detector.ts imports benchmark/statistics'],
   ])('catch in %s: %s', (file, source, expected) => {
     expect(violations(file, source)).toContain(expected);
   });
