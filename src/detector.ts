@@ -1,3 +1,4 @@
+import { alignFaces, type Keypoints } from './aligner.ts';
 import { type DetectOptions, mergeOptions, readSettings, type Settings, type Size } from './detect-options.ts';
 import { DetectorEngine } from './detector-engine.ts';
 import { GpuContext } from './device.ts';
@@ -42,8 +43,11 @@ export type ImageInput =
   | TextureSource
   | GPUTexture;
 
-/** A face's five keypoints, as `detect` gives them. */
-export type Keypoints = NonNullable<Face['keypoints']>;
+export interface AlignOptions {
+  /** Side of the crops: a multiple of 112 or 128. Default 112. */
+  readonly size?: number;
+  readonly signal?: AbortSignal;
+}
 
 export interface DetectorEventMap {
   /** The GPU device is gone; calls under way reject with this error. */
@@ -199,6 +203,33 @@ export class Detector extends EventTarget {
       );
     }
     yield* streamResults(live.frames, detect, { inFlight, signal, release: (frame) => live.release(frame) });
+  }
+
+  /**
+   * Square crops in which the keypoints lie where ArcFace's recognition models were trained to find them; as
+   * insightface's `norm_crop`, black beyond the picture. All faces in one dispatch.
+   * @param faces of this picture, with keypoints
+   * @returns RGB pixels, `size`×`size`, one crop a face
+   * @throws RangeError for another size, TypeError for a face without keypoints, and what `detect` does
+   */
+  async alignFaces(
+    image: ImageInput,
+    faces: readonly Pick<Face, 'keypoints'>[],
+    { size = 112, signal }: AlignOptions = {},
+  ): Promise<Pixels[]> {
+    const keypoints = faces.map((face, i): Keypoints => {
+      if (face.keypoints) return face.keypoints;
+      throw new TypeError(`faces[${i}]: expected five keypoints, got none: use a model that finds them`);
+    });
+    return this.#call(signal, () =>
+      this.#withPictures([image], signal, async (pictures) => {
+        const engine = await this.#usableEngine();
+        return engine.exclusively(async () => {
+          const [layout] = await engine.pixels.write(pictures);
+          return alignFaces(engine.context, engine.pixels.buffer, layout!, keypoints, size);
+        });
+      }),
+    );
   }
 
   /** Runs what `dispose` then waits for. */

@@ -1,12 +1,11 @@
 import { extname } from 'node:path';
 import { ImageError } from './errors.ts';
 import type { Face, Pixels } from './face.ts';
+import { lineWidth, MARK_COLOURS } from './face-marks.ts';
 import { loadSharp } from './sharp.node.ts';
 import { writeWhole } from './write-file.node.ts';
 
-const BOX = '#00e676';
-const POINT = '#ff4081';
-const SHADE = '#102018';
+const { box: BOX, point: POINT, shade: SHADE } = MARK_COLOURS;
 
 // Strokes on a grid 4 wide and 6 high: librsvg takes text from the machine's fonts, and containers have none.
 const glyphs: Readonly<Record<string, string>> = {
@@ -24,7 +23,7 @@ const glyphs: Readonly<Record<string, string>> = {
 };
 
 /** The picture, as RGB, with a box, a score and the keypoints drawn for every face; lines scale with the picture. */
-export async function drawFaces(image: Pixels, faces: readonly Face[]): Promise<Pixels> {
+export async function paintFaces(image: Pixels, faces: readonly Face[]): Promise<Pixels> {
   const sharp = await loadSharp();
   const { width, height } = image;
   try {
@@ -41,7 +40,7 @@ export async function drawFaces(image: Pixels, faces: readonly Face[]): Promise<
       channels: 3,
     };
   } catch (error) {
-    throw new ImageError(`drawFaces: cannot draw on ${width}×${height} pixels (${(error as Error).message})`, {
+    throw new ImageError(`paintFaces: cannot draw on ${width}×${height} pixels (${(error as Error).message})`, {
       cause: error,
     });
   }
@@ -69,7 +68,7 @@ export async function writeAnnotated(path: string, image: Pixels, faces: readonl
   }
   const format = formats[extname(path).toLowerCase() as keyof typeof formats];
   const sharp = await loadSharp();
-  const { data, width, height } = await drawFaces(image, faces);
+  const { data, width, height } = await paintFaces(image, faces);
   const encode = () =>
     sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false })
       // Thin coloured lines smear when a lossy format halves the colour resolution.
@@ -87,8 +86,7 @@ function renderOverlay(width: number, height: number, faces: readonly Face[]): s
 
 function renderFace({ box, score, keypoints = [] }: Face, pictureLine: number): string {
   const [x1, y1, x2, y2] = box;
-  // A crowd's small faces must stay visible under their marks.
-  const line = Math.max(1, Math.min(pictureLine, Math.min(x2 - x1, y2 - y1) / 20));
+  const line = lineWidth(pictureLine, box, 1);
   const outline = `<path d="M${x1} ${y1}H${x2}V${y2}H${x1}Z" fill="none" stroke`;
   const points = keypoints.map(
     ([x, y]) =>

@@ -38,7 +38,7 @@ export async function fetchModel(
   return readFile(await resolveModel(model, options));
 }
 
-export { drawFaces, writeAnnotated } from './draw.node.ts';
+export { paintFaces, writeAnnotated } from './draw.node.ts';
 export { readImage } from './images.node.ts';
 export { type ResolveOptions, resolveModel } from './models/resolve.node.ts';
 export * from './public.ts';

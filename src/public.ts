@@ -1,4 +1,7 @@
 // What both entries export besides the functions that are bound to a platform.
+export type { Keypoints } from './aligner.ts';
+export { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from './alignment.ts';
+export { type BlurOptions, blurFaces } from './blur.ts';
 export type {
   Compat,
   DetectOptions,
@@ -7,13 +10,14 @@ export type {
   Timings,
 } from './detect-options.ts';
 export type {
+  AlignOptions,
   Detector,
   DetectorEventMap,
   DetectorOptions,
   ImageInput,
-  Keypoints,
   StreamOptions,
 } from './detector.ts';
+export { type DrawingContext, type DrawOptions, drawFaces } from './draw.ts';
 export {
   DeviceError,
   type DeviceErrorReason,
@@ -23,6 +27,7 @@ export {
   UnsupportedOpError,
 } from './errors.ts';
 export type { Face, Pixels } from './face.ts';
+export type { AffineMatrix } from './kernels/align.ts';
 export type { Interpolation } from './kernels/letterbox.ts';
 export type { ModelInput } from './model-source.ts';
 export type { FetchModelOptions } from './models/cache.browser.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { drawFaces, writeAnnotated } from '../../src/draw.node.ts';
+import { paintFaces, writeAnnotated } from '../../src/draw.node.ts';
 import { ImageError } from '../../src/errors.ts';
 import type { Face, Pixels } from '../../src/face.ts';
 
@@ -33,9 +33,9 @@ function isMarked({ data, width }: Pixels, x: number, y: number): boolean {
   return [0, 1, 2].some((c) => data[(y * width + x) * 3 + c] !== 128);
 }
 
-describe('drawFaces', () => {
+describe('paintFaces', () => {
   test('marks the box, the label and the keypoints, and nothing else', async () => {
-    const drawn = await drawFaces(grey(128, 128), [face]);
+    const drawn = await paintFaces(grey(128, 128), [face]);
     expect([drawn.width, drawn.height, drawn.channels, drawn.data.length]).toEqual([128, 128, 3, 128 * 128 * 3]);
     for (const [x, y] of [[40, 60], [80, 60], [60, 90], [42, 27], ...face.keypoints!] as const) {
       expect(isMarked(drawn, x, y)).toBe(true);
@@ -52,22 +52,22 @@ describe('drawFaces', () => {
 
   test('pixels away from the marks keep their values', async () => {
     const data = Uint8Array.from({ length: 300 * 200 * 3 }, (_, i) => (i * 7919) % 256);
-    const drawn = await drawFaces({ data, width: 300, height: 200, channels: 3 }, [face]);
+    const drawn = await paintFaces({ data, width: 300, height: 200, channels: 3 }, [face]);
     const below = 100 * 300 * 3;
     expect(drawn.data.subarray(below)).toEqual(data.subarray(below));
   });
 
   test('alpha is ignored, and the source is left alone', async () => {
     const source = grey(128, 128, 4);
-    const drawn = await drawFaces(source, [face]);
-    expect(drawn).toEqual(await drawFaces(grey(128, 128), [face]));
+    const drawn = await paintFaces(source, [face]);
+    expect(drawn).toEqual(await paintFaces(grey(128, 128), [face]));
     expect(source).toEqual(grey(128, 128, 4));
   });
 
   test('lines scale with the picture', async () => {
     const marked = async (scale: number) => {
       const box = face.box.map((v) => v * scale) as unknown as Face['box'];
-      const drawn = await drawFaces(grey(128 * scale, 128 * scale), [{ box, score: 0.5 }]);
+      const drawn = await paintFaces(grey(128 * scale, 128 * scale), [{ box, score: 0.5 }]);
       const row = Array.from({ length: 128 * scale }, (_, x) => isMarked(drawn, x, 60 * scale));
       return row.filter(Boolean).length;
     };
@@ -75,8 +75,8 @@ describe('drawFaces', () => {
   });
 
   test('boxes beyond the picture and tiny pictures are fine', async () => {
-    await drawFaces(grey(20, 20), [{ box: [-50, -50, 500, 500], score: 0.999 }]);
-    await drawFaces(grey(1, 1), [face]);
+    await paintFaces(grey(20, 20), [{ box: [-50, -50, 500, 500], score: 0.999 }]);
+    await paintFaces(grey(1, 1), [face]);
   });
 });
 

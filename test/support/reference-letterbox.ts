@@ -34,6 +34,11 @@ interface OpenCvModule {
   CV_8UC4: number;
   INTER_LINEAR: number;
   INTER_NEAREST: number;
+  BORDER_CONSTANT: number;
+  CV_64FC1: number;
+  Scalar: new (...values: number[]) => object;
+  matFromArray(rows: number, cols: number, type: number, values: readonly number[]): Mat;
+  warpAffine(src: Mat, dst: Mat, matrix: Mat, size: object, flags: number, border: number, value: object): void;
   resize(src: Mat, dst: Mat, size: object, fx: number, fy: number, interpolation: number): void;
   onRuntimeInitialized?: () => void;
 }
@@ -95,7 +100,24 @@ export function resizeOpenCv(
   }
 }
 
-/** The same arithmetic in plain TypeScript. */
+/** OpenCV's `warpAffine` to a square on uint8, black beyond the picture. The matrix maps the picture to the square. */
+export function warpOpenCv(source: Image, channels: 3 | 4, matrix: readonly number[], size: number): Uint8Array {
+  if (!openCv) throw new Error('await loadOpenCv() first');
+  const src = new openCv.Mat(source.height, source.width, channels === 3 ? openCv.CV_8UC3 : openCv.CV_8UC4);
+  const map = openCv.matFromArray(2, 3, openCv.CV_64FC1, matrix);
+  const dst = new openCv.Mat();
+  try {
+    src.data.set(source.data);
+    const black = new openCv.Scalar(0, 0, 0, 0);
+    const side = new openCv.Size(size, size);
+    openCv.warpAffine(src, dst, map, side, openCv.INTER_LINEAR, openCv.BORDER_CONSTANT, black);
+    return Uint8Array.from(dst.data);
+  } finally {
+    for (const mat of [src, map, dst]) mat.delete();
+  }
+}
+
+/** The resize in plain TypeScript. */
 export function resizeLinearUint8(
   source: Image,
   channels: number,
