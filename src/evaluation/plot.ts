@@ -1,0 +1,50 @@
+import type { SettingResult } from './average-precision.ts';
+
+const [WIDTH, HEIGHT] = [720, 540];
+const MARGIN = { left: 64, right: 24, top: 48, bottom: 56 };
+const COLOURS = { easy: '#1b9e77', medium: '#7570b3', hard: '#d95f02', all: '#1f78b4' } as const;
+
+const formatX = (recall: number) => (MARGIN.left + recall * (WIDTH - MARGIN.left - MARGIN.right)).toFixed(2);
+const formatY = (precision: number) =>
+  (HEIGHT - MARGIN.bottom - precision * (HEIGHT - MARGIN.top - MARGIN.bottom)).toFixed(2);
+
+function escapeXml(text: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+  return text.replaceAll(/[&<>"]/g, (character) => entities[character]!);
+}
+
+/** Precision over recall as an SVG picture, a curve a setting. */
+export function plotPrecisionRecall(results: readonly SettingResult[], title: string): string {
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="14">`,
+    `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
+    `<text x="${WIDTH / 2}" y="28" text-anchor="middle">${escapeXml(title)}</text>`,
+  ];
+  for (let tick = 0; tick <= 10; tick += 2) {
+    const [x, y] = [formatX(tick / 10), formatY(tick / 10)];
+    lines.push(
+      `<path d="M${x} ${formatY(0)}V${formatY(1)}M${formatX(0)} ${y}H${formatX(1)}" stroke="#ddd"/>`,
+      `<text x="${x}" y="${HEIGHT - MARGIN.bottom + 20}" text-anchor="middle">${tick / 10}</text>`,
+      `<text x="${MARGIN.left - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">${tick / 10}</text>`,
+    );
+  }
+  const middle = HEIGHT / 2;
+  lines.push(
+    `<text x="${WIDTH / 2}" y="${HEIGHT - 14}" text-anchor="middle">recall</text>`,
+    `<text x="18" y="${middle}" text-anchor="middle" transform="rotate(-90 18 ${middle})">precision</text>`,
+  );
+  for (const [i, { setting, averagePrecision, precision, recall }] of results.entries()) {
+    const points = [...recall].flatMap((value, t) =>
+      Number.isFinite(value) && Number.isFinite(precision[t]) ? `${formatX(value)},${formatY(precision[t]!)}` : [],
+    );
+    const colour = COLOURS[setting];
+    const y = HEIGHT - MARGIN.bottom - 16 - (results.length - 1 - i) * 22;
+    const area = averagePrecision === null ? 'no faces' : `AP ${(100 * averagePrecision).toFixed(2)}`;
+    lines.push(
+      `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`,
+      `<path d="M${MARGIN.left + 16} ${y}h28" stroke="${colour}" stroke-width="2"/>`,
+      `<text x="${MARGIN.left + 52}" y="${y}" dominant-baseline="middle">${setting} (${area})</text>`,
+    );
+  }
+  return `${lines.join('\n')}\n</svg>\n`;
+}
