@@ -7,7 +7,8 @@ import type { Face, Pixels } from './face.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
 import type { Progress } from './models/download.ts';
-import { identifyModel, type ModelIdentity } from './models/identify.ts';
+import type { ModelIdentity } from './models/identify.ts';
+import { sha256 } from './models/sha256.ts';
 import { assertPixels, openTexture, type Picture, type TextureSource } from './pictures.ts';
 import type { LiveInput, Platform } from './platform.ts';
 import { type StreamResult, streamResults } from './streaming.ts';
@@ -68,6 +69,7 @@ function isPixels(image: ImageInput): image is Pixels {
 export class Detector extends EventTarget {
   readonly #platform: Platform;
   readonly #model: Model;
+  readonly #hash: string | undefined;
   readonly #options: DetectorOptions;
   readonly #settings: Settings;
   readonly #calls = new TaskQueue(Number.POSITIVE_INFINITY);
@@ -75,20 +77,17 @@ export class Detector extends EventTarget {
   #reopening: Promise<DetectorEngine> | null = null;
   #disposal: Promise<void> | null = null;
 
-  /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
-  readonly identity: ModelIdentity | null;
-
   private constructor(
     platform: Platform,
     model: Model,
-    identity: ModelIdentity | null,
+    hash: string | undefined,
     options: DetectorOptions,
     engine: DetectorEngine,
   ) {
     super();
     this.#platform = platform;
     this.#model = model;
-    this.identity = identity;
+    this.#hash = hash;
     this.#options = options;
     this.#settings = readSettings(options, model);
     this.#engine = engine;
@@ -101,9 +100,9 @@ export class Detector extends EventTarget {
     const { bytes, model } = await openModel(platform, input, { signal, onProgress });
     // before a device is opened
     const settings = readSettings(rest, model);
-    const identity = await identifyModel(bytes, model);
+    const hash = await sha256(bytes);
     const engine = await openEngine(platform, model, rest);
-    const detector = new Detector(platform, model, identity, rest, engine);
+    const detector = new Detector(platform, model, hash, rest, engine);
     try {
       signal?.throwIfAborted();
       // the size that pictures will have is not known yet where it is their own
@@ -125,6 +124,12 @@ export class Detector extends EventTarget {
   /** Whether this model finds the five facial keypoints. */
   get hasKeypoints(): boolean {
     return this.#model.outputs.length === 9 || this.#model.outputs.length === 15;
+  }
+
+  /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
+  async identify(): Promise<ModelIdentity | null> {
+    const { identifyModel } = await import('./models/identify.ts');
+    return identifyModel(this.#hash, this.#model);
   }
 
   /** The device in use: textures made on it are pictures to this detector. Another one after a loss. */

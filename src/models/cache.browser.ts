@@ -1,6 +1,7 @@
 import { ModelError } from '../errors.ts';
 import { DownloadError, type DownloadOptions, download, MemorySink, openRemote, type Progress } from './download.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from './registry.ts';
+import { sha256 } from './sha256.ts';
 
 export interface FetchModelOptions {
   /** Use what is stored, download nothing. */
@@ -106,9 +107,4 @@ async function fetchFrom(
     await extractMember(archive, source.member, entry.bytes, sink, onProgress);
   }
   return sink.take();
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,6 +1,7 @@
 import type { Model } from '../loader/model.ts';
 import { FAMILY, type Member, PRODUCER, type Published } from './family.ts';
 import { walkConvs } from './layers.ts';
+import { sha256 } from './sha256.ts';
 
 /** How a file was made, as far as its graph tells. */
 export type Generation =
@@ -69,12 +70,6 @@ export async function identifyModel(
     generation: generation ?? (layout.family === 'scrfd' ? recogniseGeneration(model) : 'mxnet'),
     published: entry?.published ?? null,
   };
-}
-
-/** Undefined where the page is not secure: browsers hash nothing there. */
-async function sha256(bytes: Uint8Array): Promise<string | undefined> {
-  const digest = await globalThis.crypto?.subtle?.digest('SHA-256', new Uint8Array(bytes));
-  return digest && Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** RetinaFace's nine outputs: for each stride a class, a box and a keypoint map of two anchors. */
