@@ -82,7 +82,7 @@ const shortShaders = {
 const outdir = 'dist/browser';
 await rm(outdir, { recursive: true, force: true });
 await build({
-  entryPoints: ['src/index.ts'],
+  entryPoints: { index: 'src/index.ts', worker: 'src/worker/worker.browser.ts' },
   outdir,
   bundle: true,
   splitting: true,

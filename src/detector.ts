@@ -11,7 +11,9 @@ import type { ModelIdentity } from './models/identify.ts';
 import { sha256 } from './models/sha256.ts';
 import { assertPixels, openTexture, type Picture, type TextureSource } from './pictures.ts';
 import type { LiveInput, Platform } from './platform.ts';
-import { type StreamResult, streamResults } from './streaming.ts';
+import { assertInFlight, type StreamOptions, streamFaces } from './stream-faces.ts';
+import type { StreamResult } from './streaming.ts';
+import { tagOf } from './tag.ts';
 import { TaskQueue } from './task-queue.ts';
 
 export interface DetectorOptions extends DetectOptions {
@@ -21,11 +23,6 @@ export interface DetectorOptions extends DetectOptions {
   readonly inFlight?: number;
   /** Called while the model is downloaded. */
   readonly onProgress?: (progress: Progress) => void;
-}
-
-export interface StreamOptions extends DetectOptions {
-  /** Frames under way at a time. Default 2. */
-  readonly inFlight?: number;
 }
 
 /**
@@ -55,10 +52,6 @@ export interface DetectorEventMap {
   devicelost: CustomEvent<DeviceError>;
   /** A new device has taken the lost one's place. */
   devicerestored: CustomEvent<void>;
-}
-
-function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 function isPixels(image: ImageInput): image is Pixels {
@@ -189,25 +182,11 @@ export class Detector extends EventTarget {
     source: AsyncIterable<F> | Iterable<F>,
     options?: StreamOptions,
   ): AsyncGenerator<StreamResult<F, Face[]>, void, undefined>;
-  async *stream<F extends ImageInput>(
+  stream<F extends ImageInput>(
     source: LiveInput | AsyncIterable<F> | Iterable<F>,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamResult<F | VideoFrame | ImageBitmap, Face[]>, void, undefined> {
-    const { inFlight = 2, ...detectOptions } = options;
-    assertInFlight(inFlight);
-    const { signal } = detectOptions;
-    const detect = (frame: ImageInput) => this.detect(frame, detectOptions);
-    if (isIterable<F>(source)) {
-      yield* streamResults(source, detect, { inFlight, signal });
-      return;
-    }
-    const live = await this.#platform.openLive(source, signal);
-    if (!live) {
-      throw new TypeError(
-        `stream: expected a video element, a media stream or its track, or an iterable, got ${tagOf(source)}`,
-      );
-    }
-    yield* streamResults(live.frames, detect, { inFlight, signal, release: (frame) => live.release(frame) });
+    return streamFaces(this.#platform, source, (frame, each) => this.detect(frame, each), options);
   }
 
   /**
@@ -319,14 +298,4 @@ async function openEngine(platform: Platform, model: Model, options: DetectorOpt
   if (inFlight !== undefined) assertInFlight(inFlight);
   const context = await GpuContext.open(platform, device);
   return new DetectorEngine(context, model, inFlight ?? (context.traits.software ? 1 : 2));
-}
-
-function assertInFlight(inFlight: number): void {
-  if (Number.isInteger(inFlight) && inFlight > 0) return;
-  throw new RangeError(`inFlight: expected an integer of at least 1, got ${inFlight}`);
-}
-
-function isIterable<F>(source: unknown): source is AsyncIterable<F> | Iterable<F> {
-  if (typeof source !== 'object' || source === null) return false;
-  return Symbol.asyncIterator in source || Symbol.iterator in source;
 }

@@ -24,3 +24,4 @@ export function createNetwork(model: ModelInput, options: NetworkOptions): Promi
 
 export { fetchModel } from './models/cache.browser.ts';
 export * from './public.ts';
+export { createWorkerDetector } from './worker/worker-detector.browser.ts';

@@ -5,6 +5,7 @@ import { DownloadError, downloadBytes } from './models/download.ts';
 import { findModel } from './models/registry.ts';
 import type { Picture, TextureSource } from './pictures.ts';
 import type { LoadOptions, ModelSource, Platform } from './platform.ts';
+import { tagOf } from './tag.ts';
 
 /** Browsers: their own WebGPU, models by fetch and Cache API, pictures by the browser's decoders. */
 export const browserPlatform: Platform = {
@@ -51,15 +52,10 @@ async function readModel(source: string | URL, options: LoadOptions): Promise<Mo
   };
 }
 
-function tagOf(value: unknown): string {
-  // not instanceof: pictures may come from another frame's realm
-  return Object.prototype.toString.call(value).slice(8, -1);
-}
-
 const CLOSE_NOTHING = () => {};
 
 /** Pixels as they are in the file: profiles are not applied, alpha is not multiplied in. As Node's decoder does it. */
-const DECODING: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
+export const DECODING: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
 
 async function openPicture(source: unknown, signal: AbortSignal | undefined): Promise<Picture> {
   const borrowed = (picture: TextureSource, width: number, height: number): Picture => {

@@ -15,7 +15,6 @@ export type {
   DetectorEventMap,
   DetectorOptions,
   ImageInput,
-  StreamOptions,
 } from './detector.ts';
 export { type DrawingContext, type DrawOptions, drawFaces } from './draw.ts';
 export {
@@ -37,4 +36,6 @@ export { bestModels, findModel, type ModelEntry, modelNames, type Source } from 
 export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './network.ts';
 export type { TextureSource } from './pictures.ts';
 export type { LiveInput } from './platform.ts';
+export type { StreamOptions } from './stream-faces.ts';
 export type { StreamResult } from './streaming.ts';
+export type { WorkerDetector, WorkerDetectorOptions } from './worker/worker-detector.browser.ts';
