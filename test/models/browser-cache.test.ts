@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type * as cache from '../../src/models/cache.browser.ts';
 import type { ModelEntry, Source } from '../../src/models/registry.ts';
+import { hasChromium, launchChromium } from '../support/browser.ts';
 import { createRng } from '../support/rng.ts';
 import { cut, FaultServer } from './fault-server.ts';
-
-const CHROMIUM = '/usr/bin/chromium';
-const ARGS =
-  '--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 
 const BYTES = createRng(1).bytes(300_000);
 const WRONG = createRng(2).bytes(300_000);
@@ -26,7 +22,7 @@ function model(...sources: Source[]): ModelEntry {
 
 const file = (url: string): Source => ({ kind: 'file', url });
 
-describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
+describe.skipIf(!hasChromium)('in Chromium', () => {
   const server = new FaultServer();
   const elsewhere = new FaultServer();
   let browser: Browser;
@@ -45,7 +41,7 @@ describe.skipIf(!existsSync(CHROMIUM))('in Chromium', () => {
     const script = outputFiles[0]!.text.replaceAll('</script', '<\\/script');
     const html = `<!doctype html><script>${script}</script>`;
     server.whole('/', new TextEncoder().encode(html), { 'content-type': 'text/html' });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS.split(' ') });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();
