@@ -11,6 +11,7 @@ import type { LiveInput } from '../platform.ts';
 import { type StreamOptions, streamFaces } from '../stream-faces.ts';
 import type { StreamResult } from '../streaming.ts';
 import { tagOf } from '../tag.ts';
+import { TaskQueue } from '../task-queue.ts';
 import { type Created, type Message, type Request, receiveError } from './protocol.ts';
 
 export interface WorkerDetectorOptions extends Omit<DetectorOptions, 'device'> {
@@ -90,6 +91,7 @@ async function sendImage(image: ImageInput): Promise<{ image: unknown; transfer:
 export class WorkerDetector extends EventTarget implements Shared {
   readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
+  readonly #begun = new TaskQueue(Number.POSITIVE_INFINITY);
   #created: Created = { inputSize: 'image', hasKeypoints: false };
   #lastId = 0;
   #disposal: Promise<void> | null = null;
@@ -145,15 +147,16 @@ export class WorkerDetector extends EventTarget implements Shared {
   /** As `Detector.detectBatch`. */
   async detectBatch(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Face[][]> {
     const { signal, onTimings, ...rest } = options;
-    this.#assertUsable(signal);
-    const sent = await Promise.all(images.map(sendImage));
-    const pictures = sent.map(({ image }) => image);
-    const request = { kind: 'detectBatch', images: pictures, options: rest, timed: onTimings !== undefined } as const;
-    return this.#call(
-      request,
-      sent.flatMap(({ transfer }) => transfer),
-      { signal, onTimings },
-    );
+    return this.#begin(signal, async () => {
+      const sent = await Promise.all(images.map(sendImage));
+      const pictures = sent.map(({ image }) => image);
+      const request = { kind: 'detectBatch', images: pictures, options: rest, timed: onTimings !== undefined } as const;
+      return this.#call(
+        request,
+        sent.flatMap(({ transfer }) => transfer),
+        { signal, onTimings },
+      );
+    });
   }
 
   /** As `Detector.alignFaces`. */
@@ -162,9 +165,10 @@ export class WorkerDetector extends EventTarget implements Shared {
     faces: readonly Pick<Face, 'keypoints'>[],
     { signal, ...options }: AlignOptions = {},
   ): Promise<Pixels[]> {
-    this.#assertUsable(signal);
-    const sent = await sendImage(image);
-    return this.#call({ kind: 'alignFaces', image: sent.image, faces, options }, sent.transfer, { signal });
+    return this.#begin(signal, async () => {
+      const sent = await sendImage(image);
+      return this.#call({ kind: 'alignFaces', image: sent.image, faces, options }, sent.transfer, { signal });
+    });
   }
 
   /** As `Detector.stream`. */
@@ -185,13 +189,15 @@ export class WorkerDetector extends EventTarget implements Shared {
 
   /** As `Detector.identify`. */
   async identify(): Promise<ModelIdentity | null> {
-    this.#assertUsable(undefined);
-    return this.#call({ kind: 'identify' }, [], {});
+    return this.#begin(undefined, () => this.#call({ kind: 'identify' }, [], {}));
   }
 
   /** Ends the worker once the calls under way have ended. Idempotent. */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#call<void>({ kind: 'dispose' }, [], {}).finally(() => this.#worker.terminate());
+    this.#disposal ??= this.#begun
+      .idle()
+      .then(() => this.#call<void>({ kind: 'dispose' }, [], {}))
+      .finally(() => this.#worker.terminate());
     return this.#disposal;
   }
 
@@ -199,9 +205,11 @@ export class WorkerDetector extends EventTarget implements Shared {
     await this.dispose();
   }
 
-  #assertUsable(signal: AbortSignal | undefined): void {
+  /** Runs what `dispose` then waits for. */
+  async #begin<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     if (this.#disposal) throw new DisposedError('this detector has been disposed');
+    return this.#begun.run(task);
   }
 
   #call<T>(request: Unsent<Request>, transfer: Transferable[], { signal, ...callbacks }: Callbacks): Promise<T> {
