@@ -1,5 +1,6 @@
 import { ImageError } from './errors.ts';
 import type { LiveSource } from './platform.ts';
+import { tagOf } from './tag.ts';
 
 type LiveFrame = VideoFrame | ImageBitmap;
 
@@ -15,7 +16,7 @@ export async function openLive(
   signal: AbortSignal | undefined,
 ): Promise<LiveSource<LiveFrame> | null> {
   const release = (frame: LiveFrame) => frame.close();
-  switch (Object.prototype.toString.call(source).slice(8, -1)) {
+  switch (tagOf(source)) {
     case 'HTMLVideoElement':
       return { frames: videoFrames(source as HTMLVideoElement), release };
     case 'MediaStream': {
@@ -44,7 +45,9 @@ async function trackFrames(
   video.srcObject = new MediaStream([track]);
   await video.play();
   signal?.throwIfAborted();
-  return videoFrames(video, track);
+  return videoFrames(video, () => {
+    video.srcObject = null;
+  });
 }
 
 /** A processor hands out frames one by one; with a buffer of one, a reader gets the newest. */
@@ -58,6 +61,8 @@ function processedFrames(Processor: TrackProcessorClass, track: MediaStreamTrack
   return {
     [Symbol.asyncIterator]: () => ({
       async next(): Promise<IteratorResult<VideoFrame, undefined>> {
+        // stopping a track is no event of it
+        if (track.readyState === 'ended') stop();
         const { done, value } = await reader.read();
         return done ? { done: true, value: undefined } : { done: false, value };
       },
@@ -71,60 +76,68 @@ function processedFrames(Processor: TrackProcessorClass, track: MediaStreamTrack
   };
 }
 
-/** The frame that a video shows whenever it is asked for a new one, until the video or the track ends. */
-function videoFrames(video: HTMLVideoElement, track?: MediaStreamTrack): AsyncIterable<LiveFrame> {
+/** The frame that a video shows whenever it is asked for a new one, until the video or its stream ends. */
+function videoFrames(video: HTMLVideoElement, release = () => {}): AsyncIterable<LiveFrame> {
   let cancel = () => {};
-  let shown = -1;
+  // of the last frame, in seconds
+  let shown = Number.NEGATIVE_INFINITY;
+  const ended = () => {
+    const stream = tagOf(video.srcObject) === 'MediaStream' ? (video.srcObject as MediaStream) : null;
+    const emptied = shown >= 0 && video.readyState === HTMLMediaElement.HAVE_NOTHING;
+    return video.ended || emptied || stream?.active === false;
+  };
   const next = () =>
     new Promise<IteratorResult<LiveFrame, undefined>>((resolve, reject) => {
       const watch = new AbortController();
-      const settle = (result: IteratorResult<LiveFrame, undefined>) => {
+      const end = () => {
         watch.abort();
-        resolve(result);
+        resolve({ done: true, value: undefined });
       };
-      const end = () => settle({ done: true, value: undefined });
       cancel = end;
-      const ended = () => video.ended || track?.readyState === 'ended';
-      if (ended()) return end();
-      video.addEventListener('ended', end, { signal: watch.signal });
-      video.addEventListener('emptied', end, { signal: watch.signal });
-      track?.addEventListener('ended', end, { signal: watch.signal });
-      onNextFrame(video, watch.signal, () => {
-        if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || video.currentTime === shown) return false;
-        shown = video.currentTime;
-        grab(video).then(
-          (value) => settle({ done: false, value }),
-          (error: unknown) => {
-            watch.abort();
-            reject(error);
-          },
-        );
-        return true;
-      });
+      // a stream says that it is over only in some browsers; a frame that still comes says it in all
+      const targets = [video, video.srcObject].filter((target) => target instanceof EventTarget);
+      for (const target of targets) {
+        for (const type of ['ended', 'emptied', 'inactive'])
+          target.addEventListener(type, end, { signal: watch.signal });
+      }
+      const take = async () => {
+        if (watch.signal.aborted) return;
+        if (ended()) return end();
+        const frame = video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? await grab(video) : null;
+        const time = frame && 'timestamp' in frame ? frame.timestamp / 1e6 : video.currentTime;
+        if (frame && !watch.signal.aborted && time !== shown) {
+          shown = time;
+          watch.abort();
+          resolve({ done: false, value: frame });
+          return;
+        }
+        frame?.close();
+        onNextFrame(video, attempt);
+      };
+      const attempt = () => {
+        take().catch((error: unknown) => {
+          watch.abort();
+          reject(error);
+        });
+      };
+      // a paused video shows a frame already
+      attempt();
     });
   return {
     [Symbol.asyncIterator]: () => ({
       next,
       async return() {
         cancel();
-        if (track) video.srcObject = null;
+        release();
         return { done: true, value: undefined };
       },
     }),
   };
 }
 
-/** Calls `take` at each new frame until it answers true. */
-function onNextFrame(video: HTMLVideoElement, signal: AbortSignal, take: () => boolean): void {
-  const step = () => {
-    if (!signal.aborted && !take()) request();
-  };
-  const request = () => {
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(step);
-    else requestAnimationFrame(step);
-  };
-  // a paused video shows a frame already
-  if (!take()) request();
+function onNextFrame(video: HTMLVideoElement, call: () => void): void {
+  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(call);
+  else requestAnimationFrame(call);
 }
 
 async function grab(video: HTMLVideoElement): Promise<LiveFrame> {

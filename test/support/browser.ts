@@ -50,8 +50,9 @@ export async function serveFiles(
       const file = rest === '' || rest === '.' || rest.endsWith('/') ? join(rest, 'index.html') : rest;
       const content = typeof mount === 'string' ? await readFile(join(mount, file)) : mount(file);
       if (content === undefined) throw new Error('no such file');
-      response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', ...headers });
-      response.end(content);
+      const type = TYPES[extname(file)] ?? 'application/octet-stream';
+      const length = Buffer.byteLength(content);
+      response.writeHead(200, { 'content-type': type, 'content-length': length, ...headers }).end(content);
     } catch {
       response.writeHead(404, headers).end('not found');
     }
