@@ -4,7 +4,7 @@ import { DetectorEngine } from './detector-engine.ts';
 import { GpuContext } from './device.ts';
 import { type DeviceError, DisposedError } from './errors.ts';
 import type { Face, Pixels } from './face.ts';
-import type { Model } from './loader/model.ts';
+import { declaredSize, type Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
 import type { Progress } from './models/download.ts';
 import type { ModelIdentity } from './models/identify.ts';
@@ -112,6 +112,11 @@ export class Detector extends EventTarget {
   get inputSize(): Size | 'image' {
     const { sizes } = this.#settings;
     return sizes === 'image' ? sizes : sizes.at(-1)!;
+  }
+
+  /** The one size that the file fixes, if it fixes one. */
+  get fixedInputSize(): Size | null {
+    return declaredSize(this.#model) ?? null;
   }
 
   /** Whether this model finds the five facial keypoints. */
