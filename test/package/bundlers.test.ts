@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build as esbuild } from 'esbuild';
+import { build as vite } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import webpack from 'webpack';
+import { FAMILY } from '../../src/models/family.ts';
+import { synthesizeModel } from '../../src/models/synthesize.ts';
+import { hasChromium, launchChromium, serveFiles } from '../support/browser.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'scrfd-bundlers-'));
+const packed = join(folder, 'node_modules/scrfd-webgpu');
+
+const ENTRY = `
+import { createDetector, createWorkerDetector } from 'scrfd-webgpu';
+const picture = { data: new Uint8Array(64 * 64 * 3), width: 64, height: 64, channels: 3 };
+const options = { inputSize: [64, 64], scoreThreshold: 0.02 };
+const page = await createDetector('/files/model.onnx', options);
+const faces = await page.detect(picture);
+await page.dispose();
+let worker = 'none';
+if (globalThis.useWorker) {
+  const detector = await createWorkerDetector('/files/model.onnx', options);
+  worker = JSON.stringify(await detector.detect(picture)) === JSON.stringify(faces) ? 'same' : 'different';
+  await detector.dispose();
+}
+globalThis.result = { faces: faces.length, worker };
+`;
+
+/** The page of a folder, with its script; what the script says it found. */
+async function runPage(pageFolder: string, script: string, useWorker: boolean, head = '') {
+  const html = `<!doctype html><link rel="icon" href="data:,">${head}
+    <script>globalThis.useWorker = ${useWorker}</script><script type="module" src="${script}"></script>`;
+  const model = readFileSync(join(folder, 'model.onnx'));
+  const server = await serveFiles({
+    '/': pageFolder,
+    '/page/': () => html,
+    '/files/': () => model,
+    '/lib/': join(packed, 'dist/browser'),
+  });
+  const browser = await launchChromium();
+  try {
+    const page = await browser.newPage();
+    const said: string[] = [];
+    page.on('console', (message) => said.push(message.text()));
+    page.on('pageerror', (error) => said.push(error.message));
+    await page.goto(`${server.origin}/page/`);
+    await page
+      .waitForFunction(() => 'result' in globalThis, undefined, { timeout: 60_000 })
+      .catch(() => {
+        throw new Error(`the page gave no result; it said: ${said.join('; ')}`);
+      });
+    expect(said).toEqual([]);
+    return await page.evaluate(() => (globalThis as unknown as { result: { faces: number; worker: string } }).result);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+/** The files that a module imports, statically, and itself. */
+function closureOf(entry: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(entry)) return seen;
+  seen.add(entry);
+  const code = readFileSync(entry, 'utf8');
+  for (const [, file] of code.matchAll(/(?:^|[;}\n])(?:import|export)[^;()'"]*["']\.\/([^"']+)["']/g)) {
+    closureOf(join(entry, '..', file!), seen);
+  }
+  return seen;
+}
+
+describe('the packed package', { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    await run('npm', ['run', 'build'], { cwd: root });
+    const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+      cwd: root,
+    });
+    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+    mkdirSync(packed, { recursive: true });
+    await run('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', packed]);
+    for (const name of [
+      'onnx-proto',
+      'protobufjs',
+      'long',
+      '@webgpu',
+      '@types',
+      'undici-types',
+      '@zip.js',
+      'nanotar',
+      'webgpu',
+    ]) {
+      symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+    }
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+    writeFileSync(join(folder, 'entry.js'), ENTRY);
+    writeFileSync(join(folder, 'model.onnx'), synthesizeModel(FAMILY.scrfd_500m_kps, { seed: 1 }));
+  }, 120_000);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('is at most 60 kB, compressed, for a page, and says nothing to Node', () => {
+    const files = [...closureOf(join(packed, 'dist/browser/index.js'))];
+    expect(files.length).toBeGreaterThan(1);
+    const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0);
+    expect(bytes).toBeLessThanOrEqual(60_000);
+    for (const file of readdirSync(join(packed, 'dist/browser')).filter((name) => name.endsWith('.js'))) {
+      const code = readFileSync(join(packed, 'dist/browser', file), 'utf8');
+      expect(code, file).not.toMatch(/(from|import|require)\s*\(?["']node:/);
+      expect(code, file).not.toContain('process.env');
+    }
+    expect(readdirSync(packed, { recursive: true }).filter((name) => String(name).endsWith('.wasm'))).toEqual([]);
+  });
+
+  test('importing one small function leaves the detector and its shaders out', async () => {
+    const { outputFiles } = await esbuild({
+      stdin: { contents: `export { blurFaces } from 'scrfd-webgpu';`, resolveDir: folder },
+      ...{ bundle: true, write: false, format: 'esm', minify: true, platform: 'browser' },
+    });
+    // protobuf.js is CommonJS, which no bundler drops
+    expect(outputFiles[0]!.contents.length).toBeLessThan(55_000);
+    expect(outputFiles[0]!.text).not.toContain('@compute');
+  });
+
+  test.each(['bundler', 'nodenext'])('has types for moduleResolution %s', async (moduleResolution) => {
+    const project = join(folder, moduleResolution);
+    mkdirSync(project);
+    writeFileSync(
+      join(project, 'use.ts'),
+      `import { createDetector, createWorkerDetector, type Face } from 'scrfd-webgpu';
+       import { readImage } from 'scrfd-webgpu/node';
+       await using detector = await createDetector('m.onnx', { inputSizes: [[128, 128], [640, 640]] });
+       const faces: Face[] = await detector.detect(await readImage('a.png'));
+       for await (const { frame } of detector.stream(['a.png'])) frame satisfies string;
+       const worker = await createWorkerDetector('m.onnx');
+       // @ts-expect-error a score is no text
+       const text: string = faces[0]!.score;
+       export { text, worker };`,
+    );
+    const compilerOptions = {
+      ...{ moduleResolution, module: moduleResolution === 'bundler' ? 'esnext' : 'nodenext', target: 'es2022' },
+      ...{ strict: true, noEmit: true, lib: ['ES2023', 'ESNext.Disposable', 'DOM'], types: [], skipLibCheck: true },
+    };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['use.ts'] }));
+    const tsc = join(root, 'node_modules/.bin/tsc');
+    const { stdout } = await run(tsc, ['-p', project]).catch((error: { stdout: string }) => error);
+    expect(stdout).toBe('');
+  });
+
+  describe.skipIf(!hasChromium)('in Chromium', () => {
+    const expected = expect.objectContaining({ faces: expect.any(Number) });
+
+    test('as it is, off a static server', async () => {
+      const map = '<script type="importmap">{ "imports": { "scrfd-webgpu": "/lib/index.js" } }</script>';
+      expect(await runPage(folder, '/entry.js', true, map)).toEqual({ faces: expect.any(Number), worker: 'same' });
+    });
+
+    test('bundled by Vite, with its worker', async () => {
+      const outDir = join(folder, 'vite');
+      await vite({
+        ...{ root: folder, configFile: false, logLevel: 'silent' },
+        build: { outDir, target: 'es2022', rollupOptions: { input: join(folder, 'entry.js') }, minify: true },
+      });
+      const [script] = readdirSync(join(outDir, 'assets')).filter((name) => name.startsWith('entry'));
+      expect(await runPage(outDir, `/assets/${script}`, true)).toMatchObject({ worker: 'same' });
+    });
+
+    test('bundled by webpack, with its worker', async () => {
+      const path = join(folder, 'webpack');
+      await new Promise<void>((resolve, reject) => {
+        const config: webpack.Configuration = {
+          ...{ mode: 'production', context: folder, entry: './entry.js', experiments: { outputModule: true } },
+          output: { path, filename: 'main.js', module: true, publicPath: '/' },
+          performance: false,
+        };
+        webpack(config, (error, stats) => {
+          if (error || stats?.hasErrors()) reject(error ?? new Error(stats!.toString('errors-only')));
+          else resolve();
+        });
+      });
+      expect(await runPage(path, '/main.js', true)).toMatchObject({ worker: 'same' });
+    });
+
+    test('bundled by esbuild', async () => {
+      const outdir = join(folder, 'esbuild');
+      await esbuild({
+        ...{ entryPoints: [join(folder, 'entry.js')], outdir, bundle: true, format: 'esm', splitting: true },
+        ...{ minify: true, platform: 'browser', logLevel: 'silent', target: 'es2022' },
+      });
+      expect(await runPage(outdir, '/entry.js', false)).toEqual(expected);
+    });
+  });
+
+  test('runs in Node by its name', async () => {
+    const code = `console.log(Object.keys(await import('scrfd-webgpu')).includes('createDetector'))`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], { cwd: folder });
+    expect(stdout.trim()).toBe('true');
+  });
+});
