@@ -63,14 +63,23 @@ export function isWritable(path: string): boolean {
 
 /** Draws the faces and writes the picture, in the format that the file's extension names, completely or not at all. */
 export async function writeAnnotated(path: string, image: Pixels, faces: readonly Face[]): Promise<void> {
+  assertWritable(path);
+  await writePicture(path, await paintFaces(image, faces));
+}
+
+function assertWritable(path: string): void {
   if (!isWritable(path)) {
     throw new RangeError(`${path}: expected the extension .png, .jpg, .jpeg or .webp, got '${extname(path)}'`);
   }
+}
+
+/** Writes a picture, RGB or RGBA, in the format that the file's extension names, completely or not at all. */
+export async function writePicture(path: string, { data, width, height, channels }: Pixels): Promise<void> {
+  assertWritable(path);
   const format = formats[extname(path).toLowerCase() as keyof typeof formats];
   const sharp = await loadSharp();
-  const { data, width, height } = await paintFaces(image, faces);
   const encode = () =>
-    sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+    sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
       // Thin coloured lines smear when a lossy format halves the colour resolution.
       .toFormat(format, format === 'jpeg' ? { quality: 92, chromaSubsampling: '4:4:4' } : {})
       .toBuffer();

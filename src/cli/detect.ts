@@ -1,107 +1,169 @@
 import { mkdir, realpath } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
-import { isWritable, writeAnnotated } from '../draw.node.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Compat, Size } from '../detect-options.ts';
+import { isWritable, writeAnnotated, writePicture } from '../draw.node.ts';
 import { ImageError } from '../errors.ts';
 import type { Face, Pixels } from '../face.ts';
 import { readImage } from '../images.node.ts';
+import type { Detector } from '../index.node.ts';
+import { mapAhead } from '../map-ahead.ts';
 import { asUrl } from '../read-source.node.ts';
 import { chooseModel } from './default-model.ts';
-import { modelOption, parseCount, parseFraction, sizeOption } from './options.ts';
+import { modelOption, parseCount, parseFraction, parseSize, sizeOption } from './options.ts';
+import { FORMATS, type Format, openOutput } from './output.ts';
+import { collectPictures, parseShard, type Shard } from './pictures.ts';
+import { showRate } from './progress.ts';
 import { notify, reportError } from './report.ts';
 
 interface DetectOptions {
   model?: string;
+  format: Format;
   json?: true;
+  output?: string;
+  resume?: true;
   out?: string;
+  crops?: string;
   size?: [number, number];
+  sizes?: Size[];
+  compat?: Compat;
   score?: number;
   iou?: number;
   maxFaces?: number;
+  jobs: number;
+  shard?: Shard;
+}
+
+/** Pictures from which a summary is worth a line. */
+const MANY = 10;
+
+function parseSizes(text: string): Size[] {
+  return text.split(',').map(parseSize);
 }
 
 export function addDetect(program: Command): void {
   program
     .command('detect')
-    .description(
-      'Find faces in pictures and print them as a table or as JSON. Without --model the best model to be had is used.',
+    .description('Find faces in pictures. Without --model the best model to be had is used.')
+    .argument(
+      '<image...>',
+      'pictures (JPEG, PNG, WebP, AVIF, GIF, TIFF): paths, URLs, folders, patterns, or - for a list on stdin',
     )
-    .argument('<image...>', 'pictures: paths or URLs (JPEG, PNG, WebP, AVIF, GIF, TIFF)')
     .addOption(modelOption().makeOptionMandatory(false))
-    .option('--json', 'print one JSON array, an entry per picture')
+    .addOption(new Option('--format <format>', 'how results are printed').choices(FORMATS).default('table'))
+    .option('--json', 'print one JSON array, an entry per picture: --format json')
+    .option('--output <file>', 'print results to this file')
+    .option('--resume', 'go on with an --output of --format ndjson: pictures that are in it are left out')
     .option('-o, --out <dir>', 'also write every picture with its faces drawn to this folder')
+    .option('--crops <dir>', 'also write every face, aligned for ArcFace, 112×112, to this folder')
     .addOption(sizeOption())
+    .option('--sizes <WxH,...>', 'several input sizes, searched together', parseSizes)
+    .addOption(
+      new Option('--compat <version>', "whose conventions: insightface's version, or mmdet").choices([
+        '0.7',
+        '1.0',
+        '2.0',
+        'mmdet',
+      ]),
+    )
     .option('--score <S>', 'lowest score of a face, 0 to 1 (default: 0.5)', parseFraction)
     .option('--iou <I>', 'highest overlap of two faces, 0 to 1 (default: 0.4)', parseFraction)
     .option('--max-faces <N>', 'at most this many faces per picture', parseCount)
+    .option('--jobs <N>', 'pictures decoded at a time', parseCount, availableParallelism())
+    .option('--shard <i/n>', 'only every nth picture of the sorted list, from the ith on, from 0', parseShard)
     .action(detect);
 }
 
-async function detect(images: string[], options: DetectOptions): Promise<void> {
-  const { json, out, size, score, iou, maxFaces } = options;
-  const targets = out === undefined ? undefined : await planOutputs(images, out);
-  const model = options.model ?? (await chooseDefault());
-  const { createDetector } = await import('../index.node.ts');
-  const detector = await createDetector(model, {
+/** Options of the detector that were given. */
+function detectorOptions({ size, sizes, compat, score, iou, maxFaces }: DetectOptions) {
+  return {
     ...(size && { inputSize: size }),
+    ...(sizes && { inputSizes: sizes }),
+    ...(compat && { compat }),
     ...(score !== undefined && { scoreThreshold: score }),
     ...(iou !== undefined && { iouThreshold: iou }),
     ...(maxFaces !== undefined && { maxFaces }),
-  });
-  const records: string[] = [];
-  try {
-    for (const [i, image] of images.entries()) {
-      try {
-        const pixels = await readImage(image);
-        const faces = await detector.detect(pixels);
-        if (json) records.push(formatJson(image, pixels, faces));
-        else process.stdout.write(formatTable(image, pixels, faces));
-        const target = targets?.[i];
-        if (target !== undefined) {
-          await writeAnnotated(target, pixels, faces);
-          if (!json) process.stdout.write(`written to ${target}\n`);
-        }
-      } catch (error) {
-        reportError(error, image);
-      }
-    }
-  } finally {
-    await detector.dispose();
-  }
-  if (json) process.stdout.write(records.length === 0 ? '[]\n' : `[\n${records.join(',\n')}\n]\n`);
+  };
 }
 
-async function chooseDefault(): Promise<string> {
+function checkOptions({ size, sizes, resume, output, format }: DetectOptions): void {
+  if (size && sizes) throw new InvalidArgumentError('--sizes: expected this or --size, got both.');
+  if (resume && (output === undefined || format !== 'ndjson')) {
+    throw new InvalidArgumentError('--resume: expected --output FILE and --format ndjson with it.');
+  }
+}
+
+async function detect(inputs: string[], given: DetectOptions): Promise<void> {
+  const options: DetectOptions = { ...given, ...(given.json && { format: 'json' }) };
+  checkOptions(options);
+  const { format, out, crops, jobs } = options;
+  const all = await collectPictures(inputs, options.shard);
+  const targets = out === undefined ? undefined : await planOutputs(all, out);
+  const cropTargets = crops === undefined ? undefined : await planOutputs(all, crops);
+  const model = options.model ?? (await chooseDefault());
+  const { createDetector } = await import('../index.node.ts');
+  const detector = await createDetector(model, detectorOptions(options));
+  const output = await openOutput(format, options.output, options.resume === true);
+  const images = [...all.entries()].filter(([, image]) => !output.done.has(image));
+  const bar = images.length >= MANY ? await showRate('pictures', all.length, output.done.size) : undefined;
+  let failed = 0;
+  try {
+    const decoded = mapAhead(images, jobs, ([, image]) => readPicture(image));
+    const searched = mapAhead(decoded, 2, async ({ item, result: pixels, error }) => {
+      if (!pixels) throw error;
+      return { pixels, faces: await detector.detect(pixels), item };
+    });
+    for await (const { item, result, error } of searched) {
+      const [i, image] = item.item;
+      try {
+        if (!result) throw error;
+        const { pixels, faces } = result;
+        const { width, height } = pixels;
+        await output.write({ image, width, height, faces });
+        if (targets) {
+          await writeAnnotated(targets[i]!, pixels, faces);
+          if (format === 'table') process.stdout.write(`written to ${targets[i]}\n`);
+        }
+        if (cropTargets) await writeCrops(detector, cropTargets[i]!, pixels, faces);
+      } catch (cause) {
+        failed++;
+        reportError(cause, image);
+      }
+      bar?.increment();
+    }
+  } finally {
+    bar?.stop();
+    await output.end();
+    await detector.dispose();
+  }
+  if (images.length >= MANY) {
+    const kept = output.done.size > 0 ? `, ${all.length - images.length} done before` : '';
+    notify(`${images.length} pictures, ${failed} failed${kept}`);
+  }
+}
+
+/** @throws ImageError for a picture that cannot show a face, too */
+async function readPicture(image: string): Promise<Pixels> {
+  const pixels = await readImage(image);
+  const { width, height } = pixels;
+  if (width < 2 || height < 2) throw new ImageError(`${image}: expected at least 2×2 pixels, got ${width}×${height}`);
+  return pixels;
+}
+
+/** `name-1.png`, `name-2.png` and so on, in the order of the faces. */
+async function writeCrops(detector: Detector, target: string, pixels: Pixels, faces: readonly Face[]): Promise<void> {
+  const crops = await detector.alignFaces(pixels, faces);
+  const stem = target.slice(0, -extname(target).length);
+  for (const [i, crop] of crops.entries()) await writePicture(`${stem}-${i + 1}.png`, crop);
+}
+
+/** The best model to be had, announced. */
+export async function chooseDefault(): Promise<string> {
   const { path, note } = await chooseModel({ onNotice: notify });
   notify(note);
   return path;
-}
-
-function formatJson(image: string, { width, height }: Pixels, faces: readonly Face[]): string {
-  return JSON.stringify({
-    image,
-    width,
-    height,
-    faces: faces.map(({ box, score, keypoints }) => ({ box, score, ...(keypoints && { keypoints }) })),
-  });
-}
-
-function formatTable(image: string, { width, height }: Pixels, faces: readonly Face[]): string {
-  const count = faces.length === 1 ? '1 face' : `${faces.length} faces`;
-  const lines = [`${image}  ${width}×${height}  ${count}`];
-  if (faces.length > 0) {
-    lines.push(tableRow('#', 'score', ['x1', 'y1', 'x2', 'y2'], 'keypoints'));
-  }
-  for (const [i, { box, score, keypoints }] of faces.entries()) {
-    const corners = box.map((value) => value.toFixed(1));
-    lines.push(tableRow(String(i + 1), score.toFixed(3), corners, String(keypoints?.length ?? 'none')));
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-function tableRow(index: string, score: string, corners: readonly string[], keypoints: string): string {
-  return `${index.padStart(5)}  ${score.padStart(5)} ${corners.map((text) => text.padStart(8)).join('')}  ${keypoints}`;
 }
 
 /** A path in `directory` for every picture: its own name, numbered where that would replace another picture. */

@@ -21,6 +21,7 @@ import { openModel } from '../model-source.ts';
 import { nodePlatform } from '../platform.node.ts';
 import { writeWhole } from '../write-file.node.ts';
 import { modelOption, parseCount, parseSize } from './options.ts';
+import { showRate } from './progress.ts';
 import { notify, reportError } from './report.ts';
 
 interface EvalOptions {
@@ -154,7 +155,7 @@ async function detectAll(
     interrupt.abort(new Error(`interrupted; ${hint}`));
   };
   process.once('SIGINT', onInterrupt);
-  const progress = await showProgress(chosen.length, kept);
+  const progress = await showRate('images', chosen.length, kept);
   const start = performance.now();
   let adapter: object | null = null;
   try {
@@ -213,27 +214,6 @@ async function detectImages(
 }
 
 /** A bar on stderr; none where stderr is not a terminal. */
-async function showProgress(total: number, kept: number) {
-  if (!process.stderr.isTTY) return undefined;
-  const { default: progress } = await import('cli-progress');
-  const bar = new progress.SingleBar({
-    format: '{bar} {value} of {total} images, {rate} a second, {eta_formatted} left',
-    hideCursor: true,
-    clearOnComplete: true,
-    etaBuffer: 50,
-  });
-  const start = performance.now();
-  let done = 0;
-  bar.start(total, kept, { rate: '–' });
-  return {
-    increment() {
-      done++;
-      bar.increment({ rate: ((done * 1000) / (performance.now() - start)).toFixed(2) });
-    },
-    stop: () => bar.stop(),
-  };
-}
-
 function describeSubset({ images }: Dataset, evaluated: number): string {
   return evaluated === images.length ? `all ${images.length} images` : `${evaluated} of ${images.length} images`;
 }

@@ -10,6 +10,7 @@ import { addModels } from './models.ts';
 import { reportError } from './report.ts';
 import { addSynthesize } from './synthesize.ts';
 import { addVerify } from './verify.ts';
+import { addVideo } from './video.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -26,7 +27,8 @@ const program = new Command('scrfd')
     `
 Examples:
   scrfd detect photo.jpg --out annotated/
-  scrfd detect *.jpg --model scrfd_2.5g_kps.onnx --json > faces.json
+  scrfd detect photos/ --format ndjson --output faces.ndjson --resume
+  scrfd video clip.mp4 --track --out marked.mp4
   scrfd detect group.jpg --model scrfd_500m.onnx --size 1280x960 --score 0.3 --out annotated/
   scrfd info --model scrfd_500m_kps.onnx
   scrfd verify --model scrfd_500m_kps.onnx --layers
@@ -36,6 +38,7 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage. SCRFD_DEBUG=1 adds stack 
   );
 
 addDetect(program);
+addVideo(program);
 addInfo(program);
 addVerify(program);
 addSynthesize(addModels(program));

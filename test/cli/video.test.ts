@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDetector, type Pixels } from '../../src/index.node.ts';
+import { probeVideo, readFrames } from '../../src/video.node.ts';
+import { dataDir, modelNamed } from '../support/data.ts';
+import { openGpu } from '../support/gpu.ts';
+import { errorLines, runCli } from './run-cli.ts';
+
+const run = promisify(execFile);
+const hasFfmpeg = ['/usr/bin/ffmpeg', '/usr/local/bin/ffmpeg', '/opt/homebrew/bin/ffmpeg'].some(existsSync);
+
+interface Line {
+  readonly frame: number;
+  readonly time: number;
+  readonly faces: readonly { readonly score: number; readonly box: readonly number[]; readonly track?: number }[];
+}
+
+test('without ffmpeg the error says how to get it', async () => {
+  const { code, stderr } = await runCli(['video', 'a.mp4', '--json'], { PATH: '/nowhere' });
+  expect(code).toBe(1);
+  expect(stderr).toContain('videos need ffmpeg and ffprobe: apt-get install ffmpeg');
+});
+
+describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DATA)', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'scrfd-video-'));
+  const clip = join(folder, 'clip.mp4');
+  const options = () => ['--model', modelNamed('scrfd_500m_kps.onnx'), '--size', '320x256'];
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  // 20 frames of a person, odd-sized, with sound
+  beforeAll(async () => {
+    const source = join(dataDir!, 'video/intel_asl_again.mkv');
+    const sound = ['-f', 'lavfi', '-i', 'sine=duration=1'];
+    const codecs = ['-c:v', 'libx264', '-pix_fmt', 'yuv444p', '-c:a', 'aac'];
+    const args = [
+      '-v',
+      'error',
+      '-i',
+      source,
+      ...sound,
+      '-frames:v',
+      '20',
+      '-vf',
+      'crop=601:451',
+      ...codecs,
+      '-shortest',
+      clip,
+    ];
+    await run('ffmpeg', args);
+  }, 60_000);
+
+  async function streamsOf(path: string): Promise<Record<string, unknown>[]> {
+    const { stdout } = await run('ffprobe', ['-v', 'error', '-show_streams', '-count_frames', '-of', 'json', path]);
+    return (JSON.parse(stdout) as { streams: Record<string, unknown>[] }).streams;
+  }
+
+  async function framesOf(path: string): Promise<Pixels[]> {
+    const frames = [];
+    for await (const frame of readFrames(path, await probeVideo(path))) frames.push(frame);
+    return frames;
+  }
+
+  test('finds in every frame what a detector finds in it', { timeout: 60_000 }, async () => {
+    const { code, stdout } = await runCli(['video', clip, '--json', ...options()]);
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line);
+    const frames = await framesOf(clip);
+    expect(lines.map(({ frame }) => frame)).toEqual([...frames.keys()]);
+    expect(lines[10]!.time).toBeGreaterThan(lines[9]!.time);
+    const { device } = await openGpu();
+    const model = modelNamed('scrfd_500m_kps.onnx');
+    await using detector = await createDetector(model, { device, inputSize: [320, 256] });
+    for (const i of [0, 7, frames.length - 1]) {
+      expect(frames[i]).toMatchObject({ width: 601, height: 451 });
+      expect(lines[i]!.faces).toEqual(JSON.parse(JSON.stringify(await detector.detect(frames[i]!))));
+      expect(lines[i]!.faces.length).toBeGreaterThan(0);
+    }
+  });
+
+  test('marks faces in a copy, keeps sound, rate and length; numbers stay with people', {
+    timeout: 60_000,
+  }, async () => {
+    const out = join(folder, 'marked.mp4');
+    const { code, stdout } = await runCli(['video', clip, '--out', out, '--json', '--track', ...options()]);
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line);
+    expect(new Set(lines.flatMap(({ faces }) => faces.map(({ track }) => track)))).toEqual(new Set([1]));
+    const [before, after] = await Promise.all([streamsOf(clip), streamsOf(out)]);
+    expect(after.map((stream) => stream.codec_type)).toEqual(['video', 'audio']);
+    expect(after[0]).toMatchObject({
+      codec_name: 'h264',
+      width: 602,
+      height: 452,
+      avg_frame_rate: before[0]!.avg_frame_rate,
+    });
+    expect(after[0]!.nb_read_frames).toBe(before[0]!.nb_read_frames);
+  });
+
+  test('hides faces', { timeout: 60_000 }, async () => {
+    const out = join(folder, 'hidden.mp4');
+    expect(await runCli(['video', clip, '--out', out, '--blur', ...options()])).toMatchObject({ code: 0 });
+    const { device } = await openGpu();
+    const model = modelNamed('scrfd_500m_kps.onnx');
+    await using detector = await createDetector(model, { device, inputSize: [320, 256], scoreThreshold: 0.5 });
+    const [shown, hidden] = await Promise.all([framesOf(clip), framesOf(out)]);
+    expect(await detector.detect(shown[5]!)).not.toEqual([]);
+    expect(await detector.detect(hidden[5]!)).toEqual([]);
+  });
+
+  test('what is no video, and what leads nowhere, is said; no half file stays', { timeout: 60_000 }, async () => {
+    const text = join(folder, 'text.mp4');
+    writeFileSync(text, 'no video');
+    const cut = join(folder, 'cut.mp4');
+    writeFileSync(cut, readFileSync(clip).subarray(0, 3000));
+    for (const path of [text, cut, join(folder, 'absent.mp4')]) {
+      const { code, stderr } = await runCli(['video', path, '--json', ...options()]);
+      expect(code).toBe(1);
+      expect(errorLines(stderr).join()).toContain(path);
+    }
+    expect(await runCli(['video', clip, ...options()])).toMatchObject({ code: 2 });
+    expect(await runCli(['video', clip, '--blur', '--json', ...options()])).toMatchObject({ code: 2 });
+    const bad = join(folder, 'bad.unknown');
+    const { code, stderr } = await runCli(['video', clip, '--out', bad, ...options()]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('bad.unknown');
+    expect(existsSync(bad)).toBe(false);
+  });
+});
