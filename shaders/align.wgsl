@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> steps: array<vec2i>;
 @group(0) @binding(3) var<storage, read_write> crops: array<u32>;
 
-override WORKGROUP: u32 = 64;
+override TILE: u32 = 8;
 
 // OpenCV's AB_BITS and INTER_BITS
 const POSITION_BITS = 10u;
@@ -41,15 +41,16 @@ fn pixel(x: i32, y: i32) -> vec3i {
   return select(colour, colour.zyx, p.blue_first != 0);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(TILE, TILE)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
-  let at = i32(gid.x);
-  let n = i32(gid.y);
-  if (at >= p.size * p.size) {
+  let x = i32(gid.x);
+  let y = i32(gid.y);
+  let n = i32(gid.z);
+  if (x >= p.size || y >= p.size) {
     return;
   }
   let table = n * 2 * p.size;
-  let position = steps[table + at % p.size] + steps[table + p.size + at / p.size];
+  let position = steps[table + x] + steps[table + p.size + y];
   let fine = position >> vec2u(POSITION_BITS - FRACTION_BITS);
   let corner = fine >> vec2u(FRACTION_BITS);
   let b = fine & vec2i(31);
@@ -58,5 +59,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let sum = pixel(corner.x, corner.y) * (a.x * a.y * 32) + pixel(corner.x + 1, corner.y) * (b.x * a.y * 32)
     + pixel(corner.x, corner.y + 1) * (a.x * b.y * 32) + pixel(corner.x + 1, corner.y + 1) * (b.x * b.y * 32);
   let colour = vec3u((sum + 16384) >> vec3u(15u));
-  crops[n * p.size * p.size + at] = colour.x | (colour.y << 8u) | (colour.z << 16u) | 0xff000000u;
+  crops[(n * p.size + y) * p.size + x] = colour.x | (colour.y << 8u) | (colour.z << 16u) | 0xff000000u;
 }

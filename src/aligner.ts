@@ -20,8 +20,7 @@ function dropAlpha(rgba: Uint8Array): Uint8Array {
 }
 
 /**
- * Aligned RGB crops of faces in one picture, in one dispatch. Submitted at once; what is written to `pixels` later does
- * not disturb it.
+ * Aligned RGB crops of faces in one picture, in one dispatch. `pixels` must stay as it is until they are there.
  * @param layout where the picture lies at the start of `pixels`
  * @throws RangeError for a wrong size or keypoints, DeviceError
  */
@@ -42,15 +41,23 @@ export async function alignFaces(
   context.assertBindable(bytes, `${faces.length} crops`);
   const pipeline = await context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants);
   const { device } = context;
-  const make = (label: string, length: number, usage: number) => device.createBuffer({ label, size: length, usage });
-  const buffers = [
-    make('align params', dispatch.params.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST),
-    make('align steps', steps.byteLength, BufferUsage.STORAGE | BufferUsage.COPY_DST),
-    make('crops', bytes, BufferUsage.STORAGE | BufferUsage.COPY_SRC),
-    make('read-back of crops', bytes, BufferUsage.MAP_READ | BufferUsage.COPY_DST),
-  ] as const;
-  const [params, table, crops, staging] = buffers;
+  const buffers: GPUBuffer[] = [];
+  const make = (label: string, length: number, usage: number) => {
+    const buffer = device.createBuffer({ label, size: length, usage });
+    buffers.push(buffer);
+    return buffer;
+  };
   try {
+    const [params, table, crops, staging] = await context.guarded(
+      'aligning faces',
+      () =>
+        [
+          make('align params', dispatch.params.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST),
+          make('align steps', steps.byteLength, BufferUsage.STORAGE | BufferUsage.COPY_DST),
+          make('crops', bytes, BufferUsage.STORAGE | BufferUsage.COPY_SRC),
+          make('read-back of crops', bytes, BufferUsage.MAP_READ | BufferUsage.COPY_DST),
+        ] as const,
+    );
     device.queue.writeBuffer(params, 0, dispatch.params);
     device.queue.writeBuffer(table, 0, steps);
     const entries = [params, pixels, table, crops].map((buffer, binding) => ({ binding, resource: { buffer } }));

@@ -2,7 +2,7 @@ import type { Face, Pixels } from './face.ts';
 import { assertPixels } from './pictures.ts';
 
 export interface BlurOptions {
-  /** Squares along a face's longer side, 1 to 64; fewer show less. Default 6. */
+  /** Squares along a face's longer side, margin included, 1 to 64; fewer show less. Default 6. */
   readonly blocks?: number;
   /** How far beyond its box a face is hidden, as a part of the box's sides. Default 0.15. */
   readonly margin?: number;
@@ -10,22 +10,53 @@ export interface BlurOptions {
   readonly shape?: 'ellipse' | 'box';
 }
 
-interface Area {
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
+/** A hidden area along x or y: its extent, the squares that divide it, and its pixels, `from` to before `to`. */
+interface Axis {
+  readonly start: number;
+  readonly length: number;
+  readonly squares: number;
+  readonly from: number;
+  readonly to: number;
 }
 
-function areaOf([x1, y1, x2, y2]: Face['box'], margin: number, { width, height }: Pixels): Area {
+/** Between which squares' centres a pixel lies, and how near it is to the second, 0 to 1. */
+interface Tap {
+  readonly first: number;
+  readonly second: number;
+  readonly weight: number;
+}
+
+/** The whole face, also what lies beyond the picture, so that a border neither moves the ellipse nor refines the mosaic. */
+function axesOf([x1, y1, x2, y2]: Face['box'], margin: number, blocks: number, { width, height }: Pixels) {
   const [dx, dy] = [(x2 - x1) * margin, (y2 - y1) * margin];
-  const clamp = (value: number, end: number) => Math.min(Math.max(value, 0), end);
-  return {
-    left: clamp(Math.floor(x1 - dx), width),
-    top: clamp(Math.floor(y1 - dy), height),
-    right: clamp(Math.ceil(x2 + dx), width),
-    bottom: clamp(Math.ceil(y2 + dy), height),
-  };
+  const [left, top] = [Math.floor(x1 - dx), Math.floor(y1 - dy)];
+  const sides = [Math.ceil(x2 + dx) - left, Math.ceil(y2 + dy) - top] as const;
+  const longer = Math.max(...sides);
+  const makeAxis = (start: number, length: number, end: number): Axis => ({
+    start,
+    length,
+    // none is thinner than a pixel: it would have no colour
+    squares: Math.min(Math.max(Math.round((blocks * length) / longer), 1), length),
+    from: Math.max(start, 0),
+    to: Math.min(start + length, end),
+  });
+  return [makeAxis(left, sides[0], width), makeAxis(top, sides[1], height)] as const;
+}
+
+function squareOf({ start, length, squares }: Axis, pixel: number): number {
+  return Math.floor(((pixel - start) * squares) / length);
+}
+
+/** One a pixel. Squares beyond the picture have no colour and are left out. */
+function tapsOf(axis: Axis): Tap[] {
+  const { start, length, squares, from, to } = axis;
+  const last = squareOf(axis, to - 1);
+  return Array.from({ length: to - from }, (_, i) => {
+    const position = ((from + i + 0.5 - start) * squares) / length - 0.5;
+    const clamped = Math.min(Math.max(position, squareOf(axis, from)), last);
+    const first = Math.floor(clamped);
+    return { first, second: Math.min(first + 1, last), weight: clamped - first };
+  });
 }
 
 /**
@@ -47,52 +78,41 @@ export function blurFaces(image: Pixels, faces: readonly Pick<Face, 'box'>[], op
   const data = image.data.slice();
   for (const { box } of faces) {
     if (!box.every(Number.isFinite)) throw new RangeError(`box: expected four finite numbers, got ${box.join(', ')}`);
-    const area = areaOf(box, margin, image);
-    if (area.left < area.right && area.top < area.bottom) hideArea({ ...image, data }, area, blocks, shape);
+    const [columns, rows] = axesOf(box, margin, blocks, image);
+    if (columns.from < columns.to && rows.from < rows.to) hideArea({ ...image, data }, columns, rows, shape);
   }
   return { ...image, data };
 }
 
-function hideArea(image: Pixels, area: Area, blocks: number, shape: 'ellipse' | 'box'): void {
-  const { left, top, right, bottom } = area;
-  const side = Math.max(right - left, bottom - top) / blocks;
-  const columns = Math.ceil((right - left) / side);
-  const rows = Math.ceil((bottom - top) / side);
-  const means = meanColours(image, area, side, columns, rows);
-  const [middleX, middleY] = [(left + right) / 2, (top + bottom) / 2];
-  for (let y = top; y < bottom; y++) {
-    for (let x = left; x < right; x++) {
-      const dx = (x + 0.5 - middleX) / ((right - left) / 2);
-      const dy = (y + 0.5 - middleY) / ((bottom - top) / 2);
-      if (shape === 'ellipse' && dx * dx + dy * dy > 1) continue;
-      // between the centres of the squares
-      const u = Math.min(Math.max((x + 0.5 - left) / side - 0.5, 0), columns - 1);
-      const v = Math.min(Math.max((y + 0.5 - top) / side - 0.5, 0), rows - 1);
-      const [column, row] = [Math.min(Math.floor(u), columns - 2), Math.min(Math.floor(v), rows - 2)].map((i) =>
-        Math.max(i, 0),
-      ) as [number, number];
-      const [fu, fv] = [u - column, v - row];
+function hideArea(image: Pixels, columns: Axis, rows: Axis, shape: 'ellipse' | 'box'): void {
+  const means = meanColours(image, columns, rows);
+  const across = tapsOf(columns);
+  // from the middle, in halves of the side
+  const offset = ({ start, length }: Axis, pixel: number) => (2 * (pixel + 0.5 - start)) / length - 1;
+  tapsOf(rows).forEach((row, j) => {
+    const y = rows.from + j;
+    across.forEach((column, i) => {
+      const x = columns.from + i;
+      if (shape === 'ellipse' && offset(columns, x) ** 2 + offset(rows, y) ** 2 > 1) return;
       const at = (y * image.width + x) * image.channels;
       for (let c = 0; c < 3; c++) {
-        const mean = (i: number, j: number) =>
-          means[(Math.min(row + j, rows - 1) * columns + Math.min(column + i, columns - 1)) * 3 + c]!;
-        const above = mean(0, 0) * (1 - fu) + mean(1, 0) * fu;
-        const below = mean(0, 1) * (1 - fu) + mean(1, 1) * fu;
-        image.data[at + c] = Math.round(above * (1 - fv) + below * fv);
+        const along = (square: number) => {
+          const mean = (other: number) => means[(square * columns.squares + other) * 3 + c]!;
+          return mean(column.first) * (1 - column.weight) + mean(column.second) * column.weight;
+        };
+        image.data[at + c] = Math.round(along(row.first) * (1 - row.weight) + along(row.second) * row.weight);
       }
-    }
-  }
+    });
+  });
 }
 
-/** Row by row, three numbers a square. */
-function meanColours({ data, width, channels }: Pixels, area: Area, side: number, columns: number, rows: number) {
-  const sums = new Float64Array(columns * rows * 3);
-  const counts = new Float64Array(columns * rows);
-  for (let y = area.top; y < area.bottom; y++) {
-    for (let x = area.left; x < area.right; x++) {
-      const column = Math.min(Math.floor((x - area.left) / side), columns - 1);
-      const row = Math.min(Math.floor((y - area.top) / side), rows - 1);
-      const square = row * columns + column;
+/** Row by row, three numbers a square; of those beyond the picture, 0. */
+function meanColours({ data, width, channels }: Pixels, columns: Axis, rows: Axis): Float64Array {
+  const sums = new Float64Array(columns.squares * rows.squares * 3);
+  const counts = new Float64Array(columns.squares * rows.squares);
+  for (let y = rows.from; y < rows.to; y++) {
+    for (let x = columns.from; x < columns.to; x++) {
+      const square = squareOf(rows, y) * columns.squares + squareOf(columns, x);
       const at = (y * width + x) * channels;
       counts[square]!++;
       for (let c = 0; c < 3; c++) sums[square * 3 + c]! += data[at + c]!;

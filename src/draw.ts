@@ -55,6 +55,7 @@ function drawLabel(
   const height = 16 * pixelRatio;
   context.font = `600 ${12 * pixelRatio}px system-ui, sans-serif`;
   context.textBaseline = 'middle';
+  context.textAlign = 'left';
   const width = context.measureText(text).width + 8 * pixelRatio;
   const left = Math.max(0, x);
   const top = y - height >= 0 ? y - height : Math.max(0, y);

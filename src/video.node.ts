@@ -128,7 +128,9 @@ export function writeVideo(path: string, { width, height, frameRate }: VideoInfo
   return {
     async write({ data }) {
       if (child.exitCode !== null) await end;
-      if (!child.stdin.write(data)) await Promise.race([once(child.stdin, 'drain'), end]);
+      // a closed pipe says less than ffmpeg does of why it closed it
+      const drained = () => once(child.stdin, 'drain').catch(() => end);
+      if (!child.stdin.write(data)) await Promise.race([drained(), end]);
     },
     async end() {
       child.stdin.end();

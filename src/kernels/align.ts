@@ -1,7 +1,8 @@
 import { shaders } from '../shaders.gen.ts';
 import { type Dispatch, packParams } from './kernel.ts';
 
-const WORKGROUP = 64;
+/** Side of a workgroup; in two dimensions, because large crops have more pixels than one dimension has workgroups. */
+const TILE = 8;
 /** OpenCV's fixed point for source positions: 10 bits. */
 const ONE = 1024;
 /** Half of 1/32 pixel, to round positions to that. */
@@ -66,12 +67,13 @@ export function cropBytes({ count, size }: Pick<AlignSpec, 'count' | 'size'>): n
 /** Bindings: pixels, steps, crops (RGBA bytes). */
 export function align(spec: AlignSpec): Dispatch {
   const { width, height, channels, rowBytes, blueFirst, count, size } = spec;
+  const tiles = Math.ceil(size / TILE);
   return {
     kernel: 'align',
     source: shaders.align,
-    constants: { WORKGROUP },
+    constants: { TILE },
     params: packParams([width, height, channels, rowBytes, blueFirst ? 1 : 0, size]),
     bindingBytes: [4, count * size * 16, cropBytes(spec)],
-    workgroups: [Math.ceil((size * size) / WORKGROUP), count, 1],
+    workgroups: [tiles, tiles, count],
   };
 }

@@ -43,7 +43,31 @@ describe('blurFaces', () => {
 
   it('keeps mean colours: a flat picture stays as it is', () => {
     const flat: Pixels = { data: new Uint8Array(60 * 40 * 3).fill(77), width: 60, height: 40, channels: 3 };
-    expect(blurFaces(flat, [face([5, 5, 50, 35])], { shape: 'box' })).toEqual(flat);
+    for (let width = 1; width < 40; width++) {
+      for (let height = 1; height < 30; height++) {
+        const box = [5, 5, 5 + width, 5 + height] as const;
+        const { data } = blurFaces(flat, [face(box)], { shape: 'box', margin: 0 });
+        expect(
+          data.every((value) => value === 77),
+          `${width}×${height}`,
+        ).toBe(true);
+      }
+    }
+  });
+
+  it('hides a face that the border cuts as it hides a whole one', () => {
+    const image = noise(60, 60, 3);
+    const hidden = blurFaces(image, [face([-30, -30, 30, 30])], { margin: 0 });
+    const changed = (x: number, y: number) => {
+      const at = (y * 60 + x) * 3;
+      return image.data.subarray(at, at + 3).some((value, c) => value !== hidden.data[at + c]);
+    };
+    // the face's middle, and beyond the ellipse
+    expect([changed(0, 0), changed(1, 1), changed(26, 26), changed(29, 29)]).toEqual([true, true, false, false]);
+    const one = blurFaces(image, [face([-30, -30, 30, 30])], { margin: 0, blocks: 2, shape: 'box' });
+    // of its two by two squares the picture shows one
+    expect(variance(one, [0, 0, 30, 30])).toBe(0);
+    expect(blurFaces(image, [face([-1e9, -1e9, 1e9, 1e9])], { shape: 'box' })).not.toEqual(image);
   });
 
   it('knows faces at the border, beyond it, tiny and inside out', () => {

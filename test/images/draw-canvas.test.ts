@@ -4,8 +4,16 @@ import { type DrawingContext, drawFaces, type Face } from '../../src/index.node.
 /** Writes down what is drawn, with the styles in force. */
 function recorder() {
   const calls: { name: string; args: number[]; style: string; lineWidth: number }[] = [];
+  const alignments: string[] = [];
   const saved: object[] = [];
-  const state = { lineWidth: 7, strokeStyle: 'red', fillStyle: 'blue', font: '', textBaseline: 'alphabetic' };
+  const state = {
+    lineWidth: 7,
+    strokeStyle: 'red',
+    fillStyle: 'blue',
+    font: '',
+    textBaseline: 'alphabetic',
+    textAlign: 'center',
+  };
   const record =
     (name: string, style: 'strokeStyle' | 'fillStyle') =>
     (...args: unknown[]) => {
@@ -20,10 +28,13 @@ function recorder() {
     arc: record('arc', 'fillStyle'),
     fill: record('fill', 'fillStyle'),
     fillRect: record('fillRect', 'fillStyle'),
-    fillText: record('fillText', 'fillStyle'),
+    fillText: (...args: unknown[]) => {
+      alignments.push(state.textAlign);
+      record('fillText', 'fillStyle')(...args);
+    },
     measureText: (text: string) => ({ width: text.length * 6 }),
   });
-  return { calls, context: context as unknown as DrawingContext & typeof state };
+  return { calls, alignments, context: context as unknown as DrawingContext & typeof state };
 }
 
 const face: Face = {
@@ -39,8 +50,8 @@ const face: Face = {
 };
 
 describe('drawFaces on a canvas', () => {
-  it('draws a box, five points and a score, and leaves the state alone', () => {
-    const { calls, context } = recorder();
+  it('draws a box, five points and a score, whatever the state, and leaves that alone', () => {
+    const { calls, alignments, context } = recorder();
     drawFaces(context, [face]);
     const rectangles = calls.filter(({ name }) => name === 'strokeRect');
     expect(rectangles.map(({ args }) => args)).toEqual([
@@ -50,7 +61,8 @@ describe('drawFaces on a canvas', () => {
     expect(rectangles[1]).toMatchObject({ style: '#00e676', lineWidth: 2 });
     expect(calls.filter(({ name }) => name === 'arc').map(({ args }) => args.slice(0, 2))).toEqual(face.keypoints);
     expect(calls.filter(({ name }) => name === 'fillText')).toHaveLength(1);
-    expect(context).toMatchObject({ lineWidth: 7, strokeStyle: 'red', fillStyle: 'blue' });
+    expect(alignments).toEqual(['left']);
+    expect(context).toMatchObject({ lineWidth: 7, strokeStyle: 'red', fillStyle: 'blue', textAlign: 'center' });
   });
 
   it('scales coordinates with the picture and widths with the screen', () => {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type AffineMatrix, align, alignSteps, invertAffine } from '../../src/kernels/align.ts';
-import { runDispatch } from '../support/gpu.ts';
+import { MAX_WORKGROUPS } from '../../src/kernels/kernel.ts';
+import { runDispatch, slowAdapter } from '../support/gpu.ts';
 import { loadOpenCv, warpOpenCv } from '../support/reference-letterbox.ts';
 import { createRng, type Rng } from '../support/rng.ts';
 
@@ -42,7 +43,12 @@ describe('align', () => {
     const spec = { width: 10, height: 8, channels: 3, rowBytes: 30, blueFirst: false, count: 3, size: 112 } as const;
     const { bindingBytes, workgroups } = align(spec);
     expect(bindingBytes).toEqual([4, 3 * 112 * 16, 3 * 112 * 112 * 4]);
-    expect(workgroups).toEqual([196, 3, 1]);
+    expect(workgroups).toEqual([14, 14, 3]);
+  });
+
+  it.each([2048, 12800])('side %i stays within the workgroups of a dimension', (size) => {
+    const spec = { width: 9, height: 9, channels: 3, rowBytes: 27, blueFirst: false, count: 1, size } as const;
+    expect(Math.max(...align(spec).workgroups)).toBeLessThanOrEqual(MAX_WORKGROUPS);
   });
 
   it.each<[number, number, 3 | 4, number, number]>([
@@ -52,6 +58,7 @@ describe('align', () => {
     [640, 480, 3, 128, 4],
     [33, 1, 3, 256, 2],
     [1, 1, 4, 112, 1],
+    [50, 40, 3, slowAdapter ? 896 : 2048, 1],
   ])(
     '%i×%i×%i to %i is OpenCV’s warpAffine bit for bit, %i faces at once',
     async (width, height, channels, size, count) => {
@@ -74,6 +81,25 @@ describe('align', () => {
       });
     },
   );
+
+  it.each<[string, AffineMatrix]>([
+    ['a copy', [1, 0, 0, 0, 1, 0]],
+    ['whole pixels', [1, 0, -7, 0, 1, 5]],
+    ['half pixels, where sums round', [1, 0, 0.5, 0, 1, -0.5]],
+    ['a quarter turn', [0, -1, 80, 1, 0, 0]],
+    ['a reflection', [-1, 0, 100, 0, 1, 0]],
+    ['a shear', [1.3, 0.4, -20, -0.2, 0.7, 11]],
+    ['twice the size', [2, 0, 0, 0, 2, 0]],
+    ['the picture within one pixel', [0.001, 0, 50, 0, 0.001, 50]],
+    ['all beyond the picture', [1, 0, 500, 0, 1, 500]],
+  ])('%s is OpenCV’s too', async (_, matrix) => {
+    const [width, height, size] = [100, 80, 112];
+    const data = createRng(4).bytes(width * height * 3 + 4);
+    const layout = { width, height, channels: 3, rowBytes: width * 3, blueFirst: false } as const;
+    const output = await runDispatch(align({ ...layout, count: 1, size }), [data, alignSteps([matrix], size)]);
+    const image = { data: data.subarray(0, -4), width, height };
+    expect(rgbOf(new Uint8Array(output))).toEqual(warpOpenCv(image, 3, matrix, size));
+  });
 
   it('reads blue before red, and rows that are further apart than they are long', async () => {
     const rng = createRng(3);
