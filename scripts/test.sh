@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Sets up a clean clone and runs every check: lint, types, unit tests, and GPU tests on this machine's adapter
-# (Mesa's lavapipe where there is no GPU) and again on SwiftShader. Ends with "N passed, N failed".
+# (Mesa's lavapipe where there is no GPU) and again on SwiftShader, and the pages in Chromium. Ends with "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bash scripts/setup.sh
 bash scripts/install-chromium.sh || echo "Going on without Chromium." >&2
+bash scripts/install-ffmpeg.sh || echo "Going on without ffmpeg." >&2
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
 npm run lint
