@@ -30,7 +30,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let size = exp(vec2f(channel(place, c + 2), channel(place, c + 3))) * side;
   var low = middle - (size - 1.0) * 0.5;
   var high = middle + (size - 1.0) * 0.5;
-  if (has(frame, CLIP)) {
+  if (has(frame.flags, CLIP)) {
     let end = vec2f(vec2i(frame.new_width, frame.new_height));
     low = clamp(low, vec2f(), end);
     high = clamp(high, vec2f(), end);

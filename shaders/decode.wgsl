@@ -28,7 +28,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     let offset = select(distance, -distance, i < 2);
     let vertical = i % 2 == 1;
     var position = select(centre.x, centre.y, vertical) + offset;
-    if (i < 4 && has(frame, CLIP)) {
+    if (i < 4 && has(frame.flags, CLIP)) {
       position = clamp(position, 0.0, f32(select(frame.new_width, frame.new_height, vertical)));
     }
     values[select(i + 1, i, i < 4)] = position / select(frame.scale.x, frame.scale.y, vertical);

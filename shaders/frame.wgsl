@@ -27,6 +27,6 @@ const PREFER_CENTRAL = 1;
 const BLUE_FIRST = 2;
 const CLIP = 4;
 
-fn has(frame: Frame, flag: i32) -> bool {
-  return (frame.flags & flag) != 0;
+fn has(flags: i32, flag: i32) -> bool {
+  return (flags & flag) != 0;
 }

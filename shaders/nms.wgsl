@@ -54,7 +54,7 @@ fn copy_record(from_anchor: u32, to: u32) {
 fn importance(box: vec4f, frame: Frame) -> f32 {
   let area = (box.z - box.x) * (box.w - box.y);
   let offset = (box.xy + box.zw) / 2.0 - vec2f(vec2i(frame.width / 2, frame.height / 2));
-  return select(area, area - dot(offset, offset) * 2.0, has(frame, PREFER_CENTRAL));
+  return select(area, area - dot(offset, offset) * 2.0, has(frame.flags, PREFER_CENTRAL));
 }
 
 @compute @workgroup_size(LANES)

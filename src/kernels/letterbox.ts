@@ -3,6 +3,8 @@ import { FRAME_BYTES } from './frame.ts';
 import { type Dispatch, packedBytes, packParams } from './kernel.ts';
 
 const WORKGROUP = 64;
+/** Rows that one invocation writes, as in the shader. */
+const ROWS = 8;
 /** OpenCV's fixed point for linear resize weights: 11 bits. */
 const ONE = 2048;
 
@@ -126,6 +128,6 @@ export function letterbox(spec: LetterboxSpec): Dispatch {
       (spec.firstFrame + spec.batch) * FRAME_BYTES,
       packedBytes(spec.batch, 3, spec.height, spec.width),
     ],
-    workgroups: [Math.ceil((spec.width * spec.height) / WORKGROUP), spec.batch, 1],
+    workgroups: [Math.ceil(spec.width / WORKGROUP), Math.ceil(spec.height / ROWS), spec.batch],
   };
 }

@@ -166,7 +166,7 @@ describe('letterbox', () => {
   it('states its bindings and workgroups', () => {
     const dispatch = letterbox({ batch: 2, width: 65, height: 3, firstFrame: 2 });
     expect(dispatch.bindingBytes).toEqual([4, 16, 4 * 64, 2 * 65 * 3 * 16]);
-    expect(dispatch.workgroups).toEqual([4, 2, 1]);
+    expect(dispatch.workgroups).toEqual([2, 1, 2]);
   });
 
   it.each([...EDGES, ...randomCases(40), ...LARGE].map((c) => [titleOf(c), c] as const))(
