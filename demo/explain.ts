@@ -3,7 +3,7 @@ import { DeviceError, ImageError, ModelError } from 'scrfd-webgpu';
 /** What went wrong and what to do about it, for people who look at pictures. */
 export function explain(error: unknown): string {
   if (error instanceof DeviceError) {
-    if (error.reason === 'no-adapter') return `No WebGPU here. ${error.message}`;
+    if (error.reason === 'no-adapter') return error.message.replace('no WebGPU adapter found. ', '');
     if (error.reason === 'lost') return 'The GPU went away. The next picture starts it again.';
     return `The GPU cannot do this: ${error.message}`;
   }

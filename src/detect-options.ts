@@ -1,3 +1,4 @@
+import type { Frame } from './kernels/frame.ts';
 import { type Fit, fitLetterbox, type Interpolation } from './kernels/letterbox.ts';
 import { declaredSize, type Model } from './loader/model.ts';
 
@@ -50,18 +51,14 @@ export interface DetectOptions {
 }
 
 /** Checked options with all defaults in place. */
-export interface Settings {
+export interface Settings
+  extends Pick<
+    Frame,
+    'padding' | 'scoreThreshold' | 'iouThreshold' | 'clip' | 'includeLastPixel' | 'maxFaces' | 'preferCentral'
+  > {
   readonly sizes: readonly Size[] | 'image';
   readonly fit: Fit;
   readonly interpolation: Interpolation;
-  /** Normalised. */
-  readonly padding: number;
-  readonly scoreThreshold: number;
-  readonly iouThreshold: number;
-  readonly clip: boolean;
-  readonly includeLastPixel: boolean;
-  readonly maxFaces: number;
-  readonly preferCentral: boolean;
 }
 
 interface Profile extends Pick<Settings, 'fit' | 'scoreThreshold' | 'iouThreshold' | 'clip' | 'includeLastPixel'> {

@@ -2,6 +2,7 @@ import type { GpuContext } from './device.ts';
 import { ImageError } from './errors.ts';
 import type { Pixels } from './face.ts';
 import { BufferUsage, TextureUsage } from './gpu-flags.ts';
+import type { Frame } from './kernels/frame.ts';
 
 /** What WebGPU copies to a texture by itself. */
 export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame;
@@ -19,15 +20,8 @@ export type Picture =
     }
   | { readonly kind: 'texture'; readonly texture: GPUTexture; readonly width: number; readonly height: number };
 
-/** Where a picture lies in the pixel buffer, as `Frame` in frame.wgsl knows it. */
-export interface PixelLayout {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 3 | 4;
-  readonly rowBytes: number;
-  readonly blueFirst: boolean;
-  readonly firstWord: number;
-}
+/** Where a picture lies in the pixel buffer. */
+export type PixelLayout = Pick<Frame, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
 
 /** WebGPU's alignment of rows in copies between textures and buffers. */
 const ROW_ALIGNMENT = 256;

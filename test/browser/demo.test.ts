@@ -185,7 +185,7 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     await waitForStatus(none, /There is no camera/);
     const without = await open({
       before: () => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }),
-      ready: /No WebGPU here\..*Chrome/,
+      ready: /^This browser has no WebGPU\..*Chrome/,
     });
     await without.screenshot({ path: `${screenshots}/demo-no-webgpu.png` });
   });
