@@ -27,6 +27,7 @@ const program = new Command('scrfd')
     `
 Examples:
   scrfd detect photo.jpg --out annotated/
+  scrfd detect *.jpg --model scrfd_2.5g_kps.onnx --json > faces.json
   scrfd detect photos/ --format ndjson --output faces.ndjson --resume
   scrfd video clip.mp4 --track --out marked.mp4
   scrfd detect group.jpg --model scrfd_500m.onnx --size 1280x960 --score 0.3 --out annotated/
