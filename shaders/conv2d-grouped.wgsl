@@ -1,5 +1,6 @@
 // Grouped 2-D convolution on NC4HW4: the general case, one scalar multiply-add at a time.
 // One invocation computes one vec4 over output channels. weights: ONNX order [out][in/group][ky][kx].
+// requires conv-epilogue.wgsl
 // requires conv.wgsl
 override WORKGROUP: u32 = 64;
 
@@ -30,5 +31,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
       }
     }
   }
-  store(n, block, y, x, sum);
+  store(row_of(n, block, y), x, sum + bias[block]);
 }

@@ -1,11 +1,12 @@
 // Dense 2-D convolution on NC4HW4 for adapters where loads cost more than arithmetic (software rasterisers).
 // A subgroup fetches the weights of 4 input and 8 output channels once, a vec4 a lane, and broadcasts them;
 // one invocation computes 5 neighbouring pixels of 8 output channels. Same weights as conv2d.wgsl.
+// requires conv-epilogue.wgsl
 // requires conv.wgsl
 enable subgroups;
 
 // lanes that share a fetch: 8, or 4 where the subgroup has only 4
-const LANES = 8u;
+const LANES = 8;
 
 // one subgroup, so that every subgroup is full
 override WORKGROUP: u32 = 8;
@@ -21,16 +22,10 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(subgroup_invocation_
   let octet = i32(gid.y);
   let n = i32(gid.z);
 
-  var a0 = vec4f();
-  var a1 = vec4f();
-  var a2 = vec4f();
-  var a3 = vec4f();
-  var a4 = vec4f();
-  var b0 = vec4f();
-  var b1 = vec4f();
-  var b2 = vec4f();
-  var b3 = vec4f();
-  var b4 = vec4f();
+  #for i < PIXELS
+  var lo{i} = vec4f();
+  var hi{i} = vec4f();
+  #end
   let fetch = i32(lane % LANES);
   var w = octet * p.in_blocks * p.kernel_h * p.kernel_w * 8;
   for (var block = 0; block < p.in_blocks; block++) {
@@ -42,49 +37,41 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(subgroup_invocation_
         let ix = x * p.stride_w - p.pad_left + kx * p.dilation_w;
         let w_lo = weights[w + fetch];
         var w_hi = w_lo;
-        if (LANES == 4u) {
+        if (LANES == 4) {
           w_hi = weights[w + 4 + fetch];
         }
         w += 8;
-        let v0 = load(row, in_row, ix, p.in_w);
-        let v1 = load(row, in_row, ix + p.stride_w, p.in_w);
-        let v2 = load(row, in_row, ix + 2 * p.stride_w, p.in_w);
-        let v3 = load(row, in_row, ix + 3 * p.stride_w, p.in_w);
-        let v4 = load(row, in_row, ix + 4 * p.stride_w, p.in_w);
-        let lo = mat4x4f(
+        #for i < PIXELS
+        let v{i} = load(row, in_row, ix + {i} * p.stride_w, p.in_w);
+        #end
+        let m_lo = mat4x4f(
           subgroupBroadcast(w_lo, 0u),
           subgroupBroadcast(w_lo, 1u),
           subgroupBroadcast(w_lo, 2u),
           subgroupBroadcast(w_lo, 3u),
         );
-        a0 += lo * v0;
-        a1 += lo * v1;
-        a2 += lo * v2;
-        a3 += lo * v3;
-        a4 += lo * v4;
-        let hi = mat4x4f(
-          subgroupBroadcast(w_hi, LANES - 4u),
-          subgroupBroadcast(w_hi, LANES - 3u),
-          subgroupBroadcast(w_hi, LANES - 2u),
-          subgroupBroadcast(w_hi, LANES - 1u),
+        #for i < PIXELS
+        lo{i} += m_lo * v{i};
+        #end
+        let m_hi = mat4x4f(
+          subgroupBroadcast(w_hi, LANES - 4),
+          subgroupBroadcast(w_hi, LANES - 3),
+          subgroupBroadcast(w_hi, LANES - 2),
+          subgroupBroadcast(w_hi, LANES - 1),
         );
-        b0 += hi * v0;
-        b1 += hi * v1;
-        b2 += hi * v2;
-        b3 += hi * v3;
-        b4 += hi * v4;
+        #for i < PIXELS
+        hi{i} += m_hi * v{i};
+        #end
       }
     }
   }
-  let block = octet * 2;
-  store(n, block, y, x, a0);
-  store(n, block, y, x + 1, a1);
-  store(n, block, y, x + 2, a2);
-  store(n, block, y, x + 3, a3);
-  store(n, block, y, x + 4, a4);
-  store(n, block + 1, y, x, b0);
-  store(n, block + 1, y, x + 1, b1);
-  store(n, block + 1, y, x + 2, b2);
-  store(n, block + 1, y, x + 3, b3);
-  store(n, block + 1, y, x + 4, b4);
+  // a loop with a bound that only the run knows: unrolled, the epilogues take longer to compile than all the rest
+  let first = octet * 2;
+  for (var block = first; block < min(first + 2, p.out_blocks); block++) {
+    let row = row_of(n, block, y);
+    let b = bias[block];
+    #for i < PIXELS
+    store(row, x + {i}, select(lo{i}, hi{i}, block > first) + b);
+    #end
+  }
 }

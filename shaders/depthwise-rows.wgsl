@@ -1,9 +1,13 @@
-// Depthwise 3×3 convolution of stride 1 on NC4HW4 that loads each input row once: an invocation slides down 10 rows
-// of 2 columns and keeps the sums of the two output rows that still miss a row. Same weights as depthwise.wgsl.
+// Depthwise 3×3 convolution of stride 1 on NC4HW4 that loads each input row once: an invocation slides down ROWS rows
+// of PIXELS columns and keeps the sums of the two output rows that still miss a row. Same weights as depthwise.wgsl.
+// requires conv-epilogue.wgsl
 // requires conv.wgsl
-override WORKGROUP: u32 = 64;
-const PIXELS = 2;
+override WORKGROUP: u32 = 8;
+const TAPS = 9;
 const ROWS = 10;
+const PIXELS = 2;
+// of input
+const COLUMNS = 4;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
@@ -14,37 +18,32 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let x = i32(gid.x) % tiles_x * PIXELS;
   let block = i32(gid.y);
   let n = i32(gid.z);
-  let w = block * 9;
-  let w0 = weights[w];
-  let w1 = weights[w + 1];
-  let w2 = weights[w + 2];
-  let w3 = weights[w + 3];
-  let w4 = weights[w + 4];
-  let w5 = weights[w + 5];
-  let w6 = weights[w + 6];
-  let w7 = weights[w + 7];
-  let w8 = weights[w + 8];
+  #for k < TAPS
+  let w{k} = weights[block * TAPS + {k}];
+  #end
+  let b = bias[block];
   // sums of the output row that the next input row completes, and of the one after it
-  var now0 = vec4f();
-  var next0 = vec4f();
-  var now1 = vec4f();
-  var next1 = vec4f();
+  #for i < PIXELS
+  var now{i} = b;
+  var next{i} = b;
+  #end
   let ix = x - p.pad_left;
-  for (var i = 0; i < ROWS + 2; i++) {
+  for (var i = 0; i < min(ROWS, p.out_h - first) + 2; i++) {
     let iy = first - p.pad_top + i;
     let in_row = iy >= 0 && iy < p.in_h;
     let row = ((n * p.in_blocks + block) * p.in_h + iy) * p.in_w;
-    let v0 = load(row, in_row, ix, p.in_w);
-    let v1 = load(row, in_row, ix + 1, p.in_w);
-    let v2 = load(row, in_row, ix + 2, p.in_w);
-    let v3 = load(row, in_row, ix + 3, p.in_w);
+    #for c < COLUMNS
+    let v{c} = load(row, in_row, ix + {c}, p.in_w);
+    #end
     if (i >= 2) {
-      store(n, block, first + i - 2, x, now0 + v0 * w6 + v1 * w7 + v2 * w8);
-      store(n, block, first + i - 2, x + 1, now1 + v1 * w6 + v2 * w7 + v3 * w8);
+      let out = row_of(n, block, first + i - 2);
+      #for i < PIXELS
+      store(out, x + {i}, now{i} + v{i} * w6 + v{i+1} * w7 + v{i+2} * w8);
+      #end
     }
-    now0 = next0 + v0 * w3 + v1 * w4 + v2 * w5;
-    now1 = next1 + v1 * w3 + v2 * w4 + v3 * w5;
-    next0 = v0 * w0 + v1 * w1 + v2 * w2;
-    next1 = v1 * w0 + v2 * w1 + v3 * w2;
+    #for i < PIXELS
+    now{i} = next{i} + v{i} * w3 + v{i+1} * w4 + v{i+2} * w5;
+    next{i} = b + v{i} * w0 + v{i+1} * w1 + v{i+2} * w2;
+    #end
   }
 }

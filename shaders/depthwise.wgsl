@@ -1,5 +1,6 @@
 // Depthwise 2-D convolution (one filter a channel) on NC4HW4; one invocation computes one vec4 over channels.
 // weights: [channels/4][ky][kx] of vec4 over channels.
+// requires conv-epilogue.wgsl
 // requires conv.wgsl
 override WORKGROUP: u32 = 64;
 
@@ -25,5 +26,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
       w++;
     }
   }
-  store(n, block, y, x, sum);
+  store(row_of(n, block, y), x, sum + bias[block]);
 }

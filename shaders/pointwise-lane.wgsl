@@ -1,14 +1,16 @@
 // Dense 1×1 convolution of stride 1 on NC4HW4, as conv2d-lane.wgsl does it but without windows:
-// one invocation computes 2 neighbouring pixels of 16 output channels. Same weights as conv2d.wgsl.
+// one invocation computes PIXELS neighbouring pixels of OCTETS × 8 output channels. Same weights as conv2d.wgsl.
+// requires conv-epilogue.wgsl
 // requires conv.wgsl
 enable subgroups;
 
 // lanes that share a fetch: 8, or 4 where the subgroup has only 4
-const LANES = 8u;
+const LANES = 8;
+const PIXELS = 4;
+const OCTETS = 2;
 
 // one subgroup, so that every subgroup is full
 override WORKGROUP: u32 = 8;
-const PIXELS = 2;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -17,74 +19,65 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(subgroup_invocation_
   let tiles_x = (p.out_w + PIXELS - 1) / PIXELS;
   let y = i32(gid.x) / tiles_x;
   let x = i32(gid.x) % tiles_x * PIXELS;
-  let first_block = i32(gid.y) * 4;
   let n = i32(gid.z);
 
-  var a0 = vec4f();
-  var a1 = vec4f();
-  var b0 = vec4f();
-  var b1 = vec4f();
-  var c0 = vec4f();
-  var c1 = vec4f();
-  var d0 = vec4f();
-  var d1 = vec4f();
-  // two octets of output channels, in_blocks × 8 vectors apart
+  // sums of the lower and the upper four channels of every octet
+  #for o < OCTETS
+  #for i < PIXELS
+  var lo{o}_{i} = vec4f();
+  var hi{o}_{i} = vec4f();
+  #end
+  #end
   let octet = p.in_blocks * 8;
-  var w = i32(gid.y) * 2 * octet + i32(lane % LANES);
+  var w = n * p.weights_step + i32(gid.y) * OCTETS * octet + i32(lane % LANES);
   let plane = p.in_h * p.in_w;
   var at = (n * p.in_blocks * p.in_h + y) * p.in_w + x;
   for (var block = 0; block < p.in_blocks; block++) {
-    let w_a = weights[w];
-    let w_c = weights[w + octet];
-    var w_b = w_a;
-    var w_d = w_c;
-    if (LANES == 4u) {
-      w_b = weights[w + 4];
-      w_d = weights[w + octet + 4];
-    }
-    w += 8;
-    let v0 = input[at];
-    let v1 = input[at + 1];
+    #for i < PIXELS
+    let v{i} = input[at + {i}];
+    #end
     at += plane;
-    let m_a = mat4x4f(
-      subgroupBroadcast(w_a, 0u),
-      subgroupBroadcast(w_a, 1u),
-      subgroupBroadcast(w_a, 2u),
-      subgroupBroadcast(w_a, 3u),
+    #for o < OCTETS
+    let w_lo{o} = weights[w + {o} * octet];
+    var w_hi{o} = w_lo{o};
+    if (LANES == 4) {
+      w_hi{o} = weights[w + {o} * octet + 4];
+    }
+    let m_lo{o} = mat4x4f(
+      subgroupBroadcast(w_lo{o}, 0),
+      subgroupBroadcast(w_lo{o}, 1),
+      subgroupBroadcast(w_lo{o}, 2),
+      subgroupBroadcast(w_lo{o}, 3),
     );
-    a0 += m_a * v0;
-    a1 += m_a * v1;
-    let m_b = mat4x4f(
-      subgroupBroadcast(w_b, LANES - 4u),
-      subgroupBroadcast(w_b, LANES - 3u),
-      subgroupBroadcast(w_b, LANES - 2u),
-      subgroupBroadcast(w_b, LANES - 1u),
+    let m_hi{o} = mat4x4f(
+      subgroupBroadcast(w_hi{o}, LANES - 4),
+      subgroupBroadcast(w_hi{o}, LANES - 3),
+      subgroupBroadcast(w_hi{o}, LANES - 2),
+      subgroupBroadcast(w_hi{o}, LANES - 1),
     );
-    b0 += m_b * v0;
-    b1 += m_b * v1;
-    let m_c = mat4x4f(
-      subgroupBroadcast(w_c, 0u),
-      subgroupBroadcast(w_c, 1u),
-      subgroupBroadcast(w_c, 2u),
-      subgroupBroadcast(w_c, 3u),
-    );
-    c0 += m_c * v0;
-    c1 += m_c * v1;
-    let m_d = mat4x4f(
-      subgroupBroadcast(w_d, LANES - 4u),
-      subgroupBroadcast(w_d, LANES - 3u),
-      subgroupBroadcast(w_d, LANES - 2u),
-      subgroupBroadcast(w_d, LANES - 1u),
-    );
-    d0 += m_d * v0;
-    d1 += m_d * v1;
+    #for i < PIXELS
+    lo{o}_{i} += m_lo{o} * v{i};
+    hi{o}_{i} += m_hi{o} * v{i};
+    #end
+    #end
+    w += 8;
   }
-  store(n, first_block, y, x, a0);
-  store(n, first_block, y, x + 1, a1);
-  store(n, first_block + 1, y, x, b0);
-  store(n, first_block + 1, y, x + 1, b1);
-  store(n, first_block + 2, y, x, c0);
-  store(n, first_block + 2, y, x + 1, c1);
-  store(n, first_block + 3, y, x, d0);
-  store(n, first_block + 3, y, x + 1, d1);
+  // a loop with a bound that only the run knows: unrolled, the epilogues take longer to compile than all the rest
+  let first = i32(gid.y) * OCTETS * 2;
+  for (var block = first; block < min(first + OCTETS * 2, p.out_blocks); block++) {
+    let row = row_of(n, block, y);
+    let b = bias[block];
+    #for i < PIXELS
+    var sum{i} = lo0_{i};
+    #end
+    #for o < OCTETS
+    #for i < PIXELS
+    sum{i} = select(sum{i}, lo{o}_{i}, block == first + {o*2});
+    sum{i} = select(sum{i}, hi{o}_{i}, block == first + {o*2+1});
+    #end
+    #end
+    #for i < PIXELS
+    store(row, x + {i}, sum{i} + b);
+    #end
+  }
 }

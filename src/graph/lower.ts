@@ -16,6 +16,7 @@ import { softmax } from '../kernels/softmax.ts';
 import { slice, transpose } from '../kernels/transpose.ts';
 import { unary } from '../kernels/unary.ts';
 import { unpack } from '../kernels/unpack.ts';
+import { isWinograd, packWinogradWeights, type WinogradSteps, winograd } from '../kernels/winograd.ts';
 import { type Dims, sizeOf } from '../tensor.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
 import { assignBuffers, type Lifetime } from './memory.ts';
@@ -32,6 +33,11 @@ export interface Value {
 }
 
 type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
+
+/** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
+const WINOGRAD_CHANNELS = 12;
+/** What every WebGPU device can bind. */
+const MAX_BINDING_BYTES = 2 ** 27;
 
 /** The parts of a plan that lowering decides. */
 export interface Lowered extends Pick<Plan, 'buffers' | 'constants' | 'steps'> {
@@ -57,6 +63,14 @@ function alignedDims4(dims: Dims): Dims4 {
 function chooseDense(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): Dispatch {
   if (!software || subgroupSize < 4) return conv2d(spec);
   return isPointwise(spec) ? pointwiseLane(spec, subgroupSize) : conv2dLane(spec, subgroupSize);
+}
+
+/** Winograd's steps where their transforms pay, which is where each value of theirs is multiplied often. */
+function chooseWinograd(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): WinogradSteps | undefined {
+  const few = Math.min(spec.inChannels, spec.outChannels) < WINOGRAD_CHANNELS;
+  if (!software || subgroupSize < 4 || few || !isWinograd(spec)) return undefined;
+  const steps = winograd(spec, subgroupSize);
+  return steps.product.bindingBytes.every((bytes) => bytes <= MAX_BINDING_BYTES) ? steps : undefined;
 }
 
 /**
@@ -356,14 +370,33 @@ export class Lowering {
       activation: node.activation,
       upsample: node.residualUpsample,
     };
-    const { dispatch, weights } = this.#chooseConv(node, spec);
     const bias = this.constant(node.bias === null ? `zeros ${outChannels}` : `${node.bias}@channels`, () =>
       packChannels(node.bias === null ? undefined : constantOf(this.#graph, node.bias).data, outChannels),
     );
     const source = this.read(input, 'packed');
     // without a residual the binding is never read
     const added = residual === undefined ? bias : this.read(residual, 'packed');
-    this.emit(node.name, dispatch, [source, weights, bias, added, this.#define(node.output, 'packed')]);
+    const target = this.#define(node.output, 'packed');
+    const steps = chooseWinograd(spec, this.#traits);
+    if (steps) return this.#lowerWinograd(node, steps, [source, bias, added, target]);
+    const { dispatch, weights } = this.#chooseConv(node, spec);
+    this.emit(node.name, dispatch, [source, weights, bias, added, target]);
+  }
+
+  #lowerWinograd(
+    node: ConvNode,
+    { input, product, output }: WinogradSteps,
+    [source, bias, added, target]: readonly [Source, Source, Source, Value],
+  ): void {
+    const { data, dims } = constantOf(this.#graph, node.weight);
+    const [outChannels, inChannels] = dims as [number, number];
+    const weights = this.constant(`${node.weight}@winograd`, () => packWinogradWeights(data, outChannels, inChannels));
+    const zeros = this.constant(`zeros ${outChannels}`, () => packChannels(undefined, outChannels));
+    const windows = this.scratch(input.bindingBytes.at(-1)!);
+    const products = this.scratch(product.bindingBytes.at(-1)!);
+    this.emit(node.name, input, [source, windows]);
+    this.emit(node.name, product, [windows, weights, zeros, zeros, products]);
+    this.emit(node.name, output, [products, bias, added, target]);
   }
 
   /** The kernel for a convolution, by its shape and the adapter's class, with its weights in that kernel's order. */

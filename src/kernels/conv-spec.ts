@@ -22,8 +22,11 @@ export interface ConvSpec {
   readonly upsample: number;
 }
 
-/** The `Params` that all convolution shaders share. */
-export function convParams(spec: ConvSpec): Uint8Array<ArrayBuffer> {
+/**
+ * The `Params` that all convolution shaders share.
+ * @param weightsStep vec4 between the weights of one image and of the next; 0: all images share them
+ */
+export function convParams(spec: ConvSpec, weightsStep = 0): Uint8Array<ArrayBuffer> {
   const activation = activationParams(spec.activation);
   return packParams(
     [
@@ -41,10 +44,15 @@ export function convParams(spec: ConvSpec): Uint8Array<ArrayBuffer> {
       spec.outChannels / spec.group,
       spec.outChannels,
       spec.upsample,
-      activation.sigmoid,
+      weightsStep,
     ],
     activation.floats,
   );
+}
+
+/** The overrides that all convolution shaders share. */
+export function convOverrides({ upsample, activation }: ConvSpec): { RESIDUAL: number; SIGMOID: number } {
+  return { RESIDUAL: Number(upsample > 0), SIGMOID: activationParams(activation).sigmoid };
 }
 
 /** Operations of the convolution as defined, however a kernel computes it; bias and epilogue aside. */

@@ -1,5 +1,5 @@
 import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convFlops, convParams } from './conv-spec.ts';
+import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
 import { blocksOf, type Dispatch, floatBytes } from './kernel.ts';
 
 const WORKGROUP = 64;
@@ -10,7 +10,7 @@ export function conv2dGrouped(spec: ConvSpec): Dispatch {
   return {
     kernel: 'conv2d-grouped',
     source: shaders['conv2d-grouped'],
-    constants: { WORKGROUP },
+    constants: { WORKGROUP, ...convOverrides(spec) },
     params: convParams(spec),
     bindingBytes: convBindings(spec, floatBytes(weights)),
     workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), blocksOf(spec.outChannels), spec.batch],

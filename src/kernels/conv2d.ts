@@ -1,5 +1,4 @@
-import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convFlops, convParams } from './conv-spec.ts';
+import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
 import { blocksOf, type Dispatch, specialize } from './kernel.ts';
 
 /** Output channels that one invocation computes. */
@@ -8,8 +7,7 @@ const PIXELS = 4;
 const WORKGROUP = 64;
 /** The lane-broadcast variants' tiles: 32 to 40 accumulators are what fits in registers. */
 const LANE_PIXELS = 5;
-const POINTWISE_PIXELS = 2;
-const POINTWISE_OUT = 16;
+const POINTWISE_PIXELS = 4;
 
 /**
  * Weights for `conv2d` and `conv2dLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
@@ -52,8 +50,8 @@ function grid(spec: ConvSpec, pixels: number, out: number, workgroup: number): [
 export function conv2d(spec: ConvSpec): Dispatch {
   return {
     kernel: 'conv2d',
-    source: shaders.conv2d,
-    constants: { WORKGROUP },
+    source: specialize('conv2d'),
+    constants: { WORKGROUP, ...convOverrides(spec) },
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
     workgroups: grid(spec, PIXELS, OCTET, WORKGROUP),
@@ -61,9 +59,9 @@ export function conv2d(spec: ConvSpec): Dispatch {
   };
 }
 
-/** The lane-broadcast shader for 8 lanes a fetch, or 4 on the smallest subgroups. */
-function forLanes(kernel: 'conv2d-lane' | 'pointwise-lane', subgroupSize: number): string {
-  return specialize(kernel, 'LANES', subgroupSize >= 8 ? '8u' : '4u');
+/** Lanes that share a fetch of weights. */
+function lanesOf(subgroupSize: number): number {
+  return subgroupSize >= 8 ? 8 : 4;
 }
 
 /**
@@ -73,8 +71,8 @@ function forLanes(kernel: 'conv2d-lane' | 'pointwise-lane', subgroupSize: number
 export function conv2dLane(spec: ConvSpec, subgroupSize: number): Dispatch {
   return {
     kernel: 'conv2d-lane',
-    source: forLanes('conv2d-lane', subgroupSize),
-    constants: { WORKGROUP: subgroupSize },
+    source: specialize('conv2d-lane', { LANES: lanesOf(subgroupSize) }),
+    constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
     workgroups: grid(spec, LANE_PIXELS, OCTET, subgroupSize),
@@ -97,15 +95,40 @@ export function isPointwise({
   return unit && group === 1 && inHeight === outHeight && inWidth === outWidth;
 }
 
-/** `conv2dLane` for `isPointwise` convolutions, in wider tiles. Bindings and weights as there. */
-export function pointwiseLane(spec: ConvSpec, subgroupSize: number): Dispatch {
+/** Octets of output channels that an invocation of `pointwiseLane` computes: more share its pixels, but idle where none are left. */
+function pointwiseOctets(outChannels: number): number {
+  const octets = Math.ceil(outChannels / OCTET);
+  return octets <= 2 ? 2 : 3;
+}
+
+/**
+ * `conv2dLane` for `isPointwise` convolutions, in wider tiles. Bindings and weights as there.
+ * @param weights whether all images of the batch share them, or each has its own, one behind the other
+ */
+export function pointwiseLane(
+  spec: ConvSpec,
+  subgroupSize: number,
+  weights: 'shared' | 'of each image' = 'shared',
+): Dispatch {
+  const bytes = weightBytes(spec);
+  const OCTETS = pointwiseOctets(spec.outChannels);
+  const own = weights === 'of each image';
+  // without a smaller residual, rows need not be told apart
+  const flat =
+    spec.upsample > 1
+      ? spec
+      : {
+          ...spec,
+          ...{ inHeight: 1, inWidth: spec.inHeight * spec.inWidth },
+          ...{ outHeight: 1, outWidth: spec.outHeight * spec.outWidth },
+        };
   return {
     kernel: 'pointwise-lane',
-    source: forLanes('pointwise-lane', subgroupSize),
-    constants: { WORKGROUP: subgroupSize },
-    params: convParams(spec),
-    bindingBytes: convBindings(spec, weightBytes(spec)),
-    workgroups: grid(spec, POINTWISE_PIXELS, POINTWISE_OUT, subgroupSize),
+    source: specialize('pointwise-lane', { LANES: lanesOf(subgroupSize), OCTETS }),
+    constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
+    params: convParams(flat, own ? bytes / 16 : 0),
+    bindingBytes: convBindings(spec, own ? spec.batch * bytes : bytes),
+    workgroups: grid(flat, POINTWISE_PIXELS, OCTETS * OCTET, subgroupSize),
     flops: convFlops(spec),
   };
 }

@@ -1,10 +1,10 @@
 import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convFlops, convParams } from './conv-spec.ts';
-import { blocksOf, type Dispatch } from './kernel.ts';
+import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
+import { blocksOf, type Dispatch, specialize } from './kernel.ts';
 
 const WORKGROUP = 64;
-/** `depthwise-rows`: columns and rows of one invocation, and the invocations of a workgroup. */
-const COLUMNS = 2;
+/** Tile of one invocation of `depthwise-rows`, and the invocations of a workgroup. */
+const PIXELS = 2;
 const ROWS = 10;
 const ROWS_WORKGROUP = 8;
 
@@ -30,7 +30,7 @@ export function depthwise(spec: ConvSpec): Dispatch {
   return {
     kernel: 'depthwise',
     source: shaders.depthwise,
-    constants: { WORKGROUP },
+    constants: { WORKGROUP, ...convOverrides(spec) },
     params: convParams(spec),
     bindingBytes: convBindings(spec, blocks * spec.kernel[0] * spec.kernel[1] * 16),
     workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), blocks, spec.batch],
@@ -38,19 +38,20 @@ export function depthwise(spec: ConvSpec): Dispatch {
   };
 }
 
-/** Whether `depthwiseRows` can do a depthwise convolution: 3×3, stride 1, not dilated. */
-export function slidesByRows({ kernel, strides, dilations }: ConvSpec): boolean {
-  return kernel.every((k) => k === 3) && [...strides, ...dilations].every((value) => value === 1);
+/** Whether `depthwiseRows` can do a depthwise convolution: 3×3, stride 1 or 2, not dilated. */
+export function slidesByRows({ kernel, strides: [down, right], dilations }: ConvSpec): boolean {
+  return kernel.every((k) => k === 3) && down === right && down <= 2 && dilations.every((d) => d === 1);
 }
 
 /** `depthwise` for `slidesByRows` convolutions with a third of the loads and fewer invocations. Bindings as there. */
 export function depthwiseRows(spec: ConvSpec): Dispatch {
-  const tiles = Math.ceil(spec.outWidth / COLUMNS) * Math.ceil(spec.outHeight / ROWS);
+  const tiles = Math.ceil(spec.outWidth / PIXELS) * Math.ceil(spec.outHeight / ROWS);
+  const kernel = spec.strides[0] === 1 ? 'depthwise-rows' : 'depthwise-rows-stride2';
   return {
     ...depthwise(spec),
-    kernel: 'depthwise-rows',
-    source: shaders['depthwise-rows'],
-    constants: { WORKGROUP: ROWS_WORKGROUP },
+    kernel,
+    source: specialize(kernel, { ROWS, PIXELS, COLUMNS: spec.strides[0] * (PIXELS - 1) + 3 }),
+    constants: { WORKGROUP: ROWS_WORKGROUP, ...convOverrides(spec) },
     workgroups: [Math.ceil(tiles / ROWS_WORKGROUP), blocksOf(spec.outChannels), spec.batch],
   };
 }

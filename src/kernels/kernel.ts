@@ -63,12 +63,34 @@ export function flatGrid(count: number, workgroup: number): [number, number, num
   return [Math.ceil(groups / rows), rows, 1];
 }
 
-/** A shader's source with one `const NAME = …;` line replaced: for what `override` cannot express. */
-export function specialize(kernel: ShaderName, name: string, value: string): string {
-  const pattern = new RegExp(`^const ${name} = .*;$`, 'm');
-  const source: string = shaders[kernel];
-  if (!pattern.test(source)) throw new Error(`${kernel}.wgsl has no line "const ${name} = …;"`);
-  return source.replace(pattern, `const ${name} = ${value};`);
+/**
+ * A shader's source for what `override` cannot express: its lines `const NAME = …;` for the names given are replaced,
+ * then the lines between `#for i < NAME` and `#end` are written out once for every value of
+ * `{i}`, `{i*2}`, `{i+1}`, `{i*2+1}`.
+ */
+export function specialize(kernel: ShaderName, constants: Readonly<Record<string, number>> = {}): string {
+  let source: string = shaders[kernel];
+  for (const [name, value] of Object.entries(constants)) {
+    const pattern = new RegExp(`^const ${name} = .*;$`, 'm');
+    if (!pattern.test(source)) throw new Error(`${kernel}.wgsl has no line "const ${name} = …;"`);
+    source = source.replace(pattern, `const ${name} = ${value};`);
+  }
+  return unroll(source);
+}
+
+/** Writes out `#for` blocks, the innermost first. */
+function unroll(source: string): string {
+  const innermost = /^ *#for (\w) < (\w+)\n((?:(?! *#).*\n)*) *#end\n/gm;
+  const unrolled = source.replace(innermost, (_, variable: string, limit: string, body: string) => {
+    const count = Number(source.match(new RegExp(`^const ${limit} = (\\d+);$`, 'm'))?.[1] ?? limit);
+    const index = new RegExp(`\\{${variable}(?:\\*(\\d+))?(?:\\+(\\d+))?\\}`, 'g');
+    const place =
+      (i: number) =>
+      (_: string, times = '1', plus = '0') =>
+        `${i * Number(times) + Number(plus)}`;
+    return Array.from({ length: count }, (_, i) => body.replaceAll(index, place(i))).join('');
+  });
+  return unrolled === source ? source : unroll(unrolled);
 }
 
 /** Copies dimensions or strides into the two ivec4 that strided shaders read, with `fill` behind them. */

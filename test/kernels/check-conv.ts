@@ -1,18 +1,36 @@
 import { type ConvSpec, packChannels } from '../../src/kernels/conv-spec.ts';
 import type { Dispatch } from '../../src/kernels/kernel.ts';
 import { expectClose } from '../support/compare.ts';
-import { runDispatch, unpackOnCpu } from '../support/gpu.ts';
+import { unpackOnCpu } from '../support/gpu.ts';
 import { add, conv2d, resize } from '../support/reference-ops.ts';
 import { createRng } from '../support/rng.ts';
 import { referenceActivation } from './activations.ts';
 import type { ConvCase } from './conv-cases.ts';
 import { type Dims4, randomImage } from './images.ts';
+import { runSteps, type Step } from './run-steps.ts';
 
 /** Puts ONNX weights in a kernel's order. */
 export type PackWeights = (weights: Float32Array<ArrayBuffer>, spec: ConvSpec) => Float32Array<ArrayBuffer>;
 
+/** Names of what a one-launch convolution binds. */
+const BINDINGS = ['input', 'weights', 'bias', 'residual', 'output'];
+
 /** Runs a convolution kernel on a case with seeded numbers in [-1, 1) and compares with float64. */
-export async function checkConv({ spec, pads, bias }: ConvCase, dispatch: Dispatch, pack: PackWeights): Promise<void> {
+export function checkConv(conv: ConvCase, dispatch: Dispatch, pack: PackWeights): Promise<void> {
+  return checkConvSteps(conv, [{ dispatch, buffers: BINDINGS }], pack);
+}
+
+/**
+ * The same for a convolution in several launches, from the buffers `input`, `weights`, `bias`, `residual` and `zeros`
+ * (as many as biases) to `output`.
+ * @param amplification how many times larger than those of a plain sum its rounding errors may be
+ */
+export async function checkConvSteps(
+  { spec, pads, bias }: ConvCase,
+  steps: readonly Step[],
+  pack: PackWeights,
+  amplification = 1,
+): Promise<void> {
   const { batch, outChannels, outHeight, outWidth, strides, dilations, group, upsample } = spec;
   const rng = createRng(1);
   const input = randomImage(rng, [batch, spec.inChannels, spec.inHeight, spec.inWidth]);
@@ -28,15 +46,17 @@ export async function checkConv({ spec, pads, bias }: ConvCase, dispatch: Dispat
   if (residual) {
     expected = add(expected, resize(residual, outDims, { coordinates: 'asymmetric', nearest: 'floor' }));
   }
-  const output = await runDispatch(dispatch, [
-    input.packed,
-    pack(weights.data, spec),
-    packChannels(bias ? biases.data : undefined, outChannels),
+  const contents = {
+    input: input.packed,
+    weights: pack(weights.data, spec),
+    bias: packChannels(bias ? biases.data : undefined, outChannels),
+    zeros: packChannels(undefined, outChannels),
     // without a residual the binding is NaN: it must not be read
-    residual?.packed ?? new Float32Array(),
-  ]);
+    residual: residual?.packed ?? new Float32Array(),
+  };
+  const { output } = await runSteps(steps, contents, ['output']);
   expectClose(unpackOnCpu(new Float32Array(output), outDims), referenceActivation(expected, spec.activation).data, {
-    abs: (products + 8) * 2 ** -24,
-    reason: `float32 sum of ${products} products below 1: each addition rounds a partial sum of about sqrt(${products})/3`,
+    abs: (products + 8) * 2 ** -24 * amplification,
+    reason: `float32 sum of ${products} products below 1: each addition rounds a partial sum of about sqrt(${products})/3; × ${amplification}`,
   });
 }

@@ -107,6 +107,8 @@ const DEPTHWISE: readonly ConvCase[] = [
   convCase([8, 8], [10, 13], { kernel: [5, 5], pads: 2, group: 8, activation: relu6, batch: 2 }),
   convCase([16, 16], [8, 8], { kernel: [3, 3], pads: [0, 0, 1, 1], strides: [2, 2], group: 16 }),
   convCase([30, 30], [6, 10], { kernel: [3, 3], pads: 1, group: 30, upsample: 2, activation: leakyRelu }),
+  convCase([8, 8], [45, 12], { kernel: [3, 3], strides: [2, 2], pads: 1, group: 8, activation: relu, batch: 2 }),
+  convCase([30, 30], [9, 8], { kernel: [3, 3], strides: [2, 2], pads: [2, 0, 1, 3], group: 30, upsample: 1 }),
   // taller than the rows that one invocation slides over
   convCase([8, 8], [23, 7], { kernel: [3, 3], pads: 1, group: 8, upsample: 1, activation: relu, batch: 2 }),
   convCase([5, 5], [14, 11], { kernel: [3, 3], pads: 0, group: 5 }),

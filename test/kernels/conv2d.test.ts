@@ -92,12 +92,26 @@ describe('packConvWeights', () => {
 describe('specialize', () => {
   it('replaces one line', () => {
     const { source, constants } = conv2dLane(convCase([8, 8], [4, 4]).spec, 4);
-    expect(source).toContain('const LANES = 4u;');
-    expect(source).not.toContain('const LANES = 8u;');
-    expect(constants).toEqual({ WORKGROUP: 4 });
+    expect(source).toContain('const LANES = 4;');
+    expect(source).not.toContain('const LANES = 8;');
+    expect(constants).toEqual({ WORKGROUP: 4, RESIDUAL: 0, SIGMOID: 0 });
   });
 
   it('throws for a line that is not there', () => {
-    expect(() => specialize('conv2d-lane', 'LANE', '4u')).toThrow('conv2d-lane.wgsl has no line "const LANE = …;"');
+    expect(() => specialize('conv2d-lane', { LANE: 4 })).toThrow('conv2d-lane.wgsl has no line "const LANE = …;"');
+  });
+
+  it('writes out loops, one in another', () => {
+    const source = specialize('pointwise-lane', { OCTETS: 3, PIXELS: 2 });
+    expect(source.match(/^ *var lo\d_\d = vec4f\(\);$/gm)?.map((line) => line.trim().slice(4, 9))).toEqual([
+      'lo0_0',
+      'lo0_1',
+      'lo1_0',
+      'lo1_1',
+      'lo2_0',
+      'lo2_1',
+    ]);
+    expect(source).toContain('block == first + 5');
+    expect(source).not.toMatch(/#|\{\w/);
   });
 });

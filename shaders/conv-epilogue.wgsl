@@ -1,0 +1,70 @@
+// How all convolution kernels end: residual, activation, store. The bindings are theirs.
+// What a convolution does not have is left out by overrides: software rasterisers run both sides of a branch.
+override RESIDUAL: bool;
+override SIGMOID: bool;
+
+struct Params {
+  in_blocks: i32,
+  in_h: i32,
+  in_w: i32,
+  out_blocks: i32,
+  out_h: i32,
+  out_w: i32,
+  kernel_h: i32,
+  kernel_w: i32,
+  stride_h: i32,
+  stride_w: i32,
+  pad_top: i32,
+  pad_left: i32,
+  dilation_h: i32,
+  dilation_w: i32,
+  // channels of one group; the whole tensor where there is one group
+  group_in: i32,
+  group_out: i32,
+  out_channels: i32,
+  // where there is a residual: add residual[y / upsample][x / upsample]
+  upsample: i32,
+  // vectors between the weights of one image and of the next; 0: all images share them
+  weights_step: i32,
+  slope: f32,
+  low: f32,
+  high: f32,
+}
+
+fn activate(v: vec4f) -> vec4f {
+  let bounded = clamp(select(v * params.slope, v, v >= vec4f(0.0)), vec4f(params.low), vec4f(params.high));
+  if (SIGMOID) {
+    return 1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0))));
+  }
+  return bounded;
+}
+
+// A row of four channels of output: what its pixels share.
+struct Row {
+  inside: bool,
+  // index of its first pixel, in the output and in the residual
+  first: i32,
+  first_residual: i32,
+}
+
+fn row_of(n: i32, block: i32, y: i32) -> Row {
+  let plane = n * params.out_blocks + block;
+  var first_residual = 0;
+  if (RESIDUAL) {
+    let s = params.upsample;
+    first_residual = (plane * (params.out_h / s) + y / s) * (params.out_w / s);
+  }
+  let inside = y < params.out_h && block < params.out_blocks;
+  return Row(inside, (plane * params.out_h + y) * params.out_w, first_residual);
+}
+
+fn store(row: Row, x: i32, sum: vec4f) {
+  if (!row.inside || x >= params.out_w) {
+    return;
+  }
+  var v = sum;
+  if (RESIDUAL) {
+    v += residual[row.first_residual + x / params.upsample];
+  }
+  output[row.first + x] = activate(v);
+}

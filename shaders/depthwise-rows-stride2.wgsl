@@ -1,0 +1,52 @@
+// depthwise-rows.wgsl for a stride of 2: of the three input rows of an output row, the last is the first of the next.
+// requires conv-epilogue.wgsl
+// requires conv.wgsl
+override WORKGROUP: u32 = 8;
+const TAPS = 9;
+const ROWS = 10;
+const PIXELS = 2;
+// of input
+const COLUMNS = 5;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  // a copy: software rasterisers read a uniform anew each time
+  let p = params;
+  let tiles_x = (p.out_w + PIXELS - 1) / PIXELS;
+  let first = i32(gid.x) / tiles_x * ROWS;
+  let x = i32(gid.x) % tiles_x * PIXELS;
+  let block = i32(gid.y);
+  let n = i32(gid.z);
+  #for k < TAPS
+  let w{k} = weights[block * TAPS + {k}];
+  #end
+  let b = bias[block];
+  // sums of the output row whose first input row is loaded
+  #for i < PIXELS
+  var sum{i} = b;
+  #end
+  let ix = x * 2 - p.pad_left;
+  for (var i = -1; i < min(ROWS, p.out_h - first); i++) {
+    // the second and the third row of output row i
+    let iy = (first + i) * 2 - p.pad_top + 1;
+    let row = ((n * p.in_blocks + block) * p.in_h + iy) * p.in_w;
+    let in_second = iy >= 0 && iy < p.in_h;
+    let in_third = iy + 1 >= 0 && iy + 1 < p.in_h;
+    #for c < COLUMNS
+    let v{c} = load(row + p.in_w, in_third, ix + {c}, p.in_w);
+    #end
+    if (i >= 0) {
+      #for c < COLUMNS
+      let u{c} = load(row, in_second, ix + {c}, p.in_w);
+      #end
+      let out = row_of(n, block, first + i);
+      #for i < PIXELS
+      let second{i} = u{i*2} * w3 + u{i*2+1} * w4 + u{i*2+2} * w5;
+      store(out, x + {i}, sum{i} + second{i} + v{i*2} * w6 + v{i*2+1} * w7 + v{i*2+2} * w8);
+      #end
+    }
+    #for i < PIXELS
+    sum{i} = b + v{i*2} * w0 + v{i*2+1} * w1 + v{i*2+2} * w2;
+    #end
+  }
+}

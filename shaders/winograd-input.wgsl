@@ -1,0 +1,95 @@
+// First of three steps of a 3×3 convolution as Winograd's F(4×4, 3×3) (Lavin & Gray, "Fast Algorithms for Convolutional
+// Neural Networks", 2016): every window of 6×6 pixels, 4 apart, becomes Bᵀ·window·B. The second step multiplies
+// each of the 36 positions by its weights (pointwise), the third is winograd-output.wgsl.
+// NC4HW4 → [36][in_blocks][n × tiles] of vec4; one invocation does one window of 4 channels.
+struct Params {
+  in_blocks: i32,
+  in_h: i32,
+  in_w: i32,
+  pad_top: i32,
+  pad_left: i32,
+  tiles_x: i32,
+  tiles: i32,
+  batch: i32,
+  // of a window: 6, but unknown to the compiler, which takes too long over unrolled loops
+  side: i32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
+
+override WORKGROUP: u32 = 8;
+const SIDE = 6;
+const LAST = 5;
+
+struct Six {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+  v5: vec4f,
+}
+
+// Bᵀ of the points 0, ±1, ±2 and infinity
+fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Six {
+  let even1 = e - 4.0 * c;
+  let odd1 = d - 4.0 * b;
+  let even2 = e - c;
+  let odd2 = 2.0 * (d - b);
+  return Six(4.0 * a - 5.0 * c + e, even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, 4.0 * b - 5.0 * d + f);
+}
+
+fn load(row: i32, in_row: bool, x: i32, width: i32) -> vec4f {
+  return select(vec4f(), input[row + x], in_row && x >= 0 && x < width);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  // a copy: software rasterisers read a uniform anew each time
+  let p = params;
+  let tile = i32(gid.x);
+  if (tile >= p.tiles) {
+    return;
+  }
+  let block = i32(gid.y);
+  let n = i32(gid.z);
+  let y = tile / p.tiles_x * 4 - p.pad_top;
+  let x = tile % p.tiles_x * 4 - p.pad_left;
+  // rows of the window times B, the latest in the last place
+  #for r < SIDE
+  #for c < SIDE
+  var v{r}_{c} = vec4f();
+  #end
+  #end
+  for (var r = 0; r < p.side; r++) {
+    let in_row = y + r >= 0 && y + r < p.in_h;
+    let row = ((n * p.in_blocks + block) * p.in_h + y + r) * p.in_w;
+    let next = transform(
+      #for c < SIDE
+      load(row, in_row, x + {c}, p.in_w),
+      #end
+    );
+    #for c < SIDE
+    #for k < LAST
+    v{k}_{c} = v{k+1}_{c};
+    #end
+    v5_{c} = next.v{c};
+    #end
+  }
+  #for c < SIDE
+  var column{c} = transform(v0_{c}, v1_{c}, v2_{c}, v3_{c}, v4_{c}, v5_{c});
+  #end
+  let step = p.in_blocks * p.batch * p.tiles;
+  var at = (block * p.batch + n) * p.tiles + tile;
+  for (var r = 0; r < p.side; r++) {
+    #for c < SIDE
+    output[at + {c} * step] = column{c}.v0;
+    #for k < LAST
+    column{c}.v{k} = column{c}.v{k+1};
+    #end
+    #end
+    at += SIDE * step;
+  }
+}

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import type { ConvSpec } from '../../src/kernels/conv-spec.ts';
+import { isWinograd, packWinogradWeights, type WinogradSteps, winograd } from '../../src/kernels/winograd.ts';
+import { openGpu } from '../support/gpu.ts';
+import { checkConvSteps, type PackWeights } from './check-conv.ts';
+import { convCases, named } from './conv-cases.ts';
+import type { Step } from './run-steps.ts';
+
+/**
+ * Bᵀ multiplies by up to 10 and Aᵀ by up to 19 what later cancels, in both directions; errors being random,
+ * outputs show a small part of that: 2 to 4 times a plain sum's errors at most, over all cases.
+ */
+const AMPLIFICATION = 6;
+
+const pack: PackWeights = (weights, { outChannels, inChannels }) =>
+  packWinogradWeights(weights, outChannels, inChannels);
+
+function stepsOf({ input, product, output }: WinogradSteps): Step[] {
+  return [
+    { dispatch: input, buffers: ['input', 'windows'] },
+    { dispatch: product, buffers: ['windows', 'weights', 'zeros', 'unused', 'products'] },
+    { dispatch: output, buffers: ['products', 'bias', 'residual', 'output'] },
+  ];
+}
+
+const { traits } = await openGpu();
+const possible = convCases.filter(({ spec }) => isWinograd(spec));
+
+describe('winograd', () => {
+  it('has cases', () => expect(possible.length).toBeGreaterThan(6));
+
+  it.skipIf(traits.subgroupSize < 4).each(named(possible))('%s', async (_, conv) => {
+    await checkConvSteps(conv, stepsOf(winograd(conv.spec, traits.subgroupSize)), pack, AMPLIFICATION);
+  });
+
+  it.each(named(possible))('states what it binds and launches: %s', (_, { spec }) => {
+    const { input, product, output } = winograd(spec, 8);
+    const { batch, inChannels, outChannels, outHeight, outWidth } = spec;
+    const tiles = batch * Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4);
+    const windows = 36 * tiles * Math.ceil(inChannels / 4) * 16;
+    const products = 36 * tiles * Math.ceil(outChannels / 4) * 16;
+    expect(input.bindingBytes.at(-1)).toBe(windows);
+    const weights = pack(new Float32Array(outChannels * inChannels * 9), spec).byteLength;
+    expect(product.bindingBytes).toEqual([windows, weights, Math.ceil(outChannels / 4) * 16, 16, products]);
+    expect(output.bindingBytes[0]).toBe(products);
+    // each multiplication of the definition counts once
+    expect(product.flops).toBe(2 * batch * outChannels * inChannels * 9 * outHeight * outWidth);
+    expect([input.flops, output.flops]).toEqual([undefined, undefined]);
+  });
+
+  it('is for dense 3×3 convolutions of stride 1 that are not dilated', () => {
+    const { spec } = possible[0]!;
+    const others: Partial<ConvSpec>[] = [
+      { kernel: [3, 1] },
+      { kernel: [5, 5] },
+      { strides: [1, 2] },
+      { dilations: [2, 1] },
+      { group: 2 },
+    ];
+    expect(isWinograd(spec)).toBe(true);
+    for (const other of others) expect(isWinograd({ ...spec, ...other })).toBe(false);
+  });
+});
+
+describe('packWinogradWeights', () => {
+  it('transforms a filter in both directions', () => {
+    const packed = packWinogradWeights(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9), 1, 1);
+    // one value a position, at the place of the first channels
+    const found = Array.from({ length: 36 }, (_, i) => packed[i * 32]!);
+    // rows of G·g by hand: g's first row / 4, minus its column sums / 6, …, its last row; then the same along each
+    const columns = [
+      [1 / 4, 2 / 4, 3 / 4],
+      [-12 / 6, -15 / 6, -18 / 6],
+      [-4 / 6, -5 / 6, -6 / 6],
+      [1 / 24 + 4 / 12 + 7 / 6, 2 / 24 + 5 / 12 + 8 / 6, 3 / 24 + 6 / 12 + 9 / 6],
+      [1 / 24 - 4 / 12 + 7 / 6, 2 / 24 - 5 / 12 + 8 / 6, 3 / 24 - 6 / 12 + 9 / 6],
+      [7, 8, 9],
+    ];
+    columns.forEach(([a, b, c], y) => {
+      const row = [
+        a! / 4,
+        -(a! + b! + c!) / 6,
+        (-a! + b! - c!) / 6,
+        a! / 24 + b! / 12 + c! / 6,
+        a! / 24 - b! / 12 + c! / 6,
+        c!,
+      ];
+      row.forEach((value, x) => {
+        expect(found[y * 6 + x]).toBeCloseTo(value, 6);
+      });
+    });
+    expect(packed.filter((value) => value !== 0).length).toBeLessThanOrEqual(36);
+  });
+});
