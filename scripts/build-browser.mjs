@@ -39,6 +39,22 @@ const readerOnly = {
   },
 };
 
+/** protobuf.js' utilities that reading a model never calls, left out, and its floats without its fallbacks for old engines. */
+const modernUtilities = {
+  name: 'modern-utilities',
+  setup({ onLoad }) {
+    onLoad({ filter: /protobufjs[\\/]src[\\/]util[\\/](aspromise|base64|eventemitter|pool)\.js$/ }, () => ({
+      contents: 'module.exports = {};',
+    }));
+    onLoad({ filter: /protobufjs[\\/]src[\\/]util[\\/]float\.js$/ }, () => ({
+      contents: `
+        const view = (bytes, at) => new DataView(bytes.buffer, bytes.byteOffset + at);
+        exports.readFloatLE = (bytes, at) => view(bytes, at).getFloat32(0, true);
+        exports.readDoubleLE = (bytes, at) => view(bytes, at).getFloat64(0, true);`,
+    }));
+  },
+};
+
 /** 64-bit integers as protobuf.js makes them and the loader reads them, without the package's arithmetic. */
 const plainLongs = {
   name: 'plain-longs',
@@ -91,6 +107,6 @@ await build({
   target: 'es2022',
   minify: true,
   sourcemap: true,
-  plugins: [readingOnly, readerOnly, plainLongs, shortShaders],
+  plugins: [readingOnly, readerOnly, modernUtilities, plainLongs, shortShaders],
   logLevel: 'warning',
 });
