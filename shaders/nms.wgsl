@@ -4,7 +4,11 @@
 struct Params {
   // anchors of all levels and canvases
   total: u32,
+  // vectors of a record: RECORD, but unknown to compilers, some of which take long over unrolled loops
+  record: u32,
 }
+
+const RECORD = 4u;
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> frames: array<Frame>;
@@ -45,8 +49,8 @@ fn ones(mask: vec2u) -> u32 {
 }
 
 fn copy_record(from_anchor: u32, to: u32) {
-  for (var i = 0u; i < 4u; i++) {
-    faces[to + i] = records[from_anchor * 4u + i];
+  for (var i = 0u; i < p.record; i++) {
+    faces[to + i] = records[from_anchor * RECORD + i];
   }
 }
 
@@ -61,7 +65,7 @@ fn importance(box: vec4f, frame: Frame) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let n = group.x;
   let first = n * (p.total + 1u) + 1u;
-  let first_face = n * (p.total * 4u + 1u) + 1u;
+  let first_face = n * (p.total * RECORD + 1u) + 1u;
   let frame = frames[n];
   if (lane == 0u) {
     count_shared = min(candidates[first - 1u].x, p.total);
@@ -75,9 +79,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var box = vec4f();
     if (alive) {
       anchor = candidates[first + start + lane].y;
-      box = records[(n * p.total + anchor) * 4u];
+      box = records[(n * p.total + anchor) * RECORD];
       for (var k = 0u; k < kept && alive; k++) {
-        alive = !overlaps(faces[first_face + k * 4u], box, frame);
+        alive = !overlaps(faces[first_face + k * RECORD], box, frame);
       }
     }
     boxes[lane] = box;
@@ -110,7 +114,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let before = select(vec2u(0xffffffffu, (1u << (lane % 32u)) - 1u), vec2u((1u << lane) - 1u, 0u), lane < 32u);
       let place = kept + ones(keep & before);
       candidates[first + place] = vec2u(0u, anchor);
-      copy_record(n * p.total + anchor, first_face + place * 4u);
+      copy_record(n * p.total + anchor, first_face + place * RECORD);
     }
     kept += ones(keep);
     storageBarrier();
@@ -121,10 +125,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (limit > 0u && kept > limit) {
     chosen = limit;
     for (var i = lane; i < kept; i += LANES) {
-      let mine = importance(faces[first_face + i * 4u], frame);
+      let mine = importance(faces[first_face + i * RECORD], frame);
       var rank = 0u;
       for (var j = 0u; j < kept; j++) {
-        let other = importance(faces[first_face + j * 4u], frame);
+        let other = importance(faces[first_face + j * RECORD], frame);
         if (other > mine || (other == mine && j < i)) {
           rank++;
         }
@@ -137,7 +141,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = lane; i < kept; i += LANES) {
       let ranked = candidates[first + i];
       if (ranked.x < limit) {
-        copy_record(n * p.total + ranked.y, first_face + ranked.x * 4u);
+        copy_record(n * p.total + ranked.y, first_face + ranked.x * RECORD);
       }
     }
   }

@@ -49,14 +49,16 @@ fn load(row: i32, in_row: bool, x: i32, width: i32) -> vec4f {
 fn main(@builtin(global_invocation_id) gid: vec3u) {
   // a copy: software rasterisers read a uniform anew each time
   let p = params;
-  let tile = i32(gid.x);
-  if (tile >= p.tiles) {
+  // blocks follow one another without a gap, so that no more than the last subgroup idles
+  let block = i32(gid.x) / p.tiles;
+  let tile = i32(gid.x) - block * p.tiles;
+  if (block >= p.in_blocks) {
     return;
   }
-  let block = i32(gid.y);
-  let n = i32(gid.z);
-  let y = tile / p.tiles_x * 4 - p.pad_top;
-  let x = tile % p.tiles_x * 4 - p.pad_left;
+  let n = i32(gid.y);
+  let tile_y = tile / p.tiles_x;
+  let y = tile_y * 4 - p.pad_top;
+  let x = (tile - tile_y * p.tiles_x) * 4 - p.pad_left;
   // rows of the window times B, the latest in the last place
   #for r < SIDE
   #for c < SIDE

@@ -35,13 +35,14 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   let p = params;
   let tiles_x = (p.out_w + TILE - 1) / TILE;
   let tiles = tiles_x * ((p.out_h + TILE - 1) / TILE);
-  let tile = i32(gid.x);
-  if (tile >= tiles) {
+  // blocks follow one another without a gap, so that no more than the last subgroup idles
+  let block = i32(gid.x) / tiles;
+  let tile = i32(gid.x) - block * tiles;
+  if (block >= p.out_blocks) {
     return;
   }
-  let block = i32(gid.y);
-  let n = i32(gid.z);
-  let batch = i32(groups.z);
+  let n = i32(gid.y);
+  let batch = i32(groups.y);
   let step = p.out_blocks * batch * tiles;
   var at = (block * batch + n) * tiles + tile;
   // rows of products times A, the latest in the last place
@@ -69,8 +70,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   let column{c} = transform(v0_{c}, v1_{c}, v2_{c}, v3_{c}, v4_{c}, v5_{c});
   #end
   let b = bias[block];
-  let y = tile / tiles_x * TILE;
-  let x = tile % tiles_x * TILE;
+  let tile_y = tile / tiles_x;
+  let y = tile_y * TILE;
+  let x = (tile - tile_y * tiles_x) * TILE;
   for (var r = 0; r < min(TILE, p.out_h - y); r++) {
     let row = row_of(n, block, y + r);
     #for c < TILE

@@ -1,13 +1,21 @@
 import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
 import { blocksOf, type Dispatch, specialize } from './kernel.ts';
 
-/** Output channels that one invocation computes. */
+/** Output channels for which weights are packed together, and the tile of one invocation of `conv2d`. */
 const OCTET = 8;
 const PIXELS = 4;
 const WORKGROUP = 64;
-/** The lane-broadcast variants' tiles: 32 to 40 accumulators are what fits in registers. */
-const LANE_PIXELS = 5;
-const POINTWISE_PIXELS = 4;
+/**
+ * Octets of a lane-broadcast tile by the lanes that share a fetch, and speed per octet, measured: more octets share the pixels
+ * that are loaded, until sums no longer fit in registers.
+ */
+const LANE_OCTETS = {
+  4: [[1, 1]],
+  8: [
+    [2, 0.9],
+    [3, 1],
+  ],
+} as const;
 
 /**
  * Weights for `conv2d` and `conv2dLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
@@ -59,9 +67,14 @@ export function conv2d(spec: ConvSpec): Dispatch {
   };
 }
 
-/** Lanes that share a fetch of weights. */
-function lanesOf(subgroupSize: number): number {
-  return subgroupSize >= 8 ? 8 : 4;
+/** What lane-broadcast shaders leave to the host: lanes that share a fetch, and the tile with the least time for all octets. */
+function laneConstants(outChannels: number, subgroupSize: number) {
+  const LANES = subgroupSize >= 8 ? 8 : 4;
+  const octets = Math.ceil(outChannels / OCTET);
+  const tiles: readonly (readonly [size: number, speed: number])[] = LANE_OCTETS[LANES];
+  const times = tiles.map(([size, speed]) => (Math.ceil(octets / size) * size) / speed);
+  const [OCTETS] = tiles[times.indexOf(Math.min(...times))]!;
+  return { LANES, PIXELS, OCTETS };
 }
 
 /**
@@ -69,40 +82,31 @@ function lanesOf(subgroupSize: number): number {
  * Bindings as in `conv2d`, same packed weights.
  */
 export function conv2dLane(spec: ConvSpec, subgroupSize: number): Dispatch {
+  return lane('conv2d-lane', spec, subgroupSize);
+}
+
+function lane(kernel: 'conv2d-lane' | 'pointwise-lane', spec: ConvSpec, subgroupSize: number): Dispatch {
+  const constants = laneConstants(spec.outChannels, subgroupSize);
   return {
-    kernel: 'conv2d-lane',
-    source: specialize('conv2d-lane', { LANES: lanesOf(subgroupSize) }),
+    kernel,
+    source: specialize(kernel, constants),
     constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
-    workgroups: grid(spec, LANE_PIXELS, OCTET, subgroupSize),
+    workgroups: grid(spec, PIXELS, constants.OCTETS * OCTET, subgroupSize),
     flops: convFlops(spec),
   };
 }
 
-/** Whether `pointwiseLane` can do a convolution: 1×1, stride 1, no padding, dense. */
-export function isPointwise({
-  kernel,
-  strides,
-  pads,
-  group,
-  inHeight,
-  inWidth,
-  outHeight,
-  outWidth,
-}: ConvSpec): boolean {
+/** Whether `pointwiseLane` can do a convolution: dense, 1×1, stride 1, no padding, no smaller residual. */
+export function isPointwise(spec: ConvSpec): boolean {
+  const { kernel, strides, pads, group, inHeight, inWidth, outHeight, outWidth, upsample } = spec;
   const unit = [...kernel, ...strides].every((value) => value === 1) && pads.every((pad) => pad === 0);
-  return unit && group === 1 && inHeight === outHeight && inWidth === outWidth;
-}
-
-/** Octets of output channels that an invocation of `pointwiseLane` computes: more share its pixels, but idle where none are left. */
-function pointwiseOctets(outChannels: number): number {
-  const octets = Math.ceil(outChannels / OCTET);
-  return octets <= 2 ? 2 : 3;
+  return unit && group === 1 && inHeight === outHeight && inWidth === outWidth && upsample <= 1;
 }
 
 /**
- * `conv2dLane` for `isPointwise` convolutions, in wider tiles. Bindings and weights as there.
+ * `conv2dLane` for `isPointwise` convolutions. Bindings and weights as there.
  * @param weights whether all images of the batch share them, or each has its own, one behind the other
  */
 export function pointwiseLane(
@@ -110,25 +114,15 @@ export function pointwiseLane(
   subgroupSize: number,
   weights: 'shared' | 'of each image' = 'shared',
 ): Dispatch {
+  // rows need not be told apart
+  const [inWidth, outWidth] = [spec.inHeight * spec.inWidth, spec.outHeight * spec.outWidth];
+  const row: ConvSpec = { ...spec, inHeight: 1, inWidth, outHeight: 1, outWidth };
+  const dispatch = lane('pointwise-lane', row, subgroupSize);
+  if (weights === 'shared') return dispatch;
   const bytes = weightBytes(spec);
-  const OCTETS = pointwiseOctets(spec.outChannels);
-  const own = weights === 'of each image';
-  // without a smaller residual, rows need not be told apart
-  const flat =
-    spec.upsample > 1
-      ? spec
-      : {
-          ...spec,
-          ...{ inHeight: 1, inWidth: spec.inHeight * spec.inWidth },
-          ...{ outHeight: 1, outWidth: spec.outHeight * spec.outWidth },
-        };
   return {
-    kernel: 'pointwise-lane',
-    source: specialize('pointwise-lane', { LANES: lanesOf(subgroupSize), OCTETS }),
-    constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
-    params: convParams(flat, own ? bytes / 16 : 0),
-    bindingBytes: convBindings(spec, own ? spec.batch * bytes : bytes),
-    workgroups: grid(flat, POINTWISE_PIXELS, OCTETS * OCTET, subgroupSize),
-    flops: convFlops(spec),
+    ...dispatch,
+    params: convParams(row, bytes / 16),
+    bindingBytes: convBindings(spec, spec.batch * bytes),
   };
 }

@@ -3,9 +3,9 @@ import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } fro
 import { blocksOf, type Dispatch, specialize } from './kernel.ts';
 
 const WORKGROUP = 64;
-/** Tile of one invocation of `depthwise-rows`, and the invocations of a workgroup. */
-const PIXELS = 2;
-const ROWS = 10;
+/** Tile of one invocation of `depthwise-rows` by stride, and the invocations of a workgroup. */
+const PIXELS = { 1: 4, 2: 2 };
+const ROWS = 16;
 const ROWS_WORKGROUP = 8;
 
 /** Weights for `depthwise`: ONNX `[channels][1][kh][kw]` → `[channels/4][kh][kw]` of vec4 over channels. */
@@ -45,13 +45,15 @@ export function slidesByRows({ kernel, strides: [down, right], dilations }: Conv
 
 /** `depthwise` for `slidesByRows` convolutions with a third of the loads and fewer invocations. Bindings as there. */
 export function depthwiseRows(spec: ConvSpec): Dispatch {
-  const tiles = Math.ceil(spec.outWidth / PIXELS) * Math.ceil(spec.outHeight / ROWS);
-  const kernel = spec.strides[0] === 1 ? 'depthwise-rows' : 'depthwise-rows-stride2';
+  const stride = spec.strides[0] === 1 ? 1 : 2;
+  const tiles =
+    Math.ceil(spec.outWidth / PIXELS[stride]) * Math.ceil(spec.outHeight / ROWS) * blocksOf(spec.outChannels);
+  const kernel = stride === 1 ? 'depthwise-rows' : 'depthwise-rows-stride2';
   return {
     ...depthwise(spec),
     kernel,
-    source: specialize(kernel, { ROWS, PIXELS, COLUMNS: spec.strides[0] * (PIXELS - 1) + 3 }),
+    source: specialize(kernel, { ROWS, PIXELS: PIXELS[stride], COLUMNS: stride * (PIXELS[stride] - 1) + 3 }),
     constants: { WORKGROUP: ROWS_WORKGROUP, ...convOverrides(spec) },
-    workgroups: [Math.ceil(tiles / ROWS_WORKGROUP), blocksOf(spec.outChannels), spec.batch],
+    workgroups: [Math.ceil(tiles / ROWS_WORKGROUP), spec.batch, 1],
   };
 }

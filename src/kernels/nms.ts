@@ -17,7 +17,7 @@ export function nms(spec: CandidateSpec): Dispatch {
     kernel: 'nms',
     source: shaders.nms,
     constants: {},
-    params: packParams([spec.total]),
+    params: packParams([spec.total, RECORD_BYTES / 16]),
     bindingBytes: [spec.batch * FRAME_BYTES, recordBytes(spec), candidateBytes(spec), spec.batch * faceBytes(spec)],
     workgroups: [spec.batch, 1, 1],
   };

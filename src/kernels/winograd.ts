@@ -66,7 +66,7 @@ export function winograd(spec: ConvSpec, subgroupSize: number): WinogradSteps {
   const [inBlocks, outBlocks] = [blocksOf(inChannels), blocksOf(outChannels)];
   const tilesX = Math.ceil(outWidth / TILE);
   const tiles = tilesX * Math.ceil(outHeight / TILE);
-  const groups = Math.ceil(tiles / WORKGROUP);
+  const grid = (blocks: number): [number, number, number] => [Math.ceil((tiles * blocks) / WORKGROUP), batch, 1];
   const windows: ConvSpec = {
     ...{ batch: POSITIONS, inChannels, inHeight: 1, inWidth: batch * tiles },
     ...{ outChannels, outHeight: 1, outWidth: batch * tiles },
@@ -82,7 +82,7 @@ export function winograd(spec: ConvSpec, subgroupSize: number): WinogradSteps {
       constants: { WORKGROUP },
       params: packParams([inBlocks, inHeight, inWidth, ...pads, tilesX, tiles, batch, SIDE]),
       bindingBytes: [packedBytes(batch, inChannels, inHeight, inWidth), product.bindingBytes[0]!],
-      workgroups: [groups, inBlocks, batch],
+      workgroups: grid(inBlocks),
     },
     product: { ...product, flops: convFlops(spec) },
     output: {
@@ -96,7 +96,7 @@ export function winograd(spec: ConvSpec, subgroupSize: number): WinogradSteps {
         spec.upsample === 0 ? 16 : outputBytes / spec.upsample ** 2,
         outputBytes,
       ],
-      workgroups: [groups, outBlocks, batch],
+      workgroups: grid(outBlocks),
     },
   };
 }
