@@ -41,15 +41,15 @@ export class GpuContext {
   /** Resolves when the device is lost, with the error that calls under way reject with. */
   readonly lost: Promise<DeviceError>;
   readonly #owned: boolean;
-  readonly #paced: boolean;
+  readonly #nap: Platform['nap'];
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #failure: Error | null = null;
 
-  private constructor(device: GPUDevice, owned: boolean, pollsBusily: boolean) {
+  private constructor(device: GPUDevice, owned: boolean, nap: Platform['nap']) {
     this.device = device;
     this.traits = readTraits(device);
     this.#owned = owned;
-    this.#paced = pollsBusily && this.traits.software;
+    this.#nap = this.traits.software ? nap : null;
     this.lost = device.lost.then((info) => {
       const error = new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
       this.#failure ??= error;
@@ -68,14 +68,14 @@ export class GpuContext {
    * @throws DeviceError when there is no adapter or it grants no device
    */
   static async open(platform: Platform, borrowed: GPUDevice | undefined): Promise<GpuContext> {
-    if (borrowed) return new GpuContext(borrowed, false, platform.pollsBusily);
+    if (borrowed) return new GpuContext(borrowed, false, platform.nap);
     const adapter = await platform.requestAdapter();
     if (!adapter) throw new DeviceError('no-adapter', `no WebGPU adapter found. ${platform.adapterHelp()}`);
     const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
     try {
       const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-      return new GpuContext(device, true, platform.pollsBusily);
+      return new GpuContext(device, true, platform.nap);
     } catch (cause) {
       throw new DeviceError('driver', `the WebGPU adapter grants no device: ${String(cause)}`, { cause });
     }
@@ -162,7 +162,7 @@ export class GpuContext {
     }
     this.device.queue.submit([encoder.finish()]);
     const map = () => this.map(staging, 0, offset);
-    await (this.#paced && pace ? pace.wait(map) : map());
+    await (this.#nap && pace ? pace.wait(map, this.#nap) : map());
     const mapped = staging.getMappedRange(0, offset);
     let end = 0;
     const copies = parts.map((part) => {

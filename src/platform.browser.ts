@@ -9,7 +9,7 @@ import { tagOf } from './tag.ts';
 
 /** Browsers: their own WebGPU, models by fetch and Cache API, pictures by the browser's decoders. */
 export const browserPlatform: Platform = {
-  pollsBusily: false,
+  nap: null,
   async requestAdapter() {
     const gpu = globalThis.navigator?.gpu;
     return gpu ? gpu.requestAdapter({ powerPreference: 'high-performance' }) : null;

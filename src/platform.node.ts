@@ -12,9 +12,17 @@ import { asUrl, describeSource, readSource } from './read-source.node.ts';
 // One Dawn instance per process, never collected: a collected one crashes or hangs while its devices live (webgpu 0.6.2).
 let instance: Promise<GPU> | undefined;
 
+/** Short enough for whatever else the process does. */
+const NAP_MS = 1;
+/** Nothing wakes it. */
+const napping = new Int32Array(new SharedArrayBuffer(4));
+
 /** Node: WebGPU by Dawn (the package `webgpu`), files by fs, pictures by sharp. */
 export const nodePlatform: Platform = {
-  pollsBusily: true,
+  async nap() {
+    await new Promise((resolve) => setImmediate(resolve));
+    Atomics.wait(napping, 0, 0, NAP_MS);
+  },
   async requestAdapter() {
     const gpu = await loadGpu();
     // Dawn prints two "artificially reduced" warnings here from native code; no option of webgpu 0.6.2 silences them.

@@ -25,8 +25,8 @@ export type LiveInput = HTMLVideoElement | MediaStreamTrack | MediaStream;
 
 /** What Node and browsers do differently; everything else is written against this. */
 export interface Platform {
-  /** Whether waiting for the GPU keeps a core busy: see `Pace`. */
-  readonly pollsBusily: boolean;
+  /** Where waiting for the GPU keeps a core busy, gives that core away for a moment, then lets events in: see `Pace`. */
+  readonly nap: (() => Promise<void>) | null;
   /** The high-performance WebGPU adapter, or null where there is none. */
   requestAdapter(): Promise<GPUAdapter | null>;
   /** How to get a WebGPU adapter on this machine, as full sentences. */
