@@ -35,7 +35,7 @@ export interface Value {
 type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
 
 /** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
-const WINOGRAD_CHANNELS = 12;
+const WINOGRAD_CHANNELS = 24;
 /** What every WebGPU device can bind. */
 const MAX_BINDING_BYTES = 2 ** 27;
 
