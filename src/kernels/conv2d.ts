@@ -29,23 +29,32 @@ export function packConvWeights(
 ): Float32Array<ArrayBuffer> {
   const taps = kernelHeight * kernelWidth;
   const inBlocks = blocksOf(inChannels);
-  const packed = new Float32Array(Math.ceil(outChannels / OCTET) * inBlocks * taps * OCTET * 4);
+  const packed = new Float32Array(packedLength(outChannels, inChannels) * taps);
   let source = 0;
   for (let out = 0; out < outChannels; out++) {
     for (let channel = 0; channel < inChannels; channel++) {
       for (let tap = 0; tap < taps; tap++) {
-        const octet = Math.floor(out / OCTET);
-        const matrix = (((octet * inBlocks + (channel >> 2)) * taps + tap) * OCTET) / 4 + ((out >> 2) & 1);
-        packed[(matrix * 4 + (channel & 3)) * 4 + (out & 3)] = weights[source++]!;
+        packed[packedPlace(out, channel, inBlocks, tap, taps)] = weights[source++]!;
       }
     }
   }
   return packed;
 }
 
+/** Index of a weight in that order. */
+export function packedPlace(out: number, channel: number, inBlocks: number, tap = 0, taps = 1): number {
+  const octet = Math.floor(out / OCTET);
+  const matrix = (((octet * inBlocks + (channel >> 2)) * taps + tap) * OCTET) / 4 + ((out >> 2) & 1);
+  return (matrix * 4 + (channel & 3)) * 4 + (out & 3);
+}
+
+/** Numbers in the packed weights of a 1×1 convolution. */
+export function packedLength(outChannels: number, inChannels: number): number {
+  return Math.ceil(outChannels / OCTET) * blocksOf(inChannels) * OCTET * 4;
+}
+
 function weightBytes(spec: ConvSpec): number {
-  const octets = Math.ceil(spec.outChannels / OCTET);
-  return octets * blocksOf(spec.inChannels) * spec.kernel[0] * spec.kernel[1] * OCTET * 16;
+  return packedLength(spec.outChannels, spec.inChannels) * spec.kernel[0] * spec.kernel[1] * 4;
 }
 
 /** One invocation a tile of `pixels` × `out` channels. */

@@ -1,5 +1,5 @@
 import { type ConvSpec, convFlops, convOverrides, convParams } from './conv-spec.ts';
-import { packConvWeights, pointwiseLane } from './conv2d.ts';
+import { packedLength, packedPlace, pointwiseLane } from './conv2d.ts';
 import { blocksOf, type Dispatch, packedBytes, packParams, specialize } from './kernel.ts';
 
 /** Side of the output that a window of SIDE × SIDE pixels gives. */
@@ -7,16 +7,6 @@ const TILE = 4;
 const SIDE = 6;
 const POSITIONS = SIDE * SIDE;
 const WORKGROUP = 8;
-
-/** Rows: the points 0, 1, -1, 2, -2 and infinity, times a filter's three taps. */
-const FILTER_TRANSFORM = [
-  [1 / 4, 0, 0],
-  [-1 / 6, -1 / 6, -1 / 6],
-  [-1 / 6, 1 / 6, -1 / 6],
-  [1 / 24, 1 / 12, 1 / 6],
-  [1 / 24, -1 / 12, 1 / 6],
-  [0, 0, 1],
-] as const;
 
 /** The three launches of a convolution by Winograd's F(4×4, 3×3). */
 export interface WinogradSteps {
@@ -39,25 +29,33 @@ export function packWinogradWeights(
   outChannels: number,
   inChannels: number,
 ): Float32Array<ArrayBuffer> {
-  const filters = outChannels * inChannels;
-  const positions = Array.from({ length: POSITIONS }, () => new Float32Array(filters));
-  for (let filter = 0; filter < filters; filter++) {
-    const taps = weights.subarray(filter * 9, filter * 9 + 9);
-    const rows = FILTER_TRANSFORM.map(([a, b, c]) =>
-      [0, 1, 2].map((x) => a * taps[x]! + b * taps[x + 3]! + c * taps[x + 6]!),
-    );
-    rows.forEach((row, y) => {
-      FILTER_TRANSFORM.forEach(([a, b, c], x) => {
-        positions[y * SIDE + x]![filter] = a * row[0]! + b * row[1]! + c * row[2]!;
-      });
-    });
+  const step = packedLength(outChannels, inChannels);
+  const packed = new Float32Array(POSITIONS * step);
+  // a filter after the transform of its columns: 6 rows of 3
+  const half = new Float64Array(SIDE * 3);
+  for (let out = 0; out < outChannels; out++) {
+    for (let channel = 0; channel < inChannels; channel++) {
+      const filter = (out * inChannels + channel) * 9;
+      for (let x = 0; x < 3; x++) {
+        transform(weights[filter + x]!, weights[filter + 3 + x]!, weights[filter + 6 + x]!, half, x, 3);
+      }
+      const place = packedPlace(out, channel, blocksOf(inChannels));
+      for (let y = 0; y < SIDE; y++) {
+        transform(half[y * 3]!, half[y * 3 + 1]!, half[y * 3 + 2]!, packed, place + y * SIDE * step, step);
+      }
+    }
   }
-  const packed = positions.map((values) => packConvWeights(values, outChannels, inChannels, [1, 1]));
-  const all = new Float32Array(POSITIONS * packed[0]!.length);
-  packed.forEach((values, i) => {
-    all.set(values, i * values.length);
-  });
-  return all;
+  return packed;
+}
+
+/** Three taps at the points 0, 1, -1, 2, -2 and infinity, each by its factor: six numbers `step` apart from `first` on. */
+function transform(a: number, b: number, c: number, target: Float64Array | Float32Array, first: number, step: number) {
+  target[first] = a / 4;
+  target[first + step] = -(a + b + c) / 6;
+  target[first + 2 * step] = (b - a - c) / 6;
+  target[first + 3 * step] = a / 24 + b / 12 + c / 6;
+  target[first + 4 * step] = a / 24 - b / 12 + c / 6;
+  target[first + 5 * step] = c;
 }
 
 /** `conv2d` for `isWinograd` convolutions with a quarter of the multiplications, on subgroups of 4 lanes or more. */
