@@ -36,32 +36,32 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     w8 = weights[block * TAPS + k];
   }
   let b = bias[block];
-  // sums of the output row whose first input row is loaded
+  // sums of the output row whose first input row was loaded
   #for i < PIXELS
   var sum{i} = b;
   #end
   let ix = x * 2 - p.pad_left;
-  for (var i = -1; i < min(ROWS, p.out_h - first); i++) {
-    // the second and the third row of output row i
-    let iy = (first + i) * 2 - p.pad_top + 1;
+  let top = first * 2 - p.pad_top;
+  // input rows: the first of an output row, then two by two its second and its third, which is the next one's first
+  for (var i = 0; i < min(ROWS, p.out_h - first) * 2 + 1; i++) {
+    let iy = top + i;
     let row = ((n * p.in_blocks + block) * p.in_h + iy) * p.in_w;
-    let in_second = iy >= 0 && iy < p.in_h;
-    let in_third = iy + 1 >= 0 && iy + 1 < p.in_h;
+    let in_row = iy >= 0 && iy < p.in_h;
     #for c < COLUMNS
-    let v{c} = load(row + p.in_w, in_third, ix + {c}, p.in_w);
+    let v{c} = load(row, in_row, ix + {c}, p.in_w);
     #end
-    if (i >= 0) {
-      #for c < COLUMNS
-      let u{c} = load(row, in_second, ix + {c}, p.in_w);
-      #end
-      let out = row_of(n, block, first + i);
+    if (i % 2 == 1) {
       #for i < PIXELS
-      let second{i} = u{i*2} * w3 + u{i*2+1} * w4 + u{i*2+2} * w5;
-      store(out, x + {i}, sum{i} + second{i} + v{i*2} * w6 + v{i*2+1} * w7 + v{i*2+2} * w8);
+      sum{i} += v{i*2} * w3 + v{i*2+1} * w4 + v{i*2+2} * w5;
+      #end
+    } else {
+      let out = row_of(n, block, first + i / 2 - 1);
+      #for i < PIXELS
+      if (i > 0) {
+        store(out, x + {i}, sum{i} + v{i*2} * w6 + v{i*2+1} * w7 + v{i*2+2} * w8);
+      }
+      sum{i} = b + v{i*2} * w0 + v{i*2+1} * w1 + v{i*2+2} * w2;
       #end
     }
-    #for i < PIXELS
-    sum{i} = b + v{i*2} * w0 + v{i*2+1} * w1 + v{i*2+2} * w2;
-    #end
   }
 }
