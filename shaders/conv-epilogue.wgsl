@@ -22,8 +22,8 @@ struct Params {
   group_in: i32,
   group_out: i32,
   out_channels: i32,
-  // where there is a residual: add residual[y / upsample][x / upsample]
-  upsample: i32,
+  // where there is a residual: add residual[y >> upsample][x >> upsample]; software rasterisers divide slowly
+  upsample: u32,
   // vectors between the weights of one image and of the next; 0: all images share them
   weights_step: i32,
   slope: f32,
@@ -52,7 +52,7 @@ fn row_of(n: i32, block: i32, y: i32) -> Row {
   var first_residual = 0;
   if (RESIDUAL) {
     let s = params.upsample;
-    first_residual = (plane * (params.out_h / s) + y / s) * (params.out_w / s);
+    first_residual = (plane * (params.out_h >> s) + (y >> s)) * (params.out_w >> s);
   }
   let inside = y < params.out_h && block < params.out_blocks;
   return Row(inside, (plane * params.out_h + y) * params.out_w, first_residual);
@@ -64,7 +64,7 @@ fn store(row: Row, x: i32, sum: vec4f) {
   }
   var v = sum;
   if (RESIDUAL) {
-    v += residual[row.first_residual + x / params.upsample];
+    v += residual[row.first_residual + (x >> params.upsample)];
   }
   output[row.first + x] = activate(v);
 }

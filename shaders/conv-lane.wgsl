@@ -10,13 +10,15 @@ const OCTETS = 2;
 // one subgroup, so that every subgroup is full
 override WORKGROUP: u32 = 8;
 
-fn convolve(gid: vec3u, lane: u32) {
+// group.x counts tiles of channels: while a group's pixels are in a cache, all channels are computed from them
+fn convolve(group: vec3u, index: u32, lane: u32) {
   // a copy: software rasterisers read a uniform anew each time
   let p = params;
   let tiles_x = (p.out_w + PIXELS - 1) / PIXELS;
-  let y = i32(gid.x) / tiles_x;
-  let x = (i32(gid.x) - y * tiles_x) * PIXELS;
-  let n = i32(gid.z);
+  let tile = i32(group.y * WORKGROUP + index);
+  let y = tile / tiles_x;
+  let x = (tile - y * tiles_x) * PIXELS;
+  let n = i32(group.z);
 
   // sums of the lower and the upper four channels of every octet
   #for o < OCTETS
@@ -27,7 +29,7 @@ fn convolve(gid: vec3u, lane: u32) {
   #end
   let taps = p.in_blocks * select(p.kernel_h * p.kernel_w, 1, POINTWISE);
   let octet = taps * 8;
-  var w = n * p.weights_step + i32(gid.y) * OCTETS * octet + i32(lane % LANES);
+  var w = n * p.weights_step + i32(group.x) * OCTETS * octet + i32(lane % LANES);
   let area = p.in_h * p.in_w;
   var plane = n * p.in_blocks * area;
   var ky = 0;
@@ -83,7 +85,7 @@ fn convolve(gid: vec3u, lane: u32) {
     w += 8;
   }
   // a loop with a bound that only the run knows: unrolled, the epilogues take longer to compile than all the rest
-  let first = i32(gid.y) * OCTETS * 2;
+  let first = i32(group.x) * OCTETS * 2;
   for (var block = first; block < min(first + OCTETS * 2, p.out_blocks); block++) {
     let row = row_of(n, block, y);
     let b = bias[block];

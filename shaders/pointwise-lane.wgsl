@@ -7,6 +7,10 @@ enable subgroups;
 const POINTWISE = true;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  convolve(gid, lane);
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  convolve(group, index, lane);
 }

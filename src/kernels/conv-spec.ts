@@ -18,7 +18,7 @@ export interface ConvSpec {
   readonly pads: readonly [number, number];
   readonly group: number;
   readonly activation: Activation;
-  /** 0: no residual; s: the residual is s times smaller than the output in height and width. */
+  /** 0: no residual; s, a power of two: the residual is s times smaller than the output in height and width. */
   readonly upsample: number;
 }
 
@@ -43,7 +43,7 @@ export function convParams(spec: ConvSpec, weightsStep = 0): Uint8Array<ArrayBuf
       spec.inChannels / spec.group,
       spec.outChannels / spec.group,
       spec.outChannels,
-      spec.upsample,
+      Math.log2(Math.max(1, spec.upsample)),
       weightsStep,
     ],
     activation.floats,

@@ -96,13 +96,14 @@ export function conv2dLane(spec: ConvSpec, subgroupSize: number): Dispatch {
 
 function lane(kernel: 'conv2d-lane' | 'pointwise-lane', spec: ConvSpec, subgroupSize: number): Dispatch {
   const constants = laneConstants(spec.outChannels, subgroupSize);
+  const [pixelGroups, channelTiles, batch] = grid(spec, PIXELS, constants.OCTETS * OCTET, subgroupSize);
   return {
     kernel,
     source: specialize(kernel, constants),
     constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes(spec)),
-    workgroups: grid(spec, PIXELS, constants.OCTETS * OCTET, subgroupSize),
+    workgroups: [channelTiles, pixelGroups, batch],
     flops: convFlops(spec),
   };
 }

@@ -4,11 +4,17 @@ import { dimsOf, type Graph, type ResizeNode } from '../ir.ts';
 import { absorb } from './absorb.ts';
 import { isBareConv } from './scale-channels.ts';
 
-/** s when a Resize repeats every pixel s × s times, else 0. */
+/** s when a Resize repeats every pixel s × s times, s being a power of two as convolutions need it, else 0. */
 function repeatFactor(graph: Graph, node: ResizeNode): number {
   const [, , height, width] = dimsOf(graph, node.inputs[0]!) as [number, number, number, number];
   const factor = node.size[0] / height;
-  if (!Number.isInteger(factor) || node.size[1] !== width * factor || node.mode.mode !== 'nearest') return 0;
+  if (
+    !Number.isInteger(Math.log2(factor)) ||
+    factor < 1 ||
+    node.size[1] !== width * factor ||
+    node.mode.mode !== 'nearest'
+  )
+    return 0;
   const repeats = [
     resizeAxis(height, node.size[0], node.scales[0], node.mode),
     resizeAxis(width, node.size[1], node.scales[1], node.mode),
