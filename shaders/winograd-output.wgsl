@@ -20,13 +20,15 @@ struct Four {
   v3: vec4f,
 }
 
-// Aᵀ of the points 0, ±1, ±2 and infinity
+const ROOT = 1.4142135623730951;
+
+// Aᵀ of the points 0, ±√½, ±√2 and infinity
 fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Four {
   let even1 = b + c;
-  let odd1 = b - c;
+  let odd1 = ROOT * 0.5 * (b - c);
   let even2 = d + e;
-  let odd2 = 2.0 * (d - e);
-  return Four(a + even1 + even2, odd1 + odd2, even1 + 4.0 * even2, odd1 + 4.0 * odd2 + f);
+  let odd2 = ROOT * (d - e);
+  return Four(a + even1 + even2, odd1 + odd2, 0.5 * even1 + 2.0 * even2, 0.5 * odd1 + 2.0 * odd2 + f);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -23,6 +23,11 @@ export function isWinograd({ kernel, strides, dilations, group }: ConvSpec): boo
   return group === 1 && kernel.every((k) => k === 3) && [...strides, ...dilations].every((value) => value === 1);
 }
 
+/** Windows of 6×6 pixels that `winograd` takes a convolution's input apart into. */
+export function windowsOf({ batch, outHeight, outWidth }: ConvSpec): number {
+  return batch * Math.ceil(outHeight / TILE) * Math.ceil(outWidth / TILE);
+}
+
 /** Weights for `winograd`: ONNX `[out][in][3][3]` → for each position of a window those of a 1×1 `conv2d`. */
 export function packWinogradWeights(
   weights: Float32Array,
@@ -48,13 +53,14 @@ export function packWinogradWeights(
   return packed;
 }
 
-/** Three taps at the points 0, 1, -1, 2, -2 and infinity, each by its factor: six numbers `step` apart from `first` on. */
+/** Three taps at the points 0, √½, -√½, √2, -√2 and infinity, each by its factor: six numbers `step` apart from `first` on. */
 function transform(a: number, b: number, c: number, target: Float64Array | Float32Array, first: number, step: number) {
-  target[first] = a / 4;
-  target[first + step] = -(a + b + c) / 6;
-  target[first + 2 * step] = (b - a - c) / 6;
-  target[first + 3 * step] = a / 24 + b / 12 + c / 6;
-  target[first + 4 * step] = a / 24 - b / 12 + c / 6;
+  const odd = b * Math.SQRT2;
+  target[first] = a;
+  target[first + step] = -(2 * a + odd + c) / 3;
+  target[first + 2 * step] = -(2 * a - odd + c) / 3;
+  target[first + 3 * step] = (a + odd + 2 * c) / 6;
+  target[first + 4 * step] = (a - odd + 2 * c) / 6;
   target[first + 5 * step] = c;
 }
 
