@@ -16,7 +16,7 @@ import { softmax } from '../kernels/softmax.ts';
 import { slice, transpose } from '../kernels/transpose.ts';
 import { unary } from '../kernels/unary.ts';
 import { unpack } from '../kernels/unpack.ts';
-import { isWinograd, packWinogradWeights, type WinogradSteps, windowsOf, winograd } from '../kernels/winograd.ts';
+import { isWinograd, packWinogradWeights, type WinogradSteps, winograd } from '../kernels/winograd.ts';
 import { type Dims, sizeOf } from '../tensor.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
 import { assignBuffers, type Lifetime } from './memory.ts';
@@ -36,8 +36,6 @@ type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
 
 /** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
 const WINOGRAD_CHANNELS = 24;
-/** And from so many windows a lane on. */
-const WINOGRAD_WINDOWS = 4;
 /** What every WebGPU device can bind. */
 const MAX_BINDING_BYTES = 2 ** 27;
 
@@ -70,9 +68,7 @@ function chooseDense(spec: ConvSpec, { software, subgroupSize }: AdapterTraits):
 /** Winograd's steps where their transforms pay, which is where each value of theirs is multiplied often. */
 function chooseWinograd(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): WinogradSteps | undefined {
   const few = Math.min(spec.inChannels, spec.outChannels) < WINOGRAD_CHANNELS;
-  // with fewer windows, lanes of the product idle
-  const small = windowsOf(spec) < subgroupSize * WINOGRAD_WINDOWS;
-  if (!software || subgroupSize < 4 || few || small || !isWinograd(spec)) return undefined;
+  if (!software || subgroupSize < 4 || few || !isWinograd(spec)) return undefined;
   const steps = winograd(spec, subgroupSize);
   return steps.product.bindingBytes.every((bytes) => bytes <= MAX_BINDING_BYTES) ? steps : undefined;
 }

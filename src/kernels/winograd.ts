@@ -23,11 +23,6 @@ export function isWinograd({ kernel, strides, dilations, group }: ConvSpec): boo
   return group === 1 && kernel.every((k) => k === 3) && [...strides, ...dilations].every((value) => value === 1);
 }
 
-/** Windows of 6×6 pixels that `winograd` takes a convolution's input apart into. */
-export function windowsOf({ batch, outHeight, outWidth }: ConvSpec): number {
-  return batch * Math.ceil(outHeight / TILE) * Math.ceil(outWidth / TILE);
-}
-
 /** Weights for `winograd`: ONNX `[out][in][3][3]` → for each position of a window those of a 1×1 `conv2d`. */
 export function packWinogradWeights(
   weights: Float32Array,
