@@ -25,7 +25,7 @@ export type LiveInput = HTMLVideoElement | MediaStreamTrack | MediaStream;
 
 /** What Node and browsers do differently; everything else is written against this. */
 export interface Platform {
-  /** Where waiting for the GPU keeps a core busy, gives that core away for a moment, then lets events in: see `Pace`. */
+  /** Where waiting for the GPU keeps a core busy, lets events in, then gives that core away for a moment: see `Pace`. */
   readonly nap: (() => Promise<void>) | null;
   /** The high-performance WebGPU adapter, or null where there is none. */
   requestAdapter(): Promise<GPUAdapter | null>;

@@ -82,7 +82,8 @@ export function specialize(kernel: ShaderName, constants: Readonly<Record<string
 function unroll(source: string): string {
   const innermost = /^ *#for (\w) < (\w+)\n((?:(?! *#).*\n)*) *#end\n/gm;
   const unrolled = source.replace(innermost, (_, variable: string, limit: string, body: string) => {
-    const count = Number(source.match(new RegExp(`^const ${limit} = (\\d+);$`, 'm'))?.[1] ?? limit);
+    const count = Number(source.match(new RegExp(`^const ${limit} = (\\d+);$`, 'm'))?.[1]);
+    if (!count) throw new Error(`#for: no line "const ${limit} = …;"`);
     const index = new RegExp(`\\{${variable}(?:\\*(\\d+))?(?:\\+(\\d+))?\\}`, 'g');
     const place =
       (i: number) =>

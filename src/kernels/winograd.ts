@@ -1,6 +1,6 @@
-import { type ConvSpec, convFlops, convOverrides, convParams } from './conv-spec.ts';
+import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
 import { packedLength, packedPlace, pointwiseLane } from './conv2d.ts';
-import { blocksOf, type Dispatch, packedBytes, packParams, specialize } from './kernel.ts';
+import { blocksOf, type Dispatch, packParams, specialize } from './kernel.ts';
 
 /** Side of the output that a window of SIDE × SIDE pixels gives. */
 const TILE = 4;
@@ -73,14 +73,14 @@ export function winograd(spec: ConvSpec, subgroupSize: number): WinogradSteps {
     ...{ activation: { kind: 'none' }, upsample: 0 },
   };
   const product = pointwiseLane(windows, subgroupSize, 'of each image');
-  const outputBytes = packedBytes(batch, outChannels, outHeight, outWidth);
+  const [inputBytes, , ...epilogueBytes] = convBindings(spec, 0);
   return {
     input: {
       kernel: 'winograd-input',
       source: specialize('winograd-input'),
       constants: { WORKGROUP },
       params: packParams([inBlocks, inHeight, inWidth, ...pads, tilesX, tiles, batch, SIDE]),
-      bindingBytes: [packedBytes(batch, inChannels, inHeight, inWidth), product.bindingBytes[0]!],
+      bindingBytes: [inputBytes!, product.bindingBytes[0]!],
       workgroups: grid(inBlocks),
     },
     product: { ...product, flops: convFlops(spec) },
@@ -89,12 +89,7 @@ export function winograd(spec: ConvSpec, subgroupSize: number): WinogradSteps {
       source: specialize('winograd-output'),
       constants: { WORKGROUP, ...convOverrides(spec) },
       params: convParams(spec),
-      bindingBytes: [
-        product.bindingBytes.at(-1)!,
-        outBlocks * 16,
-        spec.upsample === 0 ? 16 : outputBytes / spec.upsample ** 2,
-        outputBytes,
-      ],
+      bindingBytes: [product.bindingBytes.at(-1)!, ...epilogueBytes],
       workgroups: grid(outBlocks),
     },
   };
