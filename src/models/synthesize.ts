@@ -24,7 +24,7 @@ const CALIBRATION_SIZE = [128, 96] as const;
 /** Mean and deviation that a convolution's output is given on the calibration picture. */
 const TARGETS: Readonly<Record<Purpose, { readonly mean: number; readonly deviation: number }>> = {
   feature: { mean: 0, deviation: 1 },
-  // small beside the shortcut, so that a sum over many blocks stays in range
+  // small beside the shortcut, so that a sum over a few blocks stays in range
   branch: { mean: 0, deviation: 0.5 },
   // logits: wide enough for scores near 0 and near 1
   score: { mean: -0.5, deviation: 3 },
@@ -32,6 +32,14 @@ const TARGETS: Readonly<Record<Purpose, { readonly mean: number; readonly deviat
   box: { mean: 2.5, deviation: 0.5 },
   keypoints: { mean: 0, deviation: 0.8 },
 };
+
+/**
+ * The more blocks a stage adds up, the less each gives, as in trained networks: else 34G's 17 amplify the rounding of a
+ * sum's order to 8e-4 of a score.
+ */
+function branchScale({ blocks }: Architecture): number {
+  return Math.min(1, 8 / Math.max(...blocks));
+}
 
 /**
  * An ONNX file of the architecture, laid out as SCRFD's exports of 2022: operator set 11, any batch and any size
@@ -47,7 +55,7 @@ export function synthesizeModel(architecture: Architecture, options: SynthesizeO
     throw new RangeError(`shape: expected multiples of ${MAX_STRIDE}, got ${shape.join('x')}`);
   }
   const random = createRandom(seed);
-  const writer = new GraphWriter(random, foldBatchNorm);
+  const writer = new GraphWriter(random, foldBatchNorm, branchScale(architecture));
   const picture = calibrate.calibrationPicture(random, ...CALIBRATION_SIZE);
   walkLayers(architecture, { name: 'input.1', planes: picture }, writer);
   const image = shape ? [1, 3, shape[1], shape[0]] : ['batch', 3, 'height', 'width'];
@@ -85,10 +93,12 @@ class GraphWriter implements LayerOps<Value> {
   readonly initializers = new Map<string, Tensor>();
   readonly #random: Random;
   readonly #foldBatchNorm: boolean;
+  readonly #branchScale: number;
 
-  constructor(random: Random, foldBatchNorm: boolean) {
+  constructor(random: Random, foldBatchNorm: boolean, branchScale: number) {
     this.#random = random;
     this.#foldBatchNorm = foldBatchNorm;
+    this.#branchScale = branchScale;
   }
 
   conv(x: Value, layer: ConvLayer): Value {
@@ -215,7 +225,8 @@ class GraphWriter implements LayerOps<Value> {
     const planes = calibrate.convolve(x, weights, layer);
     const { mean, variance } = this.#statistics(planes, purpose);
     const target = TARGETS[purpose];
-    const gain = this.#draw(channels, 0.9 * target.deviation, 1.1 * target.deviation);
+    const deviation = target.deviation * (purpose === 'branch' ? this.#branchScale : 1);
+    const gain = this.#draw(channels, 0.9 * deviation, 1.1 * deviation);
     const shift = this.#draw(channels, target.mean - 0.1, target.mean + 0.1);
     const set = (part: string, dims: readonly number[], data: Float32Array<ArrayBuffer>) =>
       this.initializers.set(`${name}.${part}`, { type: 'float32', dims, data });
