@@ -2,10 +2,15 @@ import { UnsupportedOpError } from '../errors.ts';
 import { batchNorm, batchNormAffine, packAffine } from '../kernels/batchnorm.ts';
 import { binary, binaryStrided } from '../kernels/binary.ts';
 import { concat, concatChannels } from '../kernels/concat.ts';
+import {
+  type ConvChoices,
+  type ConvOperand,
+  chooseMethod,
+  convKey,
+  packWeights,
+  planConv,
+} from '../kernels/conv-methods.ts';
 import { type ConvSpec, packChannels } from '../kernels/conv-spec.ts';
-import { conv2d, conv2dLane, isPointwise, packConvWeights, pointwiseLane } from '../kernels/conv2d.ts';
-import { conv2dGrouped } from '../kernels/conv2d-grouped.ts';
-import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from '../kernels/depthwise.ts';
 import { globalPool } from '../kernels/global-pool.ts';
 import { type AdapterTraits, type Dispatch, floatBytes, MAX_WORKGROUPS, packedBytes } from '../kernels/kernel.ts';
 import { norm } from '../kernels/norm.ts';
@@ -16,11 +21,10 @@ import { softmax } from '../kernels/softmax.ts';
 import { slice, transpose } from '../kernels/transpose.ts';
 import { unary } from '../kernels/unary.ts';
 import { unpack } from '../kernels/unpack.ts';
-import { isWinograd, packWinogradWeights, type WinogradSteps, winograd } from '../kernels/winograd.ts';
 import { type Dims, sizeOf } from '../tensor.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
 import { assignBuffers, type Lifetime } from './memory.ts';
-import type { Operand, Plan } from './plan.ts';
+import type { ModelPlan, Operand } from './plan.ts';
 import { asDims4, type Dims4 } from './shapes.ts';
 
 /** `packed` is NC4HW4, which all image kernels use; `plain` is row-major, for tails of any rank. */
@@ -34,13 +38,8 @@ export interface Value {
 
 type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
 
-/** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
-const WINOGRAD_CHANNELS = 24;
-/** What every WebGPU device can bind. */
-const MAX_BINDING_BYTES = 2 ** 27;
-
 /** The parts of a plan that lowering decides. */
-export interface Lowered extends Pick<Plan, 'buffers' | 'constants' | 'steps'> {
+export interface Lowered extends Pick<ModelPlan, 'buffers' | 'constants' | 'steps' | 'convs'> {
   bufferOf(value: Value): number;
 }
 
@@ -59,20 +58,6 @@ function alignedDims4(dims: Dims): Dims4 {
   return asDims4('broadcast operand', [1, 1, 1, 1, ...dims].slice(-Math.max(4, dims.length)));
 }
 
-/** Software rasterisers run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds. */
-function chooseDense(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): Dispatch {
-  if (!software || subgroupSize < 4) return conv2d(spec);
-  return isPointwise(spec) ? pointwiseLane(spec, subgroupSize) : conv2dLane(spec, subgroupSize);
-}
-
-/** Winograd's steps where their transforms pay, which is where each value of theirs is multiplied often. */
-function chooseWinograd(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): WinogradSteps | undefined {
-  const few = Math.min(spec.inChannels, spec.outChannels) < WINOGRAD_CHANNELS;
-  if (!software || subgroupSize < 4 || few || !isWinograd(spec)) return undefined;
-  const steps = winograd(spec, subgroupSize);
-  return steps.product.bindingBytes.every((bytes) => bytes <= MAX_BINDING_BYTES) ? steps : undefined;
-}
-
 /**
  * Turns graph nodes into kernel launches on values, converting between layouts where a kernel needs the other one;
  * `finish` then gives every value a buffer.
@@ -80,14 +65,17 @@ function chooseWinograd(spec: ConvSpec, { software, subgroupSize }: AdapterTrait
 export class Lowering {
   #graph: Graph;
   readonly #traits: AdapterTraits;
+  readonly #choices: ConvChoices | undefined;
+  readonly #convs = new Map<string, ConvSpec>();
   readonly #bytes: number[] = [];
   #values = new Map<string, Value>();
   readonly #constants = new Map<string, Float32Array<ArrayBuffer>>();
   readonly #steps: DraftStep[] = [];
 
-  constructor(graph: Graph, traits: AdapterTraits) {
+  constructor(graph: Graph, traits: AdapterTraits, choices?: ConvChoices) {
     this.#graph = graph;
     this.#traits = traits;
+    this.#choices = choices;
   }
 
   /** Goes on with another graph: the same model for another input size. Values are its own, buffers are shared. */
@@ -170,6 +158,7 @@ export class Lowering {
       buffers,
       constants: this.#constants,
       steps: this.#steps.map((step) => ({ ...step, operands: step.operands.map(place) })),
+      convs: [...this.#convs.values()],
       bufferOf: (value) => bufferOf[value.id]!,
     };
   }
@@ -370,50 +359,33 @@ export class Lowering {
       activation: node.activation,
       upsample: node.residualUpsample,
     };
-    const bias = this.constant(node.bias === null ? `zeros ${outChannels}` : `${node.bias}@channels`, () =>
-      packChannels(node.bias === null ? undefined : constantOf(this.#graph, node.bias).data, outChannels),
-    );
-    const source = this.read(input, 'packed');
-    // without a residual the binding is never read
-    const added = residual === undefined ? bias : this.read(residual, 'packed');
-    const target = this.#define(node.output, 'packed');
-    const steps = chooseWinograd(spec, this.#traits);
-    if (steps) return this.#lowerWinograd(node, steps, [source, bias, added, target]);
-    const { dispatch, weights } = this.#chooseConv(node, spec);
-    this.emit(node.name, dispatch, [source, weights, bias, added, target]);
-  }
-
-  #lowerWinograd(
-    node: ConvNode,
-    { input, product, output }: WinogradSteps,
-    [source, bias, added, target]: readonly [Source, Source, Source, Value],
-  ): void {
-    const { data, dims } = constantOf(this.#graph, node.weight);
-    const [outChannels, inChannels] = dims as [number, number];
-    const weights = this.constant(`${node.weight}@winograd`, () => packWinogradWeights(data, outChannels, inChannels));
-    const zeros = this.constant(`zeros ${outChannels}`, () => packChannels(undefined, outChannels));
-    const windows = this.scratch(input.bindingBytes.at(-1)!);
-    const products = this.scratch(product.bindingBytes.at(-1)!);
-    this.emit(node.name, input, [source, windows]);
-    this.emit(node.name, product, [windows, weights, zeros, zeros, products]);
-    this.emit(node.name, output, [products, bias, added, target]);
-  }
-
-  /** The kernel for a convolution, by its shape and the adapter's class, with its weights in that kernel's order. */
-  #chooseConv(node: ConvNode, spec: ConvSpec): { dispatch: Dispatch; weights: Source } {
-    const weight = constantOf(this.#graph, node.weight).data;
-    if (spec.group === 1) {
-      const weights = this.constant(`${node.weight}@octets`, () =>
-        packConvWeights(weight, spec.outChannels, spec.inChannels, spec.kernel),
-      );
-      return { dispatch: chooseDense(spec, this.#traits), weights };
+    this.#convs.set(convKey(spec), spec);
+    const { launches, weightOrder } = planConv(chooseMethod(spec, this.#traits, this.#choices), spec, this.#traits);
+    const { data } = constantOf(this.#graph, node.weight);
+    const weights = this.constant(`${node.weight}@${weightOrder}`, () => packWeights(weightOrder, data, spec));
+    const zeros = () => this.constant(`zeros ${outChannels}`, () => packChannels(undefined, outChannels));
+    const biasName = node.bias;
+    const bias =
+      biasName === null
+        ? zeros()
+        : this.constant(`${biasName}@channels`, () =>
+            packChannels(constantOf(this.#graph, biasName).data, outChannels),
+          );
+    const known = new Map<ConvOperand, Source>([
+      ['input', this.read(input, 'packed')],
+      ['weights', weights],
+      ['bias', bias],
+      // without a residual the binding is never read
+      ['residual', residual === undefined ? bias : this.read(residual, 'packed')],
+      ['output', this.#define(node.output, 'packed')],
+    ]);
+    for (const { dispatch, operands } of launches) {
+      const bound = operands.map((operand, i) => {
+        const source = known.get(operand) ?? (operand === 'zeros' ? zeros() : this.scratch(dispatch.bindingBytes[i]!));
+        known.set(operand, source);
+        return source;
+      });
+      this.emit(node.name, dispatch, bound);
     }
-    if (spec.group === spec.inChannels && spec.inChannels === spec.outChannels) {
-      const weights = this.constant(`${node.weight}@depthwise`, () =>
-        packDepthwiseWeights(weight, spec.outChannels, spec.kernel),
-      );
-      return { dispatch: this.#traits.software && slidesByRows(spec) ? depthwiseRows(spec) : depthwise(spec), weights };
-    }
-    return { dispatch: conv2dGrouped(spec), weights: this.#readConstant(node.weight, 'plain') };
   }
 }

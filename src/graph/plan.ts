@@ -1,3 +1,4 @@
+import type { ConvSpec } from '../kernels/conv-spec.ts';
 import type { HeadSpec } from '../kernels/decode.ts';
 import type { Dispatch } from '../kernels/kernel.ts';
 import type { Dims } from '../tensor.ts';
@@ -28,8 +29,14 @@ export interface Plan {
   readonly steps: readonly Step[];
 }
 
+/** A plan of a model. */
+export interface ModelPlan extends Plan {
+  /** One convolution of every shape: what can be tuned. */
+  readonly convs: readonly ConvSpec[];
+}
+
 /** A plan of the whole ONNX graph: tensors in, tensors out, all row-major float32. */
-export interface NetworkPlan extends Plan {
+export interface NetworkPlan extends ModelPlan {
   readonly input: { readonly name: string; readonly dims: Dims; readonly buffer: number };
   readonly outputs: readonly { readonly name: string; readonly dims: Dims; readonly buffer: number }[];
 }
@@ -38,7 +45,7 @@ export interface NetworkPlan extends Plan {
  * A plan from pixels to faces. External buffers: `pixels` (bytes of all images), `taps` (resize coefficients) and
  * `frames` (one `Frame` a canvas and image).
  */
-export interface DetectorPlan extends Plan {
+export interface DetectorPlan extends ModelPlan {
   readonly batch: number;
   /** Width and height of what the images are fitted into; all of them are searched together. */
   readonly canvases: readonly (readonly [width: number, height: number])[];

@@ -53,7 +53,8 @@ export function packedLength(outChannels: number, inChannels: number): number {
   return Math.ceil(outChannels / OCTET) * blocksOf(inChannels) * OCTET * 4;
 }
 
-function weightBytes(spec: ConvSpec): number {
+/** Bytes of the packed weights of one image. */
+export function weightBytes(spec: ConvSpec): number {
   return packedLength(spec.outChannels, spec.inChannels) * spec.kernel[0] * spec.kernel[1] * 4;
 }
 
@@ -115,24 +116,20 @@ export function isPointwise(spec: ConvSpec): boolean {
   return unit && group === 1 && inHeight === outHeight && inWidth === outWidth && upsample <= 1;
 }
 
-/**
- * `conv2dLane` for `isPointwise` convolutions. Bindings and weights as there.
- * @param weights whether all images of the batch share them, or each has its own, one behind the other
- */
-export function pointwiseLane(
-  spec: ConvSpec,
-  subgroupSize: number,
-  weights: 'shared' | 'of each image' = 'shared',
-): Dispatch {
+/** `conv2dLane` for `isPointwise` convolutions. Bindings and weights as there. */
+export function pointwiseLane(spec: ConvSpec, subgroupSize: number): Dispatch {
   // rows need not be told apart
   const [inWidth, outWidth] = [spec.inHeight * spec.inWidth, spec.outHeight * spec.outWidth];
   const row: ConvSpec = { ...spec, inHeight: 1, inWidth, outHeight: 1, outWidth };
-  const dispatch = lane('pointwise-lane', row, subgroupSize);
-  if (weights === 'shared') return dispatch;
+  return lane('pointwise-lane', row, subgroupSize);
+}
+
+/** A launch of `spec` in which each image has weights of its own, one behind the other. */
+export function withOwnWeights(dispatch: Dispatch, spec: ConvSpec): Dispatch {
   const bytes = weightBytes(spec);
   return {
     ...dispatch,
-    params: convParams(row, bytes / 16),
+    params: convParams(spec, bytes / 16),
     bindingBytes: convBindings(spec, spec.batch * bytes),
   };
 }

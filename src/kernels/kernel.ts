@@ -69,6 +69,16 @@ export function flatGrid(count: number, workgroup: number): [number, number, num
  * `{i}`, `{i*2}`, `{i+1}`, `{i*2+1}`.
  */
 export function specialize(kernel: ShaderName, constants: Readonly<Record<string, number>> = {}): string {
+  const key = `${kernel} ${JSON.stringify(constants)}`;
+  const known = specialized.get(key) ?? writeOut(kernel, constants);
+  specialized.set(key, known);
+  return known;
+}
+
+/** Networks ask for the same few again and again. */
+const specialized = new Map<string, string>();
+
+function writeOut(kernel: ShaderName, constants: Readonly<Record<string, number>>): string {
   let source: string = shaders[kernel];
   for (const [name, value] of Object.entries(constants)) {
     const pattern = new RegExp(`^const ${name} = .*;$`, 'm');

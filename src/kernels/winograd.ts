@@ -1,5 +1,5 @@
 import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
-import { packedLength, packedPlace, pointwiseLane } from './conv2d.ts';
+import { packedLength, packedPlace, withOwnWeights } from './conv2d.ts';
 import { blocksOf, type Dispatch, packParams, specialize } from './kernel.ts';
 
 /** Side of the output that a window of SIDE × SIDE pixels gives. */
@@ -59,12 +59,26 @@ function transform(a: number, b: number, c: number, target: Float64Array | Float
   target[first + 5 * step] = c;
 }
 
-/** `conv2d` for `isWinograd` convolutions with a quarter of the multiplications, on subgroups of 4 lanes or more. */
-export function winograd(spec: ConvSpec, subgroupSize: number): WinogradSteps {
-  const { batch, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth, pads } = spec;
-  const [inBlocks, outBlocks] = [blocksOf(inChannels), blocksOf(outChannels)];
+/** Output tiles of one image, along x and in all. */
+function countTiles({ outHeight, outWidth }: ConvSpec): { tilesX: number; tiles: number } {
   const tilesX = Math.ceil(outWidth / TILE);
-  const tiles = tilesX * Math.ceil(outHeight / TILE);
+  return { tilesX, tiles: tilesX * Math.ceil(outHeight / TILE) };
+}
+
+/** Bytes of the larger one of the buffers between the steps. */
+export function winogradBytes(spec: ConvSpec): number {
+  const blocks = blocksOf(Math.max(spec.inChannels, spec.outChannels));
+  return POSITIONS * spec.batch * countTiles(spec).tiles * blocks * 16;
+}
+
+/**
+ * `conv2d` for `isWinograd` convolutions with a quarter of the multiplications.
+ * @param multiply the launch of a dense 1×1 convolution of stride 1, which the second step is
+ */
+export function winograd(spec: ConvSpec, multiply: (windows: ConvSpec) => Dispatch): WinogradSteps {
+  const { batch, inChannels, inHeight, inWidth, outChannels, pads } = spec;
+  const [inBlocks, outBlocks] = [blocksOf(inChannels), blocksOf(outChannels)];
+  const { tilesX, tiles } = countTiles(spec);
   const grid = (blocks: number): [number, number, number] => [Math.ceil((tiles * blocks) / WORKGROUP), batch, 1];
   const windows: ConvSpec = {
     ...{ batch: POSITIONS, inChannels, inHeight: 1, inWidth: batch * tiles },
@@ -72,7 +86,7 @@ export function winograd(spec: ConvSpec, subgroupSize: number): WinogradSteps {
     ...{ kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0], group: 1 },
     ...{ activation: { kind: 'none' }, upsample: 0 },
   };
-  const product = pointwiseLane(windows, subgroupSize, 'of each image');
+  const product = withOwnWeights(multiply(windows), windows);
   const [inputBytes, , ...epilogueBytes] = convBindings(spec, 0);
   return {
     input: {

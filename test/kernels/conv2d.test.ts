@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ConvSpec } from '../../src/kernels/conv-spec.ts';
 import { conv2d, conv2dLane, isPointwise, packConvWeights, pointwiseLane } from '../../src/kernels/conv2d.ts';
+import { conv2dTiled } from '../../src/kernels/conv2d-tiled.ts';
 import {
   type AdapterTraits,
   type Dispatch,
@@ -24,6 +25,7 @@ const hasLanes = (_: ConvCase, { subgroupSize }: AdapterTraits) => subgroupSize 
 
 const variants: readonly Variant[] = [
   { name: 'conv2d', supports: () => true, dispatch: conv2d, pack: octets },
+  { name: 'conv2dTiled', supports: () => true, dispatch: conv2dTiled, pack: octets },
   { name: 'conv2dLane', supports: hasLanes, dispatch: (spec, t) => conv2dLane(spec, t.subgroupSize), pack: octets },
   {
     name: 'pointwiseLane',

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ConvSpec } from '../../src/kernels/conv-spec.ts';
-import { isWinograd, packWinogradWeights, type WinogradSteps, winograd } from '../../src/kernels/winograd.ts';
+import { pointwiseLane } from '../../src/kernels/conv2d.ts';
+import { conv2dTiled } from '../../src/kernels/conv2d-tiled.ts';
+import {
+  isWinograd,
+  packWinogradWeights,
+  type WinogradSteps,
+  winograd,
+  winogradBytes,
+} from '../../src/kernels/winograd.ts';
 import { openGpu } from '../support/gpu.ts';
 import { checkConvSteps, type PackWeights } from './check-conv.ts';
 import { convCases, named } from './conv-cases.ts';
@@ -30,16 +38,22 @@ describe('winograd', () => {
   it('has cases', () => expect(possible.length).toBeGreaterThan(6));
 
   it.skipIf(traits.subgroupSize < 4).each(named(possible))('%s', async (_, conv) => {
-    await checkConvSteps(conv, stepsOf(winograd(conv.spec, traits.subgroupSize)), pack, AMPLIFICATION);
+    const steps = winograd(conv.spec, (windows) => pointwiseLane(windows, traits.subgroupSize));
+    await checkConvSteps(conv, stepsOf(steps), pack, AMPLIFICATION);
+  });
+
+  it.each(named(possible))('tiled: %s', async (_, conv) => {
+    await checkConvSteps(conv, stepsOf(winograd(conv.spec, conv2dTiled)), pack, AMPLIFICATION);
   });
 
   it.each(named(possible))('states what it binds and launches: %s', (_, { spec }) => {
-    const { input, product, output } = winograd(spec, 8);
+    const { input, product, output } = winograd(spec, (each) => pointwiseLane(each, 8));
     const { batch, inChannels, outChannels, outHeight, outWidth } = spec;
     const tiles = batch * Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4);
     const windows = 36 * tiles * Math.ceil(inChannels / 4) * 16;
     const products = 36 * tiles * Math.ceil(outChannels / 4) * 16;
     expect(input.bindingBytes.at(-1)).toBe(windows);
+    expect(winogradBytes(spec)).toBe(Math.max(windows, products));
     const weights = pack(new Float32Array(outChannels * inChannels * 9), spec).byteLength;
     expect(product.bindingBytes).toEqual([windows, weights, Math.ceil(outChannels / 4) * 16, 16, products]);
     expect(output.bindingBytes[0]).toBe(products);
