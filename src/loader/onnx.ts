@@ -1,4 +1,3 @@
-import onnxProto from 'onnx-proto';
 import { ModelError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import { Attributes, type AttributeValue } from './attributes.ts';
@@ -9,12 +8,13 @@ import {
   type AttributeProto,
   type GraphProto,
   type ModelProto,
+  modelProto,
   type NodeProto,
-  toNumber,
   type ValueInfoProto,
 } from './proto.ts';
 import { sniff } from './sniff.ts';
 import { readTensor } from './tensor-proto.ts';
+import { EndsEarlyError } from './wire.ts';
 
 /** Operator sets whose rules the graph compiler knows. */
 const MIN_OPSET = 7;
@@ -24,9 +24,7 @@ const MAX_OPSET = 21;
 function guessContent(bytes: Uint8Array, cause?: unknown): string {
   const lookalike = sniff(bytes);
   if (lookalike) return `it looks like ${lookalike}`;
-  // what protobuf.js throws where it reads past the end
-  const endsEarly = cause instanceof RangeError && cause.message.startsWith('index out of range');
-  if (endsEarly) return 'it ends too early: truncated or damaged';
+  if (cause instanceof EndsEarlyError) return 'it ends too early: truncated or damaged';
   return 'it is damaged, truncated or of another format';
 }
 
@@ -34,7 +32,7 @@ function decode(bytes: Uint8Array): { proto: ModelProto; graph: GraphProto } {
   if (bytes.byteLength === 0) throw new ModelError('model: expected an ONNX file, got an empty one');
   let proto: ModelProto;
   try {
-    proto = onnxProto.onnx.ModelProto.decode(bytes) as unknown as ModelProto;
+    proto = modelProto.decode(bytes);
   } catch (cause) {
     const guess = guessContent(bytes, cause);
     throw new ModelError(`model: not a readable ONNX file of ${bytes.byteLength} bytes: ${guess}`, { cause });
@@ -49,7 +47,7 @@ function decode(bytes: Uint8Array): { proto: ModelProto; graph: GraphProto } {
 function readOpset(proto: ModelProto): number {
   const entry = proto.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx');
   if (!entry) throw new ModelError('model: expected an operator set version, got none: the file is truncated');
-  const opset = toNumber(entry.version);
+  const { version: opset } = entry;
   if (opset < MIN_OPSET || opset > MAX_OPSET) {
     throw new ModelError(`model: expected operator set ${MIN_OPSET} to ${MAX_OPSET}, got ${opset}`);
   }
@@ -61,8 +59,7 @@ function readValue(proto: ValueInfoProto): ModelValue {
   const dims = tensor?.shape?.dim.map((dim) => {
     if (dim.dimParam) return dim.dimParam;
     // an unset dimension reads as 0, which no image has
-    const value = dim.dimValue == null ? 0 : toNumber(dim.dimValue);
-    return value > 0 ? value : null;
+    return dim.dimValue > 0 ? dim.dimValue : null;
   });
   return { name: proto.name, type: nameElementType(tensor?.elemType ?? 0), dims: dims ?? null };
 }
@@ -75,7 +72,7 @@ function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles
     case 1:
       return { kind: 'float', value: proto.f };
     case 2:
-      return { kind: 'int', value: toNumber(proto.i) };
+      return { kind: 'int', value: proto.i };
     case 3:
       return { kind: 'string', value: text.decode(proto.s) };
     case 4:
@@ -84,7 +81,7 @@ function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles
     case 6:
       return { kind: 'floats', value: proto.floats };
     case 7:
-      return { kind: 'ints', value: proto.ints.map(toNumber) };
+      return { kind: 'ints', value: proto.ints };
     case 8:
       return { kind: 'strings', value: proto.strings.map((bytes) => text.decode(bytes)) };
     case 5:
@@ -170,7 +167,7 @@ export async function loadModel(bytes: Uint8Array | ArrayBuffer, options: LoadOp
   }
   const model: Model = {
     producer: [proto.producerName, proto.producerVersion].filter((part) => part !== '').join(' '),
-    irVersion: toNumber(proto.irVersion),
+    irVersion: proto.irVersion,
     opset,
     inputs: graph.input.filter((input) => !initializers.has(input.name)).map(readValue),
     outputs: graph.output.map(readValue),

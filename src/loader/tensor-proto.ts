@@ -3,7 +3,7 @@ import { type Dims, formatDims, sizeOf, type Tensor } from '../tensor.ts';
 import { nameElementType } from './element-type.ts';
 import { type ExternalFiles, isExternal, sliceExternal } from './external-data.ts';
 import { widenBfloat16, widenFloat16 } from './float16.ts';
-import { type TensorProto, toBigInt, toNumber } from './proto.ts';
+import type { TensorProto } from './proto.ts';
 
 type Elements = Float32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
 
@@ -42,7 +42,7 @@ function uint64Field(bytesPerElement: number, decode: (raw: ArrayBuffer) => Elem
     bytesPerElement,
     decode,
     typedCount: (proto) => proto.uint64Data.length,
-    fromTyped: (proto) => BigInt64Array.from(proto.uint64Data, toBigInt),
+    fromTyped: (proto) => BigInt64Array.from(proto.uint64Data),
   };
 }
 
@@ -73,7 +73,7 @@ const STORAGES: Readonly<Record<string, Storage>> = {
     bytesPerElement: 8,
     decode: (raw) => new BigInt64Array(raw),
     typedCount: (proto) => proto.int64Data.length,
-    fromTyped: (proto) => BigInt64Array.from(proto.int64Data, toBigInt),
+    fromTyped: (proto) => BigInt64Array.from(proto.int64Data),
   },
   int32: int32Field(4, (raw) => integers(new Int32Array(raw))),
   int16: int32Field(2, (raw) => integers(new Int16Array(raw))),
@@ -86,7 +86,7 @@ const STORAGES: Readonly<Record<string, Storage>> = {
 };
 
 function readDims(name: string, proto: TensorProto): Dims {
-  const dims = proto.dims.map(toNumber);
+  const { dims } = proto;
   if (dims.some((dim) => dim < 0)) {
     throw new ModelError(`${name}: expected dimensions of zero or more, got ${formatDims(dims)}`);
   }

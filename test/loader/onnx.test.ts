@@ -396,7 +396,7 @@ describe('attributes that no operator here takes', () => {
     expect(await failureText(relu({ edit }))).toBe('Relu_0: attribute axis is given twice');
   });
 
-  test('subgraphs nested beyond the stack', async () => {
+  test('subgraphs nested beyond the stack are skipped like any other', async () => {
     const reversed: number[] = [];
     const wrap = (tag: number) => {
       const length: number[] = [];
@@ -407,8 +407,9 @@ describe('attributes that no operator here takes', () => {
     // attribute.g, node.attribute and graph.node in turn, then model.graph
     for (let depth = 0; depth < 10_000; depth++) for (const tag of [0x32, 0x2a, 0x0a]) wrap(tag);
     wrap(0x3a);
+    // read to its end: what it lacks is all there is to say
     const error = await failure(Uint8Array.from(reversed.reverse()));
-    expect(error.cause).toMatchObject({ message: 'Maximum call stack size exceeded' });
-    expect(error.message).toContain('damaged, truncated or of another format');
+    expect(error.cause).toBeUndefined();
+    expect(error.message).toContain('expected an operator set version, got none');
   });
 });
