@@ -7,6 +7,7 @@ import { FaceReader } from './face-reader.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { compileDetector } from './graph/compile.ts';
 import type { DetectorPlan } from './graph/plan.ts';
+import type { ConvChoices } from './kernels/conv-methods.ts';
 import { candidatesOf } from './kernels/decode.ts';
 import { FRAME_BYTES, type Frame, packFrames } from './kernels/frame.ts';
 import { letterboxTaps } from './kernels/letterbox.ts';
@@ -16,6 +17,7 @@ import { type Picture, type PixelLayout, PixelStore } from './pictures.ts';
 import { PlanCache } from './plan-cache.ts';
 import { TaskQueue } from './task-queue.ts';
 import { GpuTimer } from './timer.ts';
+import type { Tuner } from './tuner.ts';
 
 const TAP_BYTES = 16;
 
@@ -70,15 +72,20 @@ export class DetectorEngine {
   readonly context: GpuContext;
   readonly pixels: PixelStore;
   readonly #model: Model;
+  readonly #tuner: Tuner | null;
   readonly #constants: ConstantStore;
   readonly #plans = new PlanCache<PreparedPlan>();
   readonly #runs: TaskQueue;
   // writing pictures may wait; what is written next must not come before they are used
   readonly #submissions = new TaskQueue();
 
-  /** @param inFlight runs on the GPU at a time */
-  constructor(context: GpuContext, model: Model, inFlight: number) {
+  /**
+   * @param inFlight runs on the GPU at a time
+   * @param tuner chooses kernels; without one the adapter's class does
+   */
+  constructor(context: GpuContext, model: Model, inFlight: number, tuner: Tuner | null) {
     this.context = context;
+    this.#tuner = tuner;
     this.pixels = new PixelStore(context);
     this.#model = model;
     this.#constants = new ConstantStore(context);
@@ -142,7 +149,9 @@ export class DetectorEngine {
   }
 
   async #compile(batch: number, canvases: readonly Size[]): Promise<PreparedPlan> {
-    const plan = compileDetector(this.#model, { batch, canvases }, this.context.traits);
+    const compile = (choices?: ConvChoices) =>
+      compileDetector(this.#model, { batch, canvases }, this.context.traits, choices);
+    const plan = this.#tuner ? await this.#tuner.plan(compile) : compile();
     const executor = await Executor.create(this.context, this.#constants, plan);
     return new PreparedPlan(this.context, plan, executor);
   }

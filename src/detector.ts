@@ -15,12 +15,19 @@ import { assertInFlight, type StreamOptions, streamFaces } from './stream-faces.
 import type { StreamResult } from './streaming.ts';
 import { tagOf } from './tag.ts';
 import { TaskQueue } from './task-queue.ts';
+import { Tuner } from './tuner.ts';
 
 export interface DetectorOptions extends DetectOptions {
   /** A device to share; it is never destroyed. By default the detector opens and owns one. */
   readonly device?: GPUDevice;
   /** Frames on the GPU at a time. Default 2, and 1 where the CPU does the GPU's work. */
   readonly inFlight?: number;
+  /**
+   * Time every way to compute each convolution on this adapter and take the fastest, instead of choosing by its class.
+   * It takes seconds the first time that an adapter meets a model at a size; what is found is kept for later runs. Faces
+   * differ by rounding from those of another choice. Default false.
+   */
+  readonly autotune?: boolean;
   /** Called while the model is downloaded. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -299,8 +306,9 @@ export class Detector extends EventTarget {
 }
 
 async function openEngine(platform: Platform, model: Model, options: DetectorOptions): Promise<DetectorEngine> {
-  const { device, inFlight } = options;
+  const { device, inFlight, autotune = false } = options;
   if (inFlight !== undefined) assertInFlight(inFlight);
   const context = await GpuContext.open(platform, device);
-  return new DetectorEngine(context, model, inFlight ?? (context.traits.software ? 1 : 2));
+  const tuner = autotune ? new Tuner(context, platform.keepsakes) : null;
+  return new DetectorEngine(context, model, inFlight ?? (context.traits.software ? 1 : 2), tuner);
 }

@@ -4,6 +4,7 @@ import { Executor } from './executor.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { compileNetwork } from './graph/compile.ts';
 import type { NetworkPlan } from './graph/plan.ts';
+import type { ConvChoices } from './kernels/conv-methods.ts';
 import { floatBytes } from './kernels/kernel.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
@@ -11,6 +12,7 @@ import { type Disposable, PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
 import { TaskQueue } from './task-queue.ts';
 import { type Dims, formatDims, sizeOf } from './tensor.ts';
+import { Tuner } from './tuner.ts';
 
 export type InputShape = readonly [batch: number, channels: number, height: number, width: number];
 
@@ -20,6 +22,8 @@ export interface NetworkOptions {
   /** A device to share; it is never destroyed. By default the network opens and owns one. */
   readonly device?: GPUDevice;
   readonly signal?: AbortSignal;
+  /** Time every way to compute each convolution and take the fastest: see the detector's option. Default false. */
+  readonly autotune?: boolean;
   /** Merge nodes into fewer kernels (default). Off, every node of the file runs as it stands. */
   readonly fuse?: boolean;
   /** Let intermediate values share memory (default). Off, each has its own. */
@@ -57,25 +61,28 @@ export class Network {
   readonly #context: GpuContext;
   readonly #model: Model;
   readonly #options: NetworkOptions;
+  readonly #tuner: Tuner | null;
   readonly #constants: ConstantStore;
   readonly #plans = new PlanCache<Prepared>();
   readonly #queue = new TaskQueue();
   #disposed = false;
 
-  private constructor(context: GpuContext, model: Model, options: NetworkOptions) {
+  private constructor(context: GpuContext, model: Model, options: NetworkOptions, tuner: Tuner | null) {
     this.#context = context;
     this.#model = model;
     this.#options = options;
+    this.#tuner = tuner;
     this.#constants = new ConstantStore(context);
   }
 
   /** For the entries of each platform; users call `createNetwork`. */
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
-    const { inputShape, device, signal } = options;
+    const { inputShape, device, autotune = false, signal } = options;
     assertShape(inputShape);
     const { model } = await openModel(platform, input, { signal });
     const context = await GpuContext.open(platform, device);
-    const network = new Network(context, model, options);
+    const tuner = autotune ? new Tuner(context, platform.keepsakes) : null;
+    const network = new Network(context, model, options, tuner);
     try {
       signal?.throwIfAborted();
       await network.plan();
@@ -152,7 +159,9 @@ export class Network {
 
   async #compile(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
     const { fuse = true, reuse = true } = this.#options;
-    const plan = compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap });
+    const compile = (choices?: ConvChoices) =>
+      compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap, choices });
+    const plan = this.#tuner ? await this.#tuner.plan(compile) : compile();
     const executor = await Executor.create(this.#context, this.#constants, plan);
     const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
     const staging = this.#context.device.createBuffer({

@@ -1,4 +1,5 @@
 import { ImageError, ModelError } from './errors.ts';
+import { cachedKeepsakes } from './keepsakes.browser.ts';
 import { openLive } from './live.browser.ts';
 import { fetchModel } from './models/cache.browser.ts';
 import { DownloadError, downloadBytes } from './models/download.ts';
@@ -10,6 +11,7 @@ import { tagOf } from './tag.ts';
 /** Browsers: their own WebGPU, models by fetch and Cache API, pictures by the browser's decoders. */
 export const browserPlatform: Platform = {
   nap: null,
+  keepsakes: cachedKeepsakes,
   async requestAdapter() {
     const gpu = globalThis.navigator?.gpu;
     return gpu ? gpu.requestAdapter({ powerPreference: 'high-performance' }) : null;

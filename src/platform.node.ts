@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DeviceError, ModelError } from './errors.ts';
 import { readImage } from './images.node.ts';
+import { fileKeepsakes } from './keepsakes.node.ts';
 import { DownloadError, downloadBytes } from './models/download.ts';
 import { findModel } from './models/registry.ts';
 import { resolveModel } from './models/resolve.node.ts';
@@ -23,6 +24,7 @@ export const nodePlatform: Platform = {
     await new Promise((resolve) => setImmediate(resolve));
     Atomics.wait(napping, 0, 0, NAP_MS);
   },
+  keepsakes: fileKeepsakes(notify),
   async requestAdapter() {
     const gpu = await loadGpu();
     // Dawn prints two "artificially reduced" warnings here from native code; no option of webgpu 0.6.2 silences them.

@@ -23,10 +23,20 @@ export interface LiveSource<F> {
 /** Sources of live frames in browsers. */
 export type LiveInput = HTMLVideoElement | MediaStreamTrack | MediaStream;
 
+/** Small texts that are kept between runs, by name. */
+export interface Keepsakes {
+  /** Null for what was never written, or cannot be read. */
+  read(name: string): Promise<string | null>;
+  /** Keeps a text where that is possible. */
+  write(name: string, text: string): Promise<void>;
+}
+
 /** What Node and browsers do differently; everything else is written against this. */
 export interface Platform {
   /** Where waiting for the GPU keeps a core busy, lets events in, then gives that core away for a moment: see `Pace`. */
   readonly nap: (() => Promise<void>) | null;
+  /** Where results of tuning are kept. */
+  readonly keepsakes: Keepsakes;
   /** The high-performance WebGPU adapter, or null where there is none. */
   requestAdapter(): Promise<GPUAdapter | null>;
   /** How to get a WebGPU adapter on this machine, as full sentences. */

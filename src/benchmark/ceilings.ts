@@ -1,8 +1,7 @@
 import type { GpuContext } from '../device.ts';
 import { BufferUsage } from '../gpu-flags.ts';
 import { flatGrid } from '../kernels/kernel.ts';
-import { Pace } from '../pace.ts';
-import { GpuTimer } from '../timer.ts';
+import { type BoundLaunch, prepareStopwatch, type Stopwatch } from '../stopwatch.ts';
 
 /** The most that this adapter does in kernels made for nothing else. */
 export interface Ceilings {
@@ -55,43 +54,7 @@ ${copies.join('\n')}
 }`;
 }
 
-interface Launch {
-  readonly label: string;
-  readonly source: string;
-  readonly buffers: readonly GPUBuffer[];
-  readonly workgroups: readonly [number, number, number];
-}
-
-/** Prepares one kernel; each call of the result runs it and gives milliseconds, the GPU's own where it counts them. */
-async function prepare(context: GpuContext, launch: Launch, staging: GPUBuffer): Promise<() => Promise<number>> {
-  const { device } = context;
-  const pipeline = await context.pipeline(launch.label, launch.source, {});
-  const bindGroup = device.createBindGroup({
-    layout: pipeline.getBindGroupLayout(0),
-    entries: launch.buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-  });
-  const pace = new Pace();
-  return async () => {
-    const timer = GpuTimer.create(context, { steps: [launch] }, 'step');
-    const encoder = device.createCommandEncoder();
-    const { timestampWrites } = timer?.passes[0] ?? {};
-    const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(...launch.workgroups);
-    pass.end();
-    timer?.resolve(encoder);
-    const start = performance.now();
-    await context.read(encoder, staging, [{ buffer: launch.buffers.at(-1)!, offset: 0, bytes: 16 }], pace);
-    const wall = performance.now() - start;
-    const [gpu] = timer ? await timer.read() : [wall];
-    timer?.dispose();
-    // a clock too coarse for the run says 0
-    return gpu || wall;
-  };
-}
-
-async function fastest(run: () => Promise<number>): Promise<number> {
+async function fastest(run: Stopwatch): Promise<number> {
   let best = await run();
   for (let i = 1; i < REPEATS; i++) best = Math.min(best, await run());
   return best;
@@ -111,13 +74,13 @@ async function measureFma(context: GpuContext, params: GPUBuffer, result: GPUBuf
   for (const multiplyAdd of [(a: string) => `fma(${a}, x, y)`, (a: string) => `${a} * x + y`]) {
     for (const accumulators of [8, 12]) {
       for (const workgroup of [64, 256]) {
-        const launch: Launch = {
+        const launch: BoundLaunch = {
           label: `fma × ${accumulators}`,
           source: fmaShader(workgroup, accumulators, multiplyAdd),
           buffers: [params, result],
           workgroups: [FMA_INVOCATIONS / workgroup, 1, 1],
         };
-        const run = await prepare(context, launch, staging);
+        const run = await prepareStopwatch(context, [launch], staging);
         let rounds = 1;
         setRounds(rounds);
         // the first run compiles
@@ -138,13 +101,16 @@ async function measureCopy(context: GpuContext, source: GPUBuffer, target: GPUBu
   let best = 0;
   for (const each of [1, 4]) {
     for (const workgroup of [64, 256]) {
-      const launch: Launch = {
+      const launch: BoundLaunch = {
         label: `copy × ${each}`,
         source: copyShader(workgroup, each),
         buffers: [source, target],
         workgroups: flatGrid(COPY_BYTES / 16 / each, workgroup),
       };
-      best = Math.max(best, (2 * COPY_BYTES) / 1e6 / (await fastest(await prepare(context, launch, staging))));
+      best = Math.max(
+        best,
+        (2 * COPY_BYTES) / 1e6 / (await fastest(await prepareStopwatch(context, [launch], staging))),
+      );
     }
   }
   return best;

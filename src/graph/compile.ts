@@ -1,3 +1,4 @@
+import type { ConvChoices } from '../kernels/conv-methods.ts';
 import { candidateBytes, candidatesOf, decode, MAX_LEVELS, recordBytes } from '../kernels/decode.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
 import { letterbox } from '../kernels/letterbox.ts';
@@ -18,6 +19,8 @@ export interface CompileOptions {
   readonly reuse?: boolean;
   /** Further values to keep as outputs. */
   readonly tap?: readonly string[];
+  /** Methods of convolutions; by the adapter's class unless given. */
+  readonly choices?: ConvChoices | undefined;
 }
 
 /** Whole ONNX graph, `[n, c, h, w]` row-major in, its own outputs out. */
@@ -25,10 +28,10 @@ export function compileNetwork(
   model: Model,
   inputDims: Dims,
   traits: AdapterTraits,
-  { fuse = true, reuse = true, tap = [] }: CompileOptions = {},
+  { fuse = true, reuse = true, tap = [], choices }: CompileOptions = {},
 ): NetworkPlan {
   const graph = optimize(buildGraph(model, inputDims, tap), fuse);
-  const lowering = new Lowering(graph, traits);
+  const lowering = new Lowering(graph, traits, choices);
   const input = lowering.defineInput('plain');
   lowering.lowerNodes();
   const outputs = graph.outputs.map((name) => ({ name, value: lowering.readValue(name, 'plain') }));
@@ -52,11 +55,16 @@ export interface DetectorSpec {
 }
 
 /** Letterbox, network and decode for a batch of images on every canvas, then one sort and NMS an image. */
-export function compileDetector(model: Model, { batch, canvases }: DetectorSpec, traits: AdapterTraits): DetectorPlan {
+export function compileDetector(
+  model: Model,
+  { batch, canvases }: DetectorSpec,
+  traits: AdapterTraits,
+  choices?: ConvChoices,
+): DetectorPlan {
   const peeled = canvases.map(([width, height]) => optimizeDetector(buildGraph(model, [batch, 3, height, width])));
   const heads = peeled.map((each) => each.heads);
   const list = candidatesOf(heads);
-  const lowering = new Lowering(peeled[0]!.graph, traits);
+  const lowering = new Lowering(peeled[0]!.graph, traits, choices);
   const candidates = lowering.scratch(candidateBytes(list));
   const records = lowering.scratch(recordBytes(list));
   const faces = lowering.scratch(batch * faceBytes(list));

@@ -11,7 +11,12 @@ const ABANDONED_MS = 3_600_000;
 
 /** The folder of downloaded models: `models` in `home`, in SCRFD_HOME, or in the user's cache folder. */
 export function cacheFolder(home: string | undefined): string {
-  return join(home ?? (process.env.SCRFD_HOME || defaultHome(process.platform, process.env, homedir())), 'models');
+  return join(cacheHome(home), 'models');
+}
+
+/** The folder of all that is kept between processes. */
+export function cacheHome(home: string | undefined): string {
+  return home ?? (process.env.SCRFD_HOME || defaultHome(process.platform, process.env, homedir()));
 }
 
 /** Where this platform keeps caches. */

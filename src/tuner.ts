@@ -1,0 +1,137 @@
+import type { GpuContext } from './device.ts';
+import { BufferUsage } from './gpu-flags.ts';
+import type { ModelPlan } from './graph/plan.ts';
+import {
+  type ConvChoices,
+  type ConvMethodName,
+  type ConvOperand,
+  chooseMethod,
+  convKey,
+  planConv,
+  possibleMethods,
+} from './kernels/conv-methods.ts';
+import type { ConvSpec } from './kernels/conv-spec.ts';
+import type { Platform } from './platform.ts';
+import { type BoundLaunch, prepareStopwatch, type Stopwatch } from './stopwatch.ts';
+import { TaskQueue } from './task-queue.ts';
+
+/** To be raised when kernels change: what was measured before is measured anew. */
+const VERSION = 1;
+/** A run that is long beside a clock's steps. */
+const TARGET_MS = 5;
+const MAX_ROUNDS = 256;
+const REPEATS = 3;
+/** Of the time of the class's own choice: what is not clearly faster is left as it is. */
+const CLEARLY_FASTER = 0.95;
+
+/** Finds the fastest method for every convolution by timing all of them on the device; keeps what it found. */
+export class Tuner {
+  readonly #context: GpuContext;
+  readonly #keepsakes: Platform['keepsakes'];
+  readonly #queue = new TaskQueue();
+  #choices: Map<string, ConvMethodName> | undefined;
+
+  constructor(context: GpuContext, keepsakes: Platform['keepsakes']) {
+    this.#context = context;
+    this.#keepsakes = keepsakes;
+  }
+
+  /** A plan with the fastest methods. @throws DeviceError */
+  async plan<P extends ModelPlan>(compile: (choices?: ConvChoices) => P): Promise<P> {
+    return compile(await this.choose(compile().convs));
+  }
+
+  /** The choices for these convolutions; times those that were never timed on this adapter. @throws DeviceError */
+  choose(convs: readonly ConvSpec[]): Promise<ConvChoices> {
+    return this.#queue.run(async () => {
+      const name = keepsakeName(this.#context);
+      this.#choices ??= parseChoices(await this.#keepsakes.read(name));
+      const unknown = convs.filter((spec) => !this.#choices!.has(convKey(spec)));
+      for (const spec of unknown) this.#choices.set(convKey(spec), await fastestMethod(this.#context, spec));
+      if (unknown.length > 0) await this.#keepsakes.write(name, JSON.stringify(Object.fromEntries(this.#choices)));
+      return new Map(this.#choices);
+    });
+  }
+}
+
+function keepsakeName({ device: { adapterInfo }, traits }: GpuContext): string {
+  const { vendor, architecture, device, description } = adapterInfo;
+  const parts = ['convolutions', VERSION, vendor, architecture, device, description, traits.subgroupSize];
+  return parts.join(' ').replaceAll(/[^\w.]+/g, '-');
+}
+
+/** What is damaged counts as not known. */
+function parseChoices(text: string | null): Map<string, ConvMethodName> {
+  try {
+    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, ConvMethodName>));
+  } catch {
+    return new Map();
+  }
+}
+
+async function fastestMethod(context: GpuContext, conv: ConvSpec): Promise<ConvMethodName> {
+  const spec = { ...conv, batch: 1 };
+  const usual = chooseMethod(spec, context.traits);
+  const others = possibleMethods(spec, context.traits).filter((name) => name !== usual);
+  if (others.length === 0) return usual;
+  const times = await timeMethods(context, spec, [usual, ...others]);
+  const [usualTime, ...otherTimes] = times;
+  const least = Math.min(...otherTimes);
+  return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
+}
+
+/** Milliseconds of each method on buffers of zeros. */
+export async function timeMethods(
+  context: GpuContext,
+  spec: ConvSpec,
+  names: readonly ConvMethodName[],
+): Promise<number[]> {
+  const { device, traits } = context;
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
+  return context.guarded('timing convolutions', async () => {
+    const plans = names.map((name) => planConv(name, spec, traits).launches);
+    const created: GPUBuffer[] = [];
+    const create = (size: number, usage: number) => {
+      const buffer = device.createBuffer({ label: 'tuning', size, usage });
+      created.push(buffer);
+      return buffer;
+    };
+    try {
+      const sizes = new Map<ConvOperand, number>();
+      for (const { dispatch, operands } of plans.flat()) {
+        operands.forEach((operand, i) => {
+          sizes.set(operand, Math.max(sizes.get(operand) ?? 16, dispatch.bindingBytes[i]!));
+        });
+      }
+      const buffers = new Map([...sizes].map(([operand, size]) => [operand, create(size, STORAGE | COPY_SRC)]));
+      const staging = create(16, MAP_READ | COPY_DST);
+      const runs: Stopwatch[] = [];
+      for (const launches of plans) {
+        const bound = launches.map(({ dispatch, operands }): BoundLaunch => {
+          const params = create(dispatch.params.byteLength, UNIFORM | COPY_DST);
+          device.queue.writeBuffer(params, 0, dispatch.params);
+          const { kernel, source, constants, workgroups } = dispatch;
+          const operandBuffers = operands.map((operand) => buffers.get(operand)!);
+          return { label: kernel, source, constants, workgroups, buffers: [params, ...operandBuffers] };
+        });
+        runs.push(await prepareStopwatch(context, bound, staging));
+      }
+      return await timeInTurn(runs);
+    } finally {
+      for (const buffer of created) buffer.destroy();
+    }
+  });
+}
+
+/** The shortest time of each, in turn, so that a clock that speeds up is everybody's. */
+async function timeInTurn(runs: readonly Stopwatch[]): Promise<number[]> {
+  // first runs compile
+  for (const run of runs) await run();
+  let rounds = 1;
+  while (rounds < MAX_ROUNDS && (await runs[0]!(rounds)) < TARGET_MS) rounds *= 2;
+  const best = runs.map(() => Number.POSITIVE_INFINITY);
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (const [i, run] of runs.entries()) best[i] = Math.min(best[i]!, await run(rounds));
+  }
+  return best.map((ms) => ms / rounds);
+}
