@@ -7,7 +7,8 @@ import { createRandom } from '../models/random.ts';
 import { Network } from '../network.ts';
 import type { Platform } from '../platform.ts';
 import { STAGES } from '../timer.ts';
-import { type CaseSpec, PlanRun, planDetector } from './plan-run.ts';
+import type { Tuner } from '../tuner.ts';
+import { type CaseSpec, PlanRun, planTuned } from './plan-run.ts';
 import { type Provider, type Row, type StageTimes, sumStages } from './results.ts';
 import { median, summarize } from './statistics.ts';
 
@@ -21,6 +22,8 @@ export interface Workload extends CaseSpec {
   readonly scoreThreshold: number;
   /** Of the network's convolutions, for the whole batch. */
   readonly flops: number;
+  /** Chooses our kernels; without one the adapter's class does. */
+  readonly tuner: Tuner | null;
 }
 
 /** One way to run the workload. */
@@ -68,9 +71,10 @@ function totalMemory(plan: Parameters<typeof planMemory>[0]): number {
 /** Pixels in, faces out: pictures that fill the canvas, uploaded every time. */
 export async function openDetector(platform: Platform, context: GpuContext, work: Workload): Promise<Contender> {
   const { device, traits } = context;
-  const { size, scoreThreshold } = work;
-  const plan = planDetector(work.model, work, traits);
-  const detector = await Detector.create(platform, work.bytes, { device, inputSize: size, scoreThreshold });
+  const { size, scoreThreshold, tuner } = work;
+  const plan = await planTuned(work.model, work, traits, tuner);
+  const autotune = tuner !== null;
+  const detector = await Detector.create(platform, work.bytes, { device, inputSize: size, scoreThreshold, autotune });
   const pictures = makePictures(work);
   return {
     provider: 'scrfd-webgpu',
@@ -95,7 +99,9 @@ export async function openNetwork(platform: Platform, context: GpuContext, work:
   const { size, batch } = work;
   const input = makeInput(work);
   const inputShape = [batch, 3, size[1], size[0]] as const;
-  const network = await Network.create(platform, work.bytes, { device: context.device, inputShape });
+  const { device } = context;
+  const autotune = work.tuner !== null;
+  const network = await Network.create(platform, work.bytes, { device, inputShape, autotune });
   const plan = await network.plan();
   const timed = await PlanRun.create(context, plan, 'stage');
   return {

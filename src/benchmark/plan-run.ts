@@ -4,11 +4,13 @@ import { Executor } from '../executor.ts';
 import { BufferUsage } from '../gpu-flags.ts';
 import { compileDetector } from '../graph/compile.ts';
 import type { DetectorPlan, Plan } from '../graph/plan.ts';
+import type { ConvChoices } from '../kernels/conv-methods.ts';
 import { packFrames } from '../kernels/frame.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
 import { letterboxTaps } from '../kernels/letterbox.ts';
 import type { Model } from '../loader/model.ts';
 import { GpuTimer, type Granularity } from '../timer.ts';
+import type { Tuner } from '../tuner.ts';
 import type { KernelTime } from './results.ts';
 import { median } from './statistics.ts';
 
@@ -18,8 +20,24 @@ export interface CaseSpec {
 }
 
 /** The plan that a detector runs for a batch of pictures on one canvas. */
-export function planDetector(model: Model, { size, batch }: CaseSpec, traits: AdapterTraits): DetectorPlan {
-  return compileDetector(model, { batch, canvases: [size] }, traits);
+export function planDetector(
+  model: Model,
+  { size, batch }: CaseSpec,
+  traits: AdapterTraits,
+  choices?: ConvChoices,
+): DetectorPlan {
+  return compileDetector(model, { batch, canvases: [size] }, traits, choices);
+}
+
+/** The same with the choices of a tuner, if there is one. */
+export async function planTuned(
+  model: Model,
+  spec: CaseSpec,
+  traits: AdapterTraits,
+  tuner: Tuner | null,
+): Promise<DetectorPlan> {
+  const compile = (choices?: ConvChoices) => planDetector(model, spec, traits, choices);
+  return tuner ? tuner.plan(compile) : compile();
 }
 
 /** A plan's runs with nothing around them, timed on the GPU. Contents of its buffers are zero unless written. */
@@ -112,8 +130,9 @@ export async function timeKernels(
   model: Model,
   spec: CaseSpec,
   runs: number,
+  tuner: Tuner | null = null,
 ): Promise<KernelTime[] | null> {
-  const plan = planDetector(model, spec, context.traits);
+  const plan = await planTuned(model, spec, context.traits, tuner);
   const run = await PlanRun.create(context, plan, 'step', blackPictures(spec));
   if (!run) return null;
   try {

@@ -28,6 +28,7 @@ import { openModel } from '../model-source.ts';
 import { findMember } from '../models/family.ts';
 import { synthesizeModel } from '../models/synthesize.ts';
 import { nodePlatform } from '../platform.node.ts';
+import { Tuner } from '../tuner.ts';
 import { writeWhole } from '../write-file.node.ts';
 import { measureColdStarts } from './cold-start.ts';
 import { readDependency, readOwnPackage } from './doctor.ts';
@@ -48,6 +49,7 @@ interface BenchOptions {
   budget: number;
   kernels?: true;
   coldStart?: true;
+  autotune?: true;
   markdown?: true;
   json?: string;
   chart?: string;
@@ -78,6 +80,7 @@ export function addBench(program: Command): void {
     .addOption(new Option('--providers <names...>', 'whom to time (default: all)').choices(PROVIDERS))
     .option('--runs <N>', 'timed runs of each', parseCount, 20)
     .option('--budget <seconds>', 'time after which a slow provider gets no more than three runs', parseCount, 30)
+    .option('--autotune', "time each convolution's kernels first and take the fastest: see the detector's option")
     .option('--kernels', 'a table of every kernel launch')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--markdown', 'print tables in Markdown')
@@ -193,15 +196,16 @@ async function measureModels(
   const rows: Row[] = [];
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
+  const tuner = options.autotune ? new Tuner(context, platform.keepsakes) : null;
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {
       for (const batch of batches) {
         const flops = 2 * countWork(model, [batch, 3, size[1], size[0]]).macs;
-        const work: Workload = { ...loaded, model, size, batch, flops };
+        const work: Workload = { ...loaded, model, size, batch, flops, tuner };
         rows.push(...(await measureCase(context, work, ort, options)));
         if (options.kernels) {
-          const steps = await timeKernels(context, model, work, options.runs);
+          const steps = await timeKernels(context, model, work, options.runs, tuner);
           if (!steps) throw new Error('--kernels needs an adapter with the feature timestamp-query');
           kernels.push({ model: work.name, size, batch, steps });
         }
@@ -209,7 +213,7 @@ async function measureModels(
       if (options.coldStart) {
         const flops = 2 * countWork(model, [1, 3, size[1], size[0]]).macs;
         notify(`${loaded.name} ${size.join('×')}: cold start`);
-        coldStarts.push(...(await measureColdStarts({ ...loaded, model, size, batch: 1, flops })));
+        coldStarts.push(...(await measureColdStarts({ ...loaded, model, size, batch: 1, flops, tuner })));
       }
     }
   }

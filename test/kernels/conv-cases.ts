@@ -126,6 +126,35 @@ const GROUPED: readonly ConvCase[] = [
   convCase([8, 2], [6, 5], { kernel: [2, 3], dilations: [2, 1], group: 2, activation: narrowClip, batch: 3 }),
 ];
 
+/**
+ * Convolutions of the published networks at an input of 640×480, whole for the benchmark; for the tests, which check the same
+ * channels, smaller.
+ */
+export function layerCases(shrink = 1): ConvCase[] {
+  const at = (stride: number): Pair => [Math.ceil(480 / stride / shrink), Math.ceil(640 / stride / shrink)];
+  const window: Options = { kernel: [3, 3], pads: 1 };
+  const down: Options = { ...window, strides: [2, 2] };
+  return [
+    convCase([3, 16], at(1), { ...down, activation: relu }),
+    convCase([12, 12], at(2), { ...window, activation: relu }),
+    convCase([16, 16], at(2), { activation: relu }),
+    convCase([16, 16], at(2), { ...window, group: 16, activation: relu }),
+    convCase([40, 40], at(4), { activation: relu }),
+    convCase([40, 40], at(4), { ...down, group: 40, activation: relu }),
+    convCase([24, 24], at(4), { ...window, upsample: 1, activation: relu }),
+    convCase([56, 224], at(4), { upsample: 1, activation: relu }),
+    convCase([224, 56], at(4), { activation: relu }),
+    convCase([64, 64], at(8), { activation: relu }),
+    convCase([64, 64], at(8), { ...window, activation: relu }),
+    convCase([88, 88], at(8), { ...window, activation: relu }),
+    convCase([64, 30], at(8), window),
+    convCase([48, 80], at(16), { ...down, activation: relu }),
+    convCase([152, 152], at(16), { activation: relu }),
+    convCase([288, 288], at(32), { activation: relu }),
+    convCase([224, 224], at(32), { ...window, activation: relu }),
+  ];
+}
+
 /** The same on every run: a failure repeats. */
 function randomCase(seed: number): ConvCase {
   const rng = createRng(seed);
@@ -165,6 +194,7 @@ export const convCases: readonly ConvCase[] = [
   ...DENSE,
   ...DEPTHWISE,
   ...GROUPED,
+  ...layerCases(10),
   ...Array.from({ length: 16 }, (_, i) => randomCase(100 + i)),
 ];
 

@@ -1,0 +1,26 @@
+// Times every method of every convolution kernel on this adapter, on the case table of the kernel tests: npm run bench:kernels
+import { GpuContext } from '../src/device.ts';
+import { chooseMethod, possibleMethods } from '../src/kernels/conv-methods.ts';
+import { convFlops } from '../src/kernels/conv-spec.ts';
+import { nodePlatform } from '../src/platform.node.ts';
+import { timeMethods } from '../src/tuner.ts';
+import { layerCases } from '../test/kernels/conv-cases.ts';
+
+const context = await GpuContext.open(nodePlatform, undefined);
+try {
+  const { description, vendor, architecture } = context.device.adapterInfo;
+  console.log(`- adapter: ${[vendor, architecture, description].filter(Boolean).join(' ')}\n`);
+  console.log('| convolution | method | ms | GFLOP/s | × fastest | by class |\n|---|---|--:|--:|--:|---|');
+  for (const { name, spec } of layerCases()) {
+    const methods = possibleMethods(spec, context.traits);
+    const times = await timeMethods(context, spec, methods);
+    const chosen = chooseMethod(spec, context.traits);
+    methods.forEach((method, i) => {
+      const ms = times[i]!;
+      const cells = [ms.toFixed(3), (convFlops(spec) / 1e6 / ms).toFixed(1), (ms / Math.min(...times)).toFixed(2)];
+      console.log(`| ${[name, method, ...cells, method === chosen ? 'yes' : ''].join(' | ')} |`);
+    });
+  }
+} finally {
+  context.dispose();
+}
