@@ -1,5 +1,6 @@
 // Writes src/shaders.gen.ts from shaders/*.wgsl, so that bundlers and Node need no plugin to load them.
-// A shader with the line "// requires NAME.wgsl" is put behind that file, its enable directives before both.
+// A shader with the line "// requires NAME.wgsl" is put behind that file, enable directives before both. Files that others
+// require are parts, no shaders.
 // With --check it only tells whether the output is up to date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
@@ -11,18 +12,20 @@ const names = readdirSync(folder)
   .sort();
 const read = (name) => readFileSync(new URL(name, folder), 'utf8');
 
-/** A shader's whole source; undefined for a file without an entry point, which only others require. */
+const requirements = (source) => [...source.matchAll(/^\/\/ requires (\S+)$/gm)].map(([, file]) => file);
+const parts = new Set(names.flatMap((name) => requirements(read(name))));
+
+/** A shader's whole source. */
 function compose(name) {
   const own = read(name);
-  if (!own.includes('@compute')) return undefined;
-  const required = [...own.matchAll(/^\/\/ requires (\S+)$/gm)].map(([, file]) => read(file));
-  const enables = own.match(/^enable .*;\n/gm) ?? [];
-  return [...enables, ...required, own.replaceAll(/^enable .*;\n/gm, '')].join('\n');
+  const files = [...requirements(own).map(read), own];
+  const enables = files.flatMap((source) => source.match(/^enable .*;\n/gm) ?? []);
+  return [...enables, ...files.map((source) => source.replaceAll(/^enable .*;\n/gm, ''))].join('\n');
 }
 
 const entries = names
+  .filter((name) => !parts.has(name))
   .map((name) => ({ name, source: compose(name) }))
-  .filter(({ source }) => source)
   // shaders that begin alike side by side: bundles compress better
   .sort((a, b) => (a.source < b.source ? -1 : 1))
   .map(({ name, source }) => `  '${name.slice(0, -5)}': ${JSON.stringify(source)},\n`);

@@ -26,6 +26,8 @@ struct Params {
   upsample: u32,
   // vectors between the weights of one image and of the next; 0: all images share them
   weights_step: i32,
+  // of output, where a launch computes a part of the channels
+  first_block: i32,
   slope: f32,
   low: f32,
   high: f32,

@@ -1,17 +1,24 @@
 // Dense 2-D convolution on NC4HW4 for adapters where loads cost more than arithmetic (software rasterisers).
 // A subgroup fetches the weights of 4 input and 8 output channels once, a vec4 a lane, and broadcasts them;
 // one invocation computes PIXELS neighbouring pixels of OCTETS × 8 output channels. Same weights as conv2d.wgsl.
+enable subgroups;
 
 // lanes that share a fetch: 8, or 4 where the subgroup has only 4
 const LANES = 8;
 const PIXELS = 4;
 const OCTETS = 2;
+const HALF = 4;
 
 // one subgroup, so that every subgroup is full
 override WORKGROUP: u32 = 8;
 
 // group.x counts tiles of channels: while a group's pixels are in a cache, all channels are computed from them
-fn convolve(group: vec3u, index: u32, lane: u32) {
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
   // a copy: software rasterisers read a uniform anew each time
   let p = params;
   let tiles_x = (p.out_w + PIXELS - 1) / PIXELS;
@@ -19,6 +26,7 @@ fn convolve(group: vec3u, index: u32, lane: u32) {
   let y = tile / tiles_x;
   let x = (tile - y * tiles_x) * PIXELS;
   let n = i32(group.z);
+  let first = p.first_block + i32(group.x) * OCTETS * 2;
 
   // sums of the lower and the upper four channels of every octet
   #for o < OCTETS
@@ -66,16 +74,14 @@ fn convolve(group: vec3u, index: u32, lane: u32) {
       w_hi{o} = weights[w + {o} * octet + 4];
     }
     let m_lo{o} = mat4x4f(
-      subgroupBroadcast(w_lo{o}, 0),
-      subgroupBroadcast(w_lo{o}, 1),
-      subgroupBroadcast(w_lo{o}, 2),
-      subgroupBroadcast(w_lo{o}, 3),
+      #for l < HALF
+      subgroupBroadcast(w_lo{o}, {l}),
+      #end
     );
     let m_hi{o} = mat4x4f(
-      subgroupBroadcast(w_hi{o}, LANES - 4),
-      subgroupBroadcast(w_hi{o}, LANES - 3),
-      subgroupBroadcast(w_hi{o}, LANES - 2),
-      subgroupBroadcast(w_hi{o}, LANES - 1),
+      #for l < HALF
+      subgroupBroadcast(w_hi{o}, LANES - 4 + {l}),
+      #end
     );
     #for i < PIXELS
     lo{o}_{i} += m_lo{o} * v{i};
@@ -85,7 +91,6 @@ fn convolve(group: vec3u, index: u32, lane: u32) {
     w += 8;
   }
   // a loop with a bound that only the run knows: unrolled, the epilogues take longer to compile than all the rest
-  let first = i32(group.x) * OCTETS * 2;
   for (var block = first; block < min(first + OCTETS * 2, p.out_blocks); block++) {
     let row = row_of(n, block, y);
     let b = bias[block];

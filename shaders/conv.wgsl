@@ -1,7 +1,6 @@
-// What convolution kernels with weights share: bindings and bounds-checked loads.
+// What convolution kernels with weights share: bindings, but that of the weights (binding 2), and bounds-checked loads.
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> output: array<vec4f>;

@@ -2,6 +2,7 @@
 // One invocation computes one vec4 over output channels. weights: ONNX order [out][in/group][ky][kx].
 // requires conv-epilogue.wgsl
 // requires conv.wgsl
+// requires weights.wgsl
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)

@@ -3,6 +3,7 @@
 // output channels in workgroup memory; one invocation computes PIXELS pixels of 8 channels. Same weights as conv2d.wgsl.
 // requires conv-epilogue.wgsl
 // requires conv.wgsl
+// requires weights.wgsl
 const PIXELS = 4;
 const CHUNK = 4;
 

@@ -3,6 +3,7 @@
 // weights: [out/8][in/4][ky][kx][2][4 in] of vec4 over 4 output channels.
 // requires conv-epilogue.wgsl
 // requires conv.wgsl
+// requires weights.wgsl
 override WORKGROUP: u32 = 64;
 const PIXELS = 4;
 

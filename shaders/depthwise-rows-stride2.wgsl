@@ -1,6 +1,7 @@
 // depthwise-rows.wgsl for a stride of 2: of the three input rows of an output row, the last is the first of the next.
 // requires conv-epilogue.wgsl
 // requires conv.wgsl
+// requires weights.wgsl
 override WORKGROUP: u32 = 8;
 const TAPS = 9;
 const LAST = 8;

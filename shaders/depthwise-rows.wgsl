@@ -2,6 +2,7 @@
 // of PIXELS columns and keeps the sums of the two output rows that still miss a row. Same weights as depthwise.wgsl.
 // requires conv-epilogue.wgsl
 // requires conv.wgsl
+// requires weights.wgsl
 override WORKGROUP: u32 = 8;
 const TAPS = 9;
 const LAST = 8;

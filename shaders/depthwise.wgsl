@@ -2,6 +2,7 @@
 // weights: [channels/4][ky][kx] of vec4 over channels.
 // requires conv-epilogue.wgsl
 // requires conv.wgsl
+// requires weights.wgsl
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)

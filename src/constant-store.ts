@@ -30,7 +30,8 @@ export class ConstantStore {
       return present.buffer;
     }
     this.#context.assertBindable(data.byteLength, `constant ${key}`);
-    const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
+    // kernels differ in which of the two they read weights as
+    const usage = BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_DST;
     const buffer = this.#context.device.createBuffer({ label: key, size: data.byteLength, usage });
     this.#context.device.queue.writeBuffer(buffer, 0, data);
     this.#entries.set(key, [...entries, { data, buffer, users: 1 }]);

@@ -120,7 +120,7 @@ export class Executor {
 
   #makeBindGroup({ step, pipeline, paramsOffset }: BoundStep): GPUBindGroup {
     const params = { buffer: this.#params, offset: paramsOffset, size: step.dispatch.params.byteLength };
-    const entries = [params, ...step.operands.map((operand) => ({ buffer: this.#resolve(operand) }))];
+    const entries = [params, ...step.operands.map((operand) => this.#resolve(operand))];
     return this.#context.device.createBindGroup({
       label: step.label,
       layout: pipeline.getBindGroupLayout(0),
@@ -128,16 +128,18 @@ export class Executor {
     });
   }
 
-  #resolve(operand: Operand): GPUBuffer {
+  #resolve(operand: Operand): GPUBufferBinding {
     switch (operand.kind) {
       case 'buffer':
-        return this.buffer(operand.index);
-      case 'constant':
-        return this.#constants.get(operand.key)!;
+        return { buffer: this.buffer(operand.index) };
+      case 'constant': {
+        const buffer = this.#constants.get(operand.key)!;
+        return operand.range ? { buffer, offset: operand.range.offset, size: operand.range.bytes } : { buffer };
+      }
       case 'external': {
         const buffer = this.#externals.get(operand.name);
         if (!buffer) throw new Error(`external buffer "${operand.name}" is not bound`);
-        return buffer;
+        return { buffer };
       }
       default:
         return operand satisfies never;

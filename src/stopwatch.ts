@@ -8,7 +8,7 @@ export interface BoundLaunch {
   readonly source: string;
   readonly constants?: Readonly<Record<string, number>>;
   /** From binding 0 on. */
-  readonly buffers: readonly GPUBuffer[];
+  readonly bindings: readonly GPUBufferBinding[];
   readonly workgroups: readonly [number, number, number];
 }
 
@@ -26,9 +26,9 @@ export async function prepareStopwatch(
 ): Promise<Stopwatch> {
   const { device } = context;
   const prepared = await Promise.all(
-    launches.map(async ({ label, source, constants = {}, buffers, workgroups }) => {
+    launches.map(async ({ label, source, constants = {}, bindings, workgroups }) => {
       const pipeline = await context.pipeline(label, source, constants);
-      const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+      const entries = bindings.map((resource, binding) => ({ binding, resource }));
       return {
         pipeline,
         workgroups,
@@ -36,7 +36,7 @@ export async function prepareStopwatch(
       };
     }),
   );
-  const result = launches.at(-1)!.buffers.at(-1)!;
+  const result = launches.at(-1)!.bindings.at(-1)!;
   const pace = new Pace();
   return async (rounds = 1) => {
     const timer = GpuTimer.create(context, { steps: [{ label: launches[0]!.label }] }, 'step');
@@ -53,7 +53,7 @@ export async function prepareStopwatch(
     pass.end();
     timer?.resolve(encoder);
     const start = performance.now();
-    await context.read(encoder, staging, [{ buffer: result, offset: 0, bytes: 16 }], pace);
+    await context.read(encoder, staging, [{ buffer: result.buffer, offset: 0, bytes: 16 }], pace);
     const wall = performance.now() - start;
     const [gpu] = timer ? await timer.read() : [wall];
     timer?.dispose();

@@ -103,16 +103,22 @@ export async function timeMethods(
           sizes.set(operand, Math.max(sizes.get(operand) ?? 16, dispatch.bindingBytes[i]!));
         });
       }
-      const buffers = new Map([...sizes].map(([operand, size]) => [operand, create(size, STORAGE | COPY_SRC)]));
+      const buffers = new Map(
+        [...sizes].map(([operand, size]) => [operand, { buffer: create(size, STORAGE | UNIFORM | COPY_SRC) }]),
+      );
       const staging = create(16, MAP_READ | COPY_DST);
       const runs: Stopwatch[] = [];
       for (const launches of plans) {
-        const bound = launches.map(({ dispatch, operands }): BoundLaunch => {
+        const bound = launches.map(({ dispatch, operands, weightsRange }): BoundLaunch => {
           const params = create(dispatch.params.byteLength, UNIFORM | COPY_DST);
           device.queue.writeBuffer(params, 0, dispatch.params);
           const { kernel, source, constants, workgroups } = dispatch;
-          const operandBuffers = operands.map((operand) => buffers.get(operand)!);
-          return { label: kernel, source, constants, workgroups, buffers: [params, ...operandBuffers] };
+          const bindings = operands.map((operand) => {
+            const binding = buffers.get(operand)!;
+            // of weights any part will do
+            return operand === 'weights' && weightsRange ? { ...binding, size: weightsRange.bytes } : binding;
+          });
+          return { label: kernel, source, constants, workgroups, bindings: [{ buffer: params }, ...bindings] };
         });
         runs.push(await prepareStopwatch(context, bound, staging));
       }

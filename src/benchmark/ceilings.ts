@@ -77,7 +77,7 @@ async function measureFma(context: GpuContext, params: GPUBuffer, result: GPUBuf
         const launch: BoundLaunch = {
           label: `fma × ${accumulators}`,
           source: fmaShader(workgroup, accumulators, multiplyAdd),
-          buffers: [params, result],
+          bindings: [{ buffer: params }, { buffer: result }],
           workgroups: [FMA_INVOCATIONS / workgroup, 1, 1],
         };
         const run = await prepareStopwatch(context, [launch], staging);
@@ -104,7 +104,7 @@ async function measureCopy(context: GpuContext, source: GPUBuffer, target: GPUBu
       const launch: BoundLaunch = {
         label: `copy × ${each}`,
         source: copyShader(workgroup, each),
-        buffers: [source, target],
+        bindings: [{ buffer: source }, { buffer: target }],
         workgroups: flatGrid(COPY_BYTES / 16 / each, workgroup),
       };
       best = Math.max(

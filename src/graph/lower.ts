@@ -127,7 +127,7 @@ export class Lowering {
   }
 
   /** A constant by key, made once. */
-  constant(key: string, make: () => Float32Array<ArrayBuffer>): Source {
+  constant(key: string, make: () => Float32Array<ArrayBuffer>): Extract<Operand, { kind: 'constant' }> {
     if (!this.#constants.has(key)) this.#constants.set(key, make());
     return { kind: 'constant', key };
   }
@@ -373,14 +373,14 @@ export class Lowering {
           );
     const known = new Map<ConvOperand, Source>([
       ['input', this.read(input, 'packed')],
-      ['weights', weights],
       ['bias', bias],
       // without a residual the binding is never read
       ['residual', residual === undefined ? bias : this.read(residual, 'packed')],
       ['output', this.#define(node.output, 'packed')],
     ]);
-    for (const { dispatch, operands } of launches) {
-      const bound = operands.map((operand, i) => {
+    for (const { dispatch, operands, weightsRange } of launches) {
+      const bound = operands.map((operand, i): Source => {
+        if (operand === 'weights') return { ...weights, range: weightsRange };
         const source = known.get(operand) ?? (operand === 'zeros' ? zeros() : this.scratch(dispatch.bindingBytes[i]!));
         known.set(operand, source);
         return source;

@@ -6,8 +6,14 @@ import type { Dims } from '../tensor.ts';
 /** What a step binds: a planned buffer, a constant, or a buffer that the executor's owner brings. */
 export type Operand =
   | { readonly kind: 'buffer'; readonly index: number }
-  | { readonly kind: 'constant'; readonly key: string }
+  | { readonly kind: 'constant'; readonly key: string; readonly range?: ByteRange | undefined }
   | { readonly kind: 'external'; readonly name: string };
+
+/** A part of a buffer. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly bytes: number;
+}
 
 /** One kernel launch. */
 export interface Step {
@@ -60,7 +66,7 @@ function describeOperand(operand: Operand): string {
     case 'buffer':
       return `#${operand.index}`;
     case 'constant':
-      return operand.key;
+      return operand.range ? `${operand.key}+${operand.range.offset}` : operand.key;
     case 'external':
       return `<${operand.name}>`;
     default:

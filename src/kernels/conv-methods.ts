@@ -1,5 +1,6 @@
-import type { ConvSpec } from './conv-spec.ts';
-import { conv2d, conv2dLane, isPointwise, packConvWeights, pointwiseLane } from './conv2d.ts';
+import { convLane, convLaneUniform, type LanePart, UNIFORM_BYTES } from './conv-lane.ts';
+import { type ConvSpec, convFlops } from './conv-spec.ts';
+import { conv2d, packConvWeights, withOwnWeights } from './conv2d.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { conv2dTiled } from './conv2d-tiled.ts';
 import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
@@ -13,19 +14,34 @@ export interface ConvLaunch {
   readonly dispatch: Dispatch;
   /** At bindings 1, 2, …. */
   readonly operands: readonly ConvOperand[];
+  /** What it binds of the weights, in bytes; all of them unless given. */
+  readonly weightsRange?: { readonly offset: number; readonly bytes: number };
+}
+
+type PackWeights = (weights: Float32Array, spec: ConvSpec) => Float32Array<ArrayBuffer>;
+
+const octets: PackWeights = (weights, { outChannels, inChannels, kernel }) =>
+  packConvWeights(weights, outChannels, inChannels, kernel);
+
+function padded(values: Float32Array, length: number): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(length);
+  result.set(values);
+  return result;
+}
+
+/** From every weight on, as much can be bound as uniforms take. */
+function withWholeRanges(weights: Float32Array): Float32Array<ArrayBuffer> {
+  return padded(weights, weights.length + UNIFORM_BYTES / 4);
 }
 
 /** How methods want ONNX weights `[out][in / group][kh][kw]`; one name is one order, whatever the method. */
 const WEIGHT_ORDERS = {
-  octets: (weights, { outChannels, inChannels, kernel }) => packConvWeights(weights, outChannels, inChannels, kernel),
+  octets,
   winograd: (weights, { outChannels, inChannels }) => packWinogradWeights(weights, outChannels, inChannels),
+  'octets-uniform': (weights, spec) => withWholeRanges(octets(weights, spec)),
   depthwise: (weights, { outChannels, kernel }) => packDepthwiseWeights(weights, outChannels, kernel),
-  plain: (weights) => {
-    const padded = new Float32Array(floatBytes(weights.length) / 4);
-    padded.set(weights);
-    return padded;
-  },
-} as const satisfies Record<string, (weights: Float32Array, spec: ConvSpec) => Float32Array<ArrayBuffer>>;
+  plain: (weights) => padded(weights, floatBytes(weights.length) / 4),
+} as const satisfies Record<string, PackWeights>;
 
 export type WeightOrder = keyof typeof WEIGHT_ORDERS;
 
@@ -48,23 +64,32 @@ const isDense = ({ group }: ConvSpec) => group === 1;
 const isDepthwise = ({ group, inChannels, outChannels }: ConvSpec) => group === inChannels && group === outChannels;
 /** Smaller subgroups cannot share a fetch of weights. */
 const hasLanes = ({ subgroupSize }: AdapterTraits) => subgroupSize >= 4;
+/** Launches of a convolution at most: beyond, on software rasterisers, launching takes what uniforms bring. */
+const MAX_PARTS = 3;
 const fitsWinograd = (spec: ConvSpec) => isWinograd(spec) && winogradBytes(spec) <= MAX_BINDING_BYTES;
 
+const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
+
 function single(dispatch: Dispatch): ConvLaunch[] {
-  return [{ dispatch, operands: ['input', 'weights', 'bias', 'residual', 'output'] }];
+  return [{ dispatch, operands: OPERANDS }];
 }
 
-function winogradLaunches(spec: ConvSpec, multiply: (windows: ConvSpec) => Dispatch): ConvLaunch[] {
-  const { input, product, output } = winograd(spec, multiply);
+function inParts(parts: readonly LanePart[]): ConvLaunch[] {
+  return parts.map(({ dispatch, weightsOffset }) => {
+    return { dispatch, operands: OPERANDS, weightsRange: { offset: weightsOffset, bytes: UNIFORM_BYTES } };
+  });
+}
+
+/** @param multiply the product's launch, were its weights one image's */
+function aroundProduct(spec: ConvSpec, multiply: (product: ConvSpec) => Dispatch): ConvLaunch[] {
+  const { input, product, output } = winograd(spec);
+  // multiplications as the convolution is defined, not as many as there are
+  const dispatch = { ...withOwnWeights(multiply(product), product), flops: convFlops(spec) };
   return [
     { dispatch: input, operands: ['input', 'windows'] },
-    { dispatch: product, operands: ['windows', 'weights', 'zeros', 'zeros', 'products'] },
+    { dispatch, operands: ['windows', 'weights', 'zeros', 'zeros', 'products'] },
     { dispatch: output, operands: ['products', 'bias', 'residual', 'output'] },
   ];
-}
-
-function lane(spec: ConvSpec, { subgroupSize }: AdapterTraits): Dispatch {
-  return isPointwise(spec) ? pointwiseLane(spec, subgroupSize) : conv2dLane(spec, subgroupSize);
 }
 
 /** Every method; what each is for stands beside its kernel. */
@@ -74,17 +99,26 @@ const METHODS = {
   lane: {
     weightOrder: 'octets',
     isPossible: (spec, traits) => isDense(spec) && hasLanes(traits),
-    launches: (spec, traits) => single(lane(spec, traits)),
+    launches: (spec, { subgroupSize }) => single(convLane(spec, subgroupSize)),
+  },
+  'lane-uniform': {
+    weightOrder: 'octets-uniform',
+    isPossible: (spec, traits) => {
+      if (!isDense(spec) || !hasLanes(traits)) return false;
+      const parts = convLaneUniform(spec, traits.subgroupSize).length;
+      return parts > 0 && parts <= MAX_PARTS;
+    },
+    launches: (spec, { subgroupSize }) => inParts(convLaneUniform(spec, subgroupSize)),
   },
   'winograd-lane': {
     weightOrder: 'winograd',
     isPossible: (spec, traits) => fitsWinograd(spec) && hasLanes(traits),
-    launches: (spec, traits) => winogradLaunches(spec, (windows) => lane(windows, traits)),
+    launches: (spec, { subgroupSize }) => aroundProduct(spec, (product) => convLane(product, subgroupSize)),
   },
   'winograd-tiled': {
     weightOrder: 'winograd',
     isPossible: fitsWinograd,
-    launches: (spec) => winogradLaunches(spec, conv2dTiled),
+    launches: (spec) => aroundProduct(spec, conv2dTiled),
   },
   'depthwise-rows': {
     weightOrder: 'depthwise',
@@ -113,7 +147,8 @@ function preferences({ inChannels, outChannels }: ConvSpec, { software }: Adapte
   if (!software) return ['direct', 'depthwise', 'grouped'];
   // they run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds
   const pays = Math.min(inChannels, outChannels) >= WINOGRAD_CHANNELS;
-  return [...(pays ? (['winograd-lane'] as const) : []), 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
+  const winograds = pays ? (['winograd-lane'] as const) : [];
+  return [...winograds, 'lane-uniform', 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
 }
 
 /** Which method to take for a shape, by `convKey`. */

@@ -22,11 +22,19 @@ export interface ConvSpec {
   readonly upsample: number;
 }
 
-/**
- * The `Params` that all convolution shaders share.
- * @param weightsStep vec4 between the weights of one image and of the next; 0: all images share them
- */
-export function convParams(spec: ConvSpec, weightsStep = 0): Uint8Array<ArrayBuffer> {
+/** What differs where a launch computes a part of a convolution, or images have weights of their own. */
+export interface ConvPart {
+  /** vec4 between the weights of one image and of the next; 0, the default: all images share them. */
+  readonly weightsStep?: number;
+  /** The first block of four channels of output. */
+  readonly firstBlock?: number;
+}
+
+/** The `Params` that all convolution shaders share. */
+export function convParams(
+  spec: ConvSpec,
+  { weightsStep = 0, firstBlock = 0 }: ConvPart = {},
+): Uint8Array<ArrayBuffer> {
   const activation = activationParams(spec.activation);
   return packParams(
     [
@@ -45,6 +53,7 @@ export function convParams(spec: ConvSpec, weightsStep = 0): Uint8Array<ArrayBuf
       spec.outChannels,
       Math.log2(Math.max(1, spec.upsample)),
       weightsStep,
+      firstBlock,
     ],
     activation.floats,
   );

@@ -1,8 +1,7 @@
 import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
-import { weightBytes } from './conv2d.ts';
+import { OCTET, weightBytes } from './conv2d.ts';
 import { type Dispatch, specialize } from './kernel.ts';
 
-const OCTET = 8;
 const PIXELS = 4;
 /** Octets of a workgroup's tile at most, and from how many on half as many pixels make a workgroup of 64 and more. */
 const MAX_OCTETS = 8;

@@ -1,5 +1,5 @@
-import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
-import { packedLength, packedPlace, withOwnWeights } from './conv2d.ts';
+import { type ConvSpec, convBindings, convOverrides, convParams } from './conv-spec.ts';
+import { packedLength, packedPlace } from './conv2d.ts';
 import { blocksOf, type Dispatch, packParams, specialize } from './kernel.ts';
 
 /** Side of the output that a window of SIDE × SIDE pixels gives. */
@@ -8,12 +8,12 @@ const SIDE = 6;
 const POSITIONS = SIDE * SIDE;
 const WORKGROUP = 8;
 
-/** The three launches of a convolution by Winograd's F(4×4, 3×3). */
+/** A convolution by Winograd's F(4×4, 3×3): the launches around a product of each position's own. */
 export interface WinogradSteps {
   /** Bindings: input, windows. */
   readonly input: Dispatch;
-  /** Bindings: windows, weights, bias (zeros), residual (unused), products. */
-  readonly product: Dispatch;
+  /** The product from windows to products, whose images, the positions, each have weights of their own. */
+  readonly product: ConvSpec;
   /** Bindings: products, bias, residual, output. */
   readonly output: Dispatch;
 }
@@ -71,22 +71,19 @@ export function winogradBytes(spec: ConvSpec): number {
   return POSITIONS * spec.batch * countTiles(spec).tiles * blocks * 16;
 }
 
-/**
- * `conv2d` for `isWinograd` convolutions with a quarter of the multiplications.
- * @param multiply the launch of a dense 1×1 convolution of stride 1, which the second step is
- */
-export function winograd(spec: ConvSpec, multiply: (windows: ConvSpec) => Dispatch): WinogradSteps {
+/** `conv2d` for `isWinograd` convolutions with a quarter of the multiplications. */
+export function winograd(spec: ConvSpec): WinogradSteps {
   const { batch, inChannels, inHeight, inWidth, outChannels, pads } = spec;
   const [inBlocks, outBlocks] = [blocksOf(inChannels), blocksOf(outChannels)];
   const { tilesX, tiles } = countTiles(spec);
   const grid = (blocks: number): [number, number, number] => [Math.ceil((tiles * blocks) / WORKGROUP), batch, 1];
-  const windows: ConvSpec = {
+  const product: ConvSpec = {
     ...{ batch: POSITIONS, inChannels, inHeight: 1, inWidth: batch * tiles },
     ...{ outChannels, outHeight: 1, outWidth: batch * tiles },
     ...{ kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0], group: 1 },
     ...{ activation: { kind: 'none' }, upsample: 0 },
   };
-  const product = withOwnWeights(multiply(windows), windows);
+  const [windowBytes, , , , productBytes] = convBindings(product, 0);
   const [inputBytes, , ...epilogueBytes] = convBindings(spec, 0);
   return {
     input: {
@@ -94,16 +91,16 @@ export function winograd(spec: ConvSpec, multiply: (windows: ConvSpec) => Dispat
       source: specialize('winograd-input'),
       constants: { WORKGROUP },
       params: packParams([inBlocks, inHeight, inWidth, ...pads, tilesX, tiles, batch, SIDE]),
-      bindingBytes: [inputBytes!, product.bindingBytes[0]!],
+      bindingBytes: [inputBytes!, windowBytes!],
       workgroups: grid(inBlocks),
     },
-    product: { ...product, flops: convFlops(spec) },
+    product,
     output: {
       kernel: 'winograd-output',
       source: specialize('winograd-output'),
       constants: { WORKGROUP, ...convOverrides(spec) },
       params: convParams(spec),
-      bindingBytes: [product.bindingBytes.at(-1)!, ...epilogueBytes],
+      bindingBytes: [productBytes!, ...epilogueBytes],
       workgroups: grid(outBlocks),
     },
   };

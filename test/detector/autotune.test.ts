@@ -90,7 +90,10 @@ describe('autotune', { timeout: 300_000 }, () => {
   });
 });
 
-const METHODS: readonly ConvMethodName[] = ['direct', 'tiled', 'lane', 'winograd-lane', 'winograd-tiled', 'depthwise'];
+const METHODS: readonly ConvMethodName[] = [
+  ...(['direct', 'tiled', 'lane', 'lane-uniform'] as const),
+  ...(['winograd-lane', 'winograd-tiled', 'depthwise'] as const),
+];
 
 describe('whatever is chosen, the network is onnxruntime’s', { timeout: 120_000 }, () => {
   const inputShape = [2, 3, 64, 96] as const;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   type ConvMethodName,
-  type ConvOperand,
   chooseMethod,
   convKey,
   packWeights,
@@ -20,6 +19,10 @@ const plain: AdapterTraits = { software: false, subgroupSize: 0 };
 const wide = convCase([24, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const narrow = convCase([12, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const pointwise = convCase([24, 40], [8, 8]).spec;
+// weights for two launches, for six, and of one tile for more than one
+const many = convCase([152, 152], [8, 8]).spec;
+const tooMany = convCase([288, 288], [8, 8]).spec;
+const tooLarge = convCase([512, 16], [8, 8], { kernel: [3, 3], strides: [2, 2], pads: 1 }).spec;
 const depthwise = convCase([8, 8], [8, 8], { kernel: [3, 3], pads: 1, group: 8 }).spec;
 const depthwise5 = convCase([8, 8], [8, 8], { kernel: [5, 5], pads: 2, group: 8 }).spec;
 const grouped = convCase([8, 8], [8, 8], { group: 2 }).spec;
@@ -27,8 +30,11 @@ const grouped = convCase([8, 8], [8, 8], { group: 2 }).spec;
 describe('chooseMethod', () => {
   it.each([
     [software, wide, 'winograd-lane'],
-    [software, narrow, 'lane'],
-    [software, pointwise, 'lane'],
+    [software, narrow, 'lane-uniform'],
+    [software, pointwise, 'lane-uniform'],
+    [software, many, 'lane-uniform'],
+    [software, tooMany, 'lane'],
+    [software, tooLarge, 'lane'],
     [software, depthwise, 'depthwise-rows'],
     [software, depthwise5, 'depthwise'],
     [software, grouped, 'grouped'],
@@ -57,19 +63,38 @@ describe('chooseMethod', () => {
 
   it('does not let Winograd pass what any device binds', () => {
     const large = convCase([64, 64], [1024, 1024], { kernel: [3, 3], pads: 1 }).spec;
-    expect(possibleMethods(large, software)).toEqual(['direct', 'tiled', 'lane']);
+    expect(possibleMethods(large, software)).toEqual(['direct', 'tiled', 'lane', 'lane-uniform']);
+  });
+});
+
+describe('weights in uniform buffers', () => {
+  it('takes as many launches as it takes to bind them', () => {
+    const { launches, weightOrder } = planConv('lane-uniform', many, software);
+    const weights = packWeights(weightOrder, new Float32Array(152 * 152), many);
+    expect(launches.map(({ weightsRange }) => weightsRange)).toEqual([
+      { offset: 0, bytes: 65536 },
+      // 3 of 5 tiles of 4 octets of 38 blocks
+      { offset: 3 * 4 * 38 * 128, bytes: 65536 },
+    ]);
+    for (const { weightsRange } of launches) {
+      expect(weightsRange!.offset % 256).toBe(0);
+      expect(weightsRange!.offset + weightsRange!.bytes).toBeLessThanOrEqual(weights.byteLength);
+    }
+    expect(launches.map(({ dispatch }) => dispatch.workgroups[0])).toEqual([3, 2]);
+    const flops = launches.reduce((sum, { dispatch }) => sum + dispatch.flops!, 0);
+    expect(flops).toBeCloseTo(2 * 152 * 152 * 64);
   });
 });
 
 describe('every possible method gives the same result, within its rounding', async () => {
   const { traits } = await openGpu();
-  const cases = convCases.filter((_, i) => i % 5 === 0);
+  // those with weights for several launches besides
+  const cases = convCases.filter(({ spec }, i) => i % 5 === 0 || (spec.group === 1 && spec.inChannels === 152));
   for (const [name, conv] of named(cases)) {
     it.each(possibleMethods(conv.spec, traits))(`${name}: %s`, async (method) => {
       const { launches, weightOrder } = planConv(method, conv.spec, traits);
-      const steps = launches.map(({ dispatch, operands }) => {
-        // only some kernels read a second `zeros`; its content is given once
-        return { dispatch, buffers: operands satisfies readonly ConvOperand[] };
+      const steps = launches.map(({ dispatch, operands, weightsRange }) => {
+        return { dispatch, buffers: operands, ranges: { weights: weightsRange } };
       });
       const amplification = method.startsWith('winograd') ? 3 : 1;
       await checkConvSteps(conv, steps, (weights, spec) => packWeights(weightOrder, weights, spec), amplification);

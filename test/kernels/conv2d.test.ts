@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { convLane } from '../../src/kernels/conv-lane.ts';
 import type { ConvSpec } from '../../src/kernels/conv-spec.ts';
-import { conv2d, conv2dLane, isPointwise, packConvWeights, pointwiseLane } from '../../src/kernels/conv2d.ts';
+import { conv2d, packConvWeights } from '../../src/kernels/conv2d.ts';
 import { conv2dTiled } from '../../src/kernels/conv2d-tiled.ts';
 import {
   type AdapterTraits,
@@ -26,13 +27,7 @@ const hasLanes = (_: ConvCase, { subgroupSize }: AdapterTraits) => subgroupSize 
 const variants: readonly Variant[] = [
   { name: 'conv2d', supports: () => true, dispatch: conv2d, pack: octets },
   { name: 'conv2dTiled', supports: () => true, dispatch: conv2dTiled, pack: octets },
-  { name: 'conv2dLane', supports: hasLanes, dispatch: (spec, t) => conv2dLane(spec, t.subgroupSize), pack: octets },
-  {
-    name: 'pointwiseLane',
-    supports: (conv, t) => isPointwise(conv.spec) && hasLanes(conv, t),
-    dispatch: (spec, t) => pointwiseLane(spec, t.subgroupSize),
-    pack: octets,
-  },
+  { name: 'convLane', supports: hasLanes, dispatch: (spec, t) => convLane(spec, t.subgroupSize), pack: octets },
 ];
 
 const { traits } = await openGpu();
@@ -93,7 +88,7 @@ describe('packConvWeights', () => {
 
 describe('specialize', () => {
   it('replaces one line', () => {
-    const { source, constants } = conv2dLane(convCase([8, 8], [4, 4]).spec, 4);
+    const { source, constants } = convLane(convCase([8, 8], [4, 4]).spec, 4);
     expect(source).toContain('const LANES = 4;');
     expect(source).not.toContain('const LANES = 8;');
     expect(constants).toEqual({ WORKGROUP: 4, RESIDUAL: 0, SIGMOID: 0 });

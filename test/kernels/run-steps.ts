@@ -6,6 +6,8 @@ export interface Step {
   readonly dispatch: Dispatch;
   /** Names of the buffers at bindings 1, 2, …; a name means the same buffer in every step. */
   readonly buffers: readonly string[];
+  /** The part of a buffer that is bound, by its name; else all of it is. */
+  readonly ranges?: Readonly<Record<string, { readonly offset: number; readonly bytes: number } | undefined>>;
 }
 
 /**
@@ -42,7 +44,10 @@ export async function runSteps<Name extends string>(
     };
     const named = new Map<string, GPUBuffer>();
     for (const [name, size] of sizes) {
-      const buffer = create(size, BufferUsage.STORAGE | BufferUsage.COPY_DST | BufferUsage.COPY_SRC);
+      const buffer = create(
+        size,
+        BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_DST | BufferUsage.COPY_SRC,
+      );
       const bytes = new Uint8Array(new Float32Array(Math.ceil(size / 4)).fill(Number.NaN).buffer);
       const content = contents[name];
       if (content) bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength));
@@ -51,17 +56,20 @@ export async function runSteps<Name extends string>(
     }
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    steps.forEach(({ dispatch, buffers }, i) => {
+    steps.forEach(({ dispatch, buffers, ranges = {} }, i) => {
       const params = create(dispatch.params.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST);
       device.queue.writeBuffer(params, 0, dispatch.params);
-      const bound = [params, ...buffers.map((name) => named.get(name)!)];
+      const bound = buffers.map((name): GPUBufferBinding => {
+        const range = ranges[name];
+        return { buffer: named.get(name)!, ...(range && { offset: range.offset, size: range.bytes }) };
+      });
       const layout = pipelines[i]!.getBindGroupLayout(0);
       pass.setPipeline(pipelines[i]!);
       pass.setBindGroup(
         0,
         device.createBindGroup({
           layout,
-          entries: bound.map((buffer, binding) => ({ binding, resource: { buffer } })),
+          entries: [{ buffer: params }, ...bound].map((resource, binding) => ({ binding, resource })),
         }),
       );
       pass.dispatchWorkgroups(...dispatch.workgroups);
