@@ -12,8 +12,8 @@ const shortShaders = {
         wgsl
           .replaceAll(/\/\/.*$/gm, '')
           .replaceAll(/\s*\n\s*/g, '\n')
-          // not in constants: kernels replace some by their lines
-          .replaceAll(/^(?!const ).*$/gm, (line) => line.replaceAll(/ ?([=+*/,;:{}()]) ?/g, '$1'))
+          // not in constants and aliases: kernels replace some by their lines
+          .replaceAll(/^(?!const |alias ).*$/gm, (line) => line.replaceAll(/ ?([=+*/,;:{}()]) ?/g, '$1'))
           .trim();
       const contents = source.replaceAll(/"(?:[^"\\]|\\.)*"/g, (text) => JSON.stringify(shorten(JSON.parse(text))));
       return { contents, loader: 'ts' };

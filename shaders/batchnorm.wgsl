@@ -6,10 +6,13 @@ struct Params {
   count: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = vec4f;
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read> affine: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 
@@ -20,5 +23,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
     return;
   }
   let block = i / p.plane_size % p.blocks;
-  output[i] = input[i] * affine[block] + affine[p.blocks + block];
+  output[i] = Out(vec4f(input[i]) * affine[block] + affine[p.blocks + block]);
 }

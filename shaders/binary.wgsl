@@ -14,10 +14,13 @@ struct Params {
   b_strides: vec4i,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = vec4f;
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4f>;
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(1) var<storage, read> a: array<In>;
+@group(0) @binding(2) var<storage, read> b: array<In>;
+@group(0) @binding(3) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 // 0 add, 1 subtract, 2 multiply, 3 divide, 4 prelu
@@ -59,9 +62,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   let plane = i / p.width / p.height;
   let block = plane % p.blocks;
   let position = vec4i(plane / p.blocks, block, y, x);
-  let va = a[at(p.a_strides, position)];
-  let vb = b[at(p.b_strides, position)];
+  let va = vec4f(a[at(p.a_strides, position)]);
+  let vb = vec4f(b[at(p.b_strides, position)]);
   let v = apply(select(va, vec4f(va.x), p.a_splat != 0), select(vb, vec4f(vb.x), p.b_splat != 0));
   // 0 / 0 in the lanes beyond the last channel would poison later sums
-  output[i] = select(vec4f(), v, vec4i(0, 1, 2, 3) < vec4i(p.channels - block * 4));
+  output[i] = Out(select(vec4f(), v, vec4i(0, 1, 2, 3) < vec4i(p.channels - block * 4)));
 }

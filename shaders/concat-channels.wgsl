@@ -10,9 +10,12 @@ struct Params {
   first_channel: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = f32;
+alias Out = f32;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
+@group(0) @binding(2) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 
@@ -36,7 +39,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   }
   var value = 0.0;
   if (channel < p.in_blocks * 4) {
-    value = input[index(n, p.in_blocks, channel, position)];
+    value = f32(input[index(n, p.in_blocks, channel, position)]);
   }
-  output[index(n, p.out_blocks, p.first_channel + channel, position)] = value;
+  output[index(n, p.out_blocks, p.first_channel + channel, position)] = Out(value);
 }

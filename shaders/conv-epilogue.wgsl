@@ -66,7 +66,7 @@ fn store(row: Row, x: i32, sum: vec4f) {
   }
   var v = sum;
   if (RESIDUAL) {
-    v += residual[row.first_residual + (x >> params.upsample)];
+    v += vec4f(residual[row.first_residual + (x >> params.upsample)]);
   }
-  output[row.first + x] = activate(v);
+  output[row.first + x] = Out(activate(v));
 }

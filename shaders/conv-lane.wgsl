@@ -50,7 +50,7 @@ fn main(
     if (POINTWISE) {
       let at = plane + y * p.in_w + x;
       #for i < PIXELS
-      v{i} = input[at + {i}];
+      v{i} = vec4f(input[at + {i}]);
       #end
       plane += area;
     } else {

@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
         for (var kx = 0; kx < p.kernel_w; kx++) {
           let ix = x * p.stride_w - p.pad_left + kx * p.dilation_w;
           if (iy >= 0 && iy < p.in_h && ix >= 0 && ix < p.in_w) {
-            sum[lane] += input[row + ix][c % 4] * weights[w / 4][w % 4];
+            sum[lane] += f32(input[row + ix][c % 4]) * weights[w / 4][w % 4];
           }
           w++;
         }

@@ -23,7 +23,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     let row = ((n * p.in_blocks + block) * p.in_h + iy) * p.in_w;
     for (var kx = 0; kx < p.kernel_w; kx++) {
       let ix = left + kx * p.dilation_w;
-      sum += select(vec4f(), input[row + ix], in_row && ix >= 0 && ix < p.in_w) * weights[w];
+      sum += select(vec4f(), vec4f(input[row + ix]), in_row && ix >= 0 && ix < p.in_w) * weights[w];
       w++;
     }
   }

@@ -3,9 +3,12 @@ struct Params {
   plane_size: u32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = vec4f;
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
+@group(0) @binding(2) var<storage, read_write> output: array<Out>;
 
 const WORKGROUP = 64u;
 override AVERAGE: bool = true;
@@ -24,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let plane = group.x + group.y * 65535u;
   var value = select(vec4f(-3.4028234e38), vec4f(), AVERAGE);
   for (var i = thread; i < p.plane_size; i += WORKGROUP) {
-    value = merge(value, input[plane * p.plane_size + i]);
+    value = merge(value, vec4f(input[plane * p.plane_size + i]));
   }
   partial[thread] = value;
   workgroupBarrier();
@@ -35,6 +38,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
   }
   if (thread == 0u && plane < arrayLength(&output)) {
-    output[plane] = select(partial[0], partial[0] / f32(p.plane_size), AVERAGE);
+    output[plane] = Out(select(partial[0], partial[0] / f32(p.plane_size), AVERAGE));
   }
 }

@@ -28,14 +28,16 @@ struct Params {
   level: array<Level, 5>,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = f32;
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> frames: array<Frame>;
 // unused levels are bound to the first one
-@group(0) @binding(2) var<storage, read> head0: array<f32>;
-@group(0) @binding(3) var<storage, read> head1: array<f32>;
-@group(0) @binding(4) var<storage, read> head2: array<f32>;
-@group(0) @binding(5) var<storage, read> head3: array<f32>;
-@group(0) @binding(6) var<storage, read> head4: array<f32>;
+@group(0) @binding(2) var<storage, read> head0: array<In>;
+@group(0) @binding(3) var<storage, read> head1: array<In>;
+@group(0) @binding(4) var<storage, read> head2: array<In>;
+@group(0) @binding(5) var<storage, read> head3: array<In>;
+@group(0) @binding(6) var<storage, read> head4: array<In>;
 // an image's part: count, 0, then (score bits, anchor index) pairs
 @group(0) @binding(7) var<storage, read_write> candidates: array<atomic<u32>>;
 // an image's part: 16 floats an anchor: box, score, keypoints; written for candidates only
@@ -46,19 +48,19 @@ override WORKGROUP: u32 = 64;
 fn element(level: i32, i: i32) -> f32 {
   switch (level) {
     case 0: {
-      return head0[i];
+      return f32(head0[i]);
     }
     case 1: {
-      return head1[i];
+      return f32(head1[i]);
     }
     case 2: {
-      return head2[i];
+      return f32(head2[i]);
     }
     case 3: {
-      return head3[i];
+      return f32(head3[i]);
     }
     default: {
-      return head4[i];
+      return f32(head4[i]);
     }
   }
 }

@@ -16,11 +16,13 @@ struct Tap {
   second_weight: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read> taps: array<Tap>;
 @group(0) @binding(3) var<storage, read> frames: array<Frame>;
-@group(0) @binding(4) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 // rows that one invocation writes, below each other: what they share is read once
@@ -78,6 +80,6 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
         + ((row.second_weight * (below >> vec3u(4u))) >> vec3u(16u)) + 2) >> vec3u(2u);
       value = (vec3f(select(colour, colour.zyx, source.blue_first)) - 127.5) * 0.0078125;
     }
-    output[(n * height + y) * width + x] = vec4f(value, 0.0);
+    output[(n * height + y) * width + x] = Out(vec4f(value, 0.0));
   }
 }

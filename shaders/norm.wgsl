@@ -12,10 +12,13 @@ struct Params {
   epsilon: f32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = f32;
+alias Out = f32;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read> affine: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<Out>;
 
 const WORKGROUP = 64;
 var<workgroup> partial: array<f32, WORKGROUP>;
@@ -54,7 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   for (var channel = first; channel < first + size; channel++) {
     let base = first_of(n, channel);
     for (var i = thread; i < p.plane_size; i += WORKGROUP) {
-      sum += input[base + i * step];
+      sum += f32(input[base + i * step]);
     }
   }
   let mean = sum_of_workgroup(thread, sum) / count;
@@ -63,7 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   for (var channel = first; channel < first + size; channel++) {
     let base = first_of(n, channel);
     for (var i = thread; i < p.plane_size; i += WORKGROUP) {
-      let difference = input[base + i * step] - mean;
+      let difference = f32(input[base + i * step]) - mean;
       sum += difference * difference;
     }
   }
@@ -75,8 +78,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     let shift = affine[p.channels + channel];
     for (var i = thread; i < p.plane_size; i += WORKGROUP) {
       // subtract first: two products far from zero would cancel
-      let v = (input[base + i * step] - mean) * gain + shift;
-      output[base + i * step] = clamp(select(v * p.slope, v, v >= 0.0), p.low, p.high);
+      let v = (f32(input[base + i * step]) - mean) * gain + shift;
+      output[base + i * step] = Out(clamp(select(v * p.slope, v, v >= 0.0), p.low, p.high));
     }
   }
   // the lanes beyond the last channel belong to no group
@@ -84,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var channel = p.channels; channel % 4 != 0; channel++) {
       let base = first_of(n, channel);
       for (var i = thread; i < p.plane_size; i += WORKGROUP) {
-        output[base + i * 4] = 0.0;
+        output[base + i * 4] = Out(0.0);
       }
     }
   }

@@ -6,9 +6,11 @@ struct Params {
   count: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 
@@ -25,5 +27,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   for (var lane = 0; lane < min(4, p.channels - channel); lane++) {
     v[lane] = input[first + lane * p.plane_size];
   }
-  output[i] = v;
+  output[i] = Out(v);
 }

@@ -18,9 +18,12 @@ struct Params {
   count_include_pad: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = vec4f;
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
+@group(0) @binding(2) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 override AVERAGE: bool = false;
@@ -45,7 +48,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
         counted++;
       }
       if (iy >= 0 && iy < p.in_h && ix >= 0 && ix < p.in_w) {
-        let v = input[(plane * p.in_h + iy) * p.in_w + ix];
+        let v = vec4f(input[(plane * p.in_h + iy) * p.in_w + ix]);
         sum += v;
         most = max(most, v);
         inside++;
@@ -56,5 +59,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     let divisor = select(inside, counted, p.count_include_pad != 0);
     most = sum / f32(max(divisor, 1));
   }
-  output[(plane * p.out_h + y) * p.out_w + x] = most;
+  output[(plane * p.out_h + y) * p.out_w + x] = Out(most);
 }

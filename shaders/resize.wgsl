@@ -14,10 +14,13 @@ struct Tap {
   unused: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = vec4f;
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read> taps: array<Tap>;
-@group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 
@@ -34,7 +37,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let above = (plane * p.in_h + row.first) * p.in_w;
   let below = (plane * p.in_h + row.second) * p.in_w;
   // the weights are exactly 0 for nearest, which mix() keeps exact
-  let top = mix(input[above + column.first], input[above + column.second], column.weight);
-  let bottom = mix(input[below + column.first], input[below + column.second], column.weight);
-  output[(plane * p.out_h + y) * p.out_w + x] = mix(top, bottom, row.weight);
+  let top = mix(vec4f(input[above + column.first]), vec4f(input[above + column.second]), column.weight);
+  let bottom = mix(vec4f(input[below + column.first]), vec4f(input[below + column.second]), column.weight);
+  output[(plane * p.out_h + y) * p.out_w + x] = Out(mix(top, bottom, row.weight));
 }

@@ -7,9 +7,12 @@ struct Params {
   high: f32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = vec4f;
+alias Out = vec4f;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
+@group(0) @binding(2) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
 
@@ -19,11 +22,11 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   if (i >= p.vectors) {
     return;
   }
-  let v = input[i];
+  let v = vec4f(input[i]);
   let bounded = clamp(select(v * p.slope, v, v >= vec4f(0.0)), vec4f(p.low), vec4f(p.high));
   if (p.sigmoid != 0) {
-    output[i] = 1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0))));
+    output[i] = Out(1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0)))));
   } else {
-    output[i] = bounded;
+    output[i] = Out(bounded);
   }
 }

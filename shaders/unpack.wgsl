@@ -6,8 +6,10 @@ struct Params {
   count: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = f32;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 override WORKGROUP: u32 = 64;
@@ -21,5 +23,5 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   let plane = i / p.plane_size;
   let channel = plane % p.channels;
   let block = plane / p.channels * p.blocks + channel / 4;
-  output[i] = input[(block * p.plane_size + i % p.plane_size) * 4 + channel % 4];
+  output[i] = f32(input[(block * p.plane_size + i % p.plane_size) * 4 + channel % 4]);
 }

@@ -15,8 +15,10 @@ struct Params {
   side: i32,
 }
 
+// how images are stored, half floats where asked; what is computed is float32
+alias In = vec4f;
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
 
 override WORKGROUP: u32 = 8;
@@ -44,7 +46,7 @@ fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Six 
 }
 
 fn load(row: i32, in_row: bool, x: i32, width: i32) -> vec4f {
-  return select(vec4f(), input[row + x], in_row && x >= 0 && x < width);
+  return select(vec4f(), vec4f(input[row + x]), in_row && x >= 0 && x < width);
 }
 
 @compute @workgroup_size(WORKGROUP)

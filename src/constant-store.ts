@@ -1,14 +1,15 @@
 import type { GpuContext } from './device.ts';
 import { BufferUsage } from './gpu-flags.ts';
+import type { ConstantData } from './graph/plan.ts';
 
 interface Entry {
-  readonly data: Float32Array;
+  readonly data: ConstantData;
   readonly buffer: GPUBuffer;
   /** Plans that hold it. */
   users: number;
 }
 
-function sameContent(a: Float32Array, b: Float32Array): boolean {
+function sameContent(a: ConstantData, b: ConstantData): boolean {
   return a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
 }
 
@@ -22,7 +23,7 @@ export class ConstantStore {
   }
 
   /** The buffer with this content, to be released; uploads it when no plan has it. */
-  acquire(key: string, data: Float32Array<ArrayBuffer>): GPUBuffer {
+  acquire(key: string, data: ConstantData): GPUBuffer {
     const entries = this.#entries.get(key) ?? [];
     const present = entries.find((entry) => sameContent(entry.data, data));
     if (present) {

@@ -94,7 +94,8 @@ const PROFILES: Readonly<Record<Compat, Profile>> = {
 /** The byte of the padding, normalised as pixels are. */
 const PADDINGS = { black: (0 - 127.5) / 128, mean: 0 } as const;
 
-function assertOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+/** @throws RangeError naming what is allowed */
+export function assertOneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (allowed.includes(value as string)) return;
   throw new RangeError(`${name}: expected ${allowed.map((each) => `'${each}'`).join(' or ')}, got ${String(value)}`);
 }

@@ -10,6 +10,7 @@ import type { DetectorPlan } from './graph/plan.ts';
 import type { ConvChoices } from './kernels/conv-methods.ts';
 import { candidatesOf } from './kernels/decode.ts';
 import { FRAME_BYTES, type Frame, packFrames } from './kernels/frame.ts';
+import type { Precision } from './kernels/half.ts';
 import { letterboxTaps } from './kernels/letterbox.ts';
 import { faceBytes } from './kernels/nms.ts';
 import type { Model } from './loader/model.ts';
@@ -72,6 +73,7 @@ export class DetectorEngine {
   readonly context: GpuContext;
   readonly pixels: PixelStore;
   readonly #model: Model;
+  readonly #precision: Precision;
   readonly #tuner: Tuner | null;
   readonly #constants: ConstantStore;
   readonly #plans = new PlanCache<PreparedPlan>();
@@ -82,9 +84,12 @@ export class DetectorEngine {
   /**
    * @param inFlight runs on the GPU at a time
    * @param tuner chooses kernels; without one the adapter's class does
+   * @throws DeviceError when the device cannot compute with this precision
    */
-  constructor(context: GpuContext, model: Model, inFlight: number, tuner: Tuner | null) {
+  constructor(context: GpuContext, model: Model, inFlight: number, precision: Precision, tuner: Tuner | null) {
+    context.assertPrecision(precision);
     this.context = context;
+    this.#precision = precision;
     this.#tuner = tuner;
     this.pixels = new PixelStore(context);
     this.#model = model;
@@ -150,7 +155,7 @@ export class DetectorEngine {
 
   async #compile(batch: number, canvases: readonly Size[]): Promise<PreparedPlan> {
     const compile = (choices?: ConvChoices) =>
-      compileDetector(this.#model, { batch, canvases }, this.context.traits, choices);
+      compileDetector(this.#model, { batch, canvases }, this.context.traits, { choices, precision: this.#precision });
     const plan = this.#tuner ? await this.#tuner.plan(compile) : compile();
     const executor = await Executor.create(this.context, this.#constants, plan);
     return new PreparedPlan(this.context, plan, executor);

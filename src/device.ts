@@ -1,5 +1,6 @@
 import { DeviceError, DisposedError } from './errors.ts';
 import { MapMode } from './gpu-flags.ts';
+import type { Precision } from './kernels/half.ts';
 import type { AdapterTraits } from './kernels/kernel.ts';
 import type { Pace } from './pace.ts';
 import type { Platform } from './platform.ts';
@@ -13,8 +14,8 @@ const RAISED_LIMITS = [
   'maxTextureDimension2D',
 ] as const;
 
-/** Used when the adapter has them: subgroups choose kernels, timestamps measure them. */
-const WANTED_FEATURES = ['subgroups', 'timestamp-query'] as const;
+/** Used when the adapter has them: subgroups choose kernels, timestamps measure them, half floats are asked for. */
+const WANTED_FEATURES = ['subgroups', 'timestamp-query', 'shader-f16'] as const;
 
 /** Whether an adapter runs on the CPU. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
@@ -98,6 +99,15 @@ export class GpuContext {
     if (bytes <= limit) return;
     const mib = (n: number) => `${(n / 2 ** 20).toFixed(1)} MiB`;
     throw new DeviceError('limits', `${what} needs a buffer of ${mib(bytes)}, this GPU device allows ${mib(limit)}`);
+  }
+
+  /** @throws DeviceError when the device has no half floats and they are asked for */
+  assertPrecision(precision: Precision): void {
+    if (precision === 'f32' || this.device.features.has('shader-f16')) return;
+    throw new DeviceError(
+      'limits',
+      "precision 'f16' needs the feature shader-f16, which this GPU device does not have",
+    );
   }
 
   /** The compute pipeline of a shader, compiled at most once. @throws DeviceError naming line and column */

@@ -1,10 +1,12 @@
 import { ConstantStore } from './constant-store.ts';
+import { assertOneOf } from './detect-options.ts';
 import { GpuContext } from './device.ts';
 import { Executor } from './executor.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { compileNetwork } from './graph/compile.ts';
 import type { NetworkPlan } from './graph/plan.ts';
 import type { ConvChoices } from './kernels/conv-methods.ts';
+import type { Precision } from './kernels/half.ts';
 import { floatBytes } from './kernels/kernel.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
@@ -24,6 +26,8 @@ export interface NetworkOptions {
   readonly signal?: AbortSignal;
   /** Time every way to compute each convolution and take the fastest: see the detector's option. Default false. */
   readonly autotune?: boolean;
+  /** How values are stored between layers: see the detector's option. Inputs and outputs are float32. Default `f32`. */
+  readonly precision?: Precision;
   /** Merge nodes into fewer kernels (default). Off, every node of the file runs as it stands. */
   readonly fuse?: boolean;
   /** Let intermediate values share memory (default). Off, each has its own. */
@@ -77,13 +81,15 @@ export class Network {
 
   /** For the entries of each platform; users call `createNetwork`. */
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
-    const { inputShape, device, autotune = false, signal } = options;
+    const { inputShape, device, autotune = false, precision = 'f32', signal } = options;
+    assertOneOf('precision', precision, ['f32', 'f16']);
     assertShape(inputShape);
     const { model } = await openModel(platform, input, { signal });
     const context = await GpuContext.open(platform, device);
-    const tuner = autotune ? new Tuner(context, platform.keepsakes) : null;
+    const tuner = autotune ? new Tuner(context, platform.keepsakes, precision) : null;
     const network = new Network(context, model, options, tuner);
     try {
+      context.assertPrecision(precision);
       signal?.throwIfAborted();
       await network.plan();
       signal?.throwIfAborted();
@@ -158,9 +164,9 @@ export class Network {
   }
 
   async #compile(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
-    const { fuse = true, reuse = true } = this.#options;
+    const { fuse = true, reuse = true, precision } = this.#options;
     const compile = (choices?: ConvChoices) =>
-      compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap, choices });
+      compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap, choices, precision });
     const plan = this.#tuner ? await this.#tuner.plan(compile) : compile();
     const executor = await Executor.create(this.#context, this.#constants, plan);
     const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);

@@ -27,6 +27,7 @@ export {
 } from './errors.ts';
 export type { Face, Pixels } from './face.ts';
 export type { AffineMatrix } from './kernels/align.ts';
+export type { Precision } from './kernels/half.ts';
 export type { Interpolation } from './kernels/letterbox.ts';
 export type { ModelInput } from './model-source.ts';
 export type { FetchModelOptions } from './models/cache.browser.ts';

@@ -3,6 +3,7 @@ import { BufferUsage } from './gpu-flags.ts';
 import type { ModelPlan } from './graph/plan.ts';
 import {
   type ConvChoices,
+  type ConvLaunch,
   type ConvMethodName,
   type ConvOperand,
   chooseMethod,
@@ -11,6 +12,7 @@ import {
   possibleMethods,
 } from './kernels/conv-methods.ts';
 import type { ConvSpec } from './kernels/conv-spec.ts';
+import { type Precision, withHalfImages } from './kernels/half.ts';
 import type { Platform } from './platform.ts';
 import { type BoundLaunch, prepareStopwatch, type Stopwatch } from './stopwatch.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -28,12 +30,14 @@ const CLEARLY_FASTER = 0.95;
 export class Tuner {
   readonly #context: GpuContext;
   readonly #keepsakes: Platform['keepsakes'];
+  readonly #precision: Precision;
   readonly #queue = new TaskQueue();
   #choices: Map<string, ConvMethodName> | undefined;
 
-  constructor(context: GpuContext, keepsakes: Platform['keepsakes']) {
+  constructor(context: GpuContext, keepsakes: Platform['keepsakes'], precision: Precision = 'f32') {
     this.#context = context;
     this.#keepsakes = keepsakes;
+    this.#precision = precision;
   }
 
   /** A plan with the fastest methods. @throws DeviceError */
@@ -44,19 +48,20 @@ export class Tuner {
   /** The choices for these convolutions; times those that were never timed on this adapter. @throws DeviceError */
   choose(convs: readonly ConvSpec[]): Promise<ConvChoices> {
     return this.#queue.run(async () => {
-      const name = keepsakeName(this.#context);
+      const name = keepsakeName(this.#context, this.#precision);
       this.#choices ??= parseChoices(await this.#keepsakes.read(name));
       const unknown = convs.filter((spec) => !this.#choices!.has(convKey(spec)));
-      for (const spec of unknown) this.#choices.set(convKey(spec), await fastestMethod(this.#context, spec));
+      for (const spec of unknown)
+        this.#choices.set(convKey(spec), await fastestMethod(this.#context, spec, this.#precision));
       if (unknown.length > 0) await this.#keepsakes.write(name, JSON.stringify(Object.fromEntries(this.#choices)));
       return new Map(this.#choices);
     });
   }
 }
 
-function keepsakeName({ device: { adapterInfo }, traits }: GpuContext): string {
+function keepsakeName({ device: { adapterInfo }, traits }: GpuContext, precision: Precision): string {
   const { vendor, architecture, device, description } = adapterInfo;
-  const parts = ['convolutions', VERSION, vendor, architecture, device, description, traits.subgroupSize];
+  const parts = ['convolutions', VERSION, precision, vendor, architecture, device, description, traits.subgroupSize];
   return parts.join(' ').replaceAll(/[^\w.]+/g, '-');
 }
 
@@ -69,12 +74,12 @@ function parseChoices(text: string | null): Map<string, ConvMethodName> {
   }
 }
 
-async function fastestMethod(context: GpuContext, conv: ConvSpec): Promise<ConvMethodName> {
+async function fastestMethod(context: GpuContext, conv: ConvSpec, precision: Precision): Promise<ConvMethodName> {
   const spec = { ...conv, batch: 1 };
   const usual = chooseMethod(spec, context.traits);
   const others = possibleMethods(spec, context.traits).filter((name) => name !== usual);
   if (others.length === 0) return usual;
-  const times = await timeMethods(context, spec, [usual, ...others]);
+  const times = await timeMethods(context, spec, [usual, ...others], precision);
   const [usualTime, ...otherTimes] = times;
   const least = Math.min(...otherTimes);
   return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
@@ -85,11 +90,14 @@ export async function timeMethods(
   context: GpuContext,
   spec: ConvSpec,
   names: readonly ConvMethodName[],
+  precision: Precision = 'f32',
 ): Promise<number[]> {
   const { device, traits } = context;
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
   return context.guarded('timing convolutions', async () => {
-    const plans = names.map((name) => planConv(name, spec, traits).launches);
+    const plans = names.map((name) =>
+      planConv(name, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
+    );
     const created: GPUBuffer[] = [];
     const create = (size: number, usage: number) => {
       const buffer = device.createBuffer({ label: 'tuning', size, usage });
@@ -127,6 +135,14 @@ export async function timeMethods(
       for (const buffer of created) buffer.destroy();
     }
   });
+}
+
+/** A launch with its images as a network has them between its layers. */
+function withPrecision(launch: ConvLaunch, precision: Precision): ConvLaunch {
+  const { dispatch, operands } = launch;
+  const inputs = precision === 'f16' && operands.some((operand) => operand === 'input' || operand === 'residual');
+  const output = precision === 'f16' && operands.includes('output');
+  return { ...launch, dispatch: withHalfImages(dispatch, { inputs, output }) };
 }
 
 /** The shortest time of each, in turn, so that a clock that speeds up is everybody's. */

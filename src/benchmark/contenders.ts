@@ -2,6 +2,7 @@ import { Detector } from '../detector.ts';
 import type { GpuContext } from '../device.ts';
 import type { Pixels } from '../face.ts';
 import { planMemory } from '../graph/plan.ts';
+import type { Precision } from '../kernels/half.ts';
 import type { Model } from '../loader/model.ts';
 import { createRandom } from '../models/random.ts';
 import { Network } from '../network.ts';
@@ -24,6 +25,8 @@ export interface Workload extends CaseSpec {
   readonly flops: number;
   /** Chooses our kernels; without one the adapter's class does. */
   readonly tuner: Tuner | null;
+  /** Of ours. */
+  readonly precision: Precision;
 }
 
 /** One way to run the workload. */
@@ -71,10 +74,13 @@ function totalMemory(plan: Parameters<typeof planMemory>[0]): number {
 /** Pixels in, faces out: pictures that fill the canvas, uploaded every time. */
 export async function openDetector(platform: Platform, context: GpuContext, work: Workload): Promise<Contender> {
   const { device, traits } = context;
-  const { size, scoreThreshold, tuner } = work;
-  const plan = await planTuned(work.model, work, traits, tuner);
+  const { size, scoreThreshold, tuner, precision } = work;
+  const plan = await planTuned(work.model, work, traits, tuner, precision);
   const autotune = tuner !== null;
-  const detector = await Detector.create(platform, work.bytes, { device, inputSize: size, scoreThreshold, autotune });
+  const detector = await Detector.create(platform, work.bytes, {
+    ...{ device, inputSize: size, scoreThreshold },
+    ...{ autotune, precision },
+  });
   const pictures = makePictures(work);
   return {
     provider: 'scrfd-webgpu',
@@ -100,8 +106,9 @@ export async function openNetwork(platform: Platform, context: GpuContext, work:
   const input = makeInput(work);
   const inputShape = [batch, 3, size[1], size[0]] as const;
   const { device } = context;
+  const { precision } = work;
   const autotune = work.tuner !== null;
-  const network = await Network.create(platform, work.bytes, { device, inputShape, autotune });
+  const network = await Network.create(platform, work.bytes, { device, inputShape, autotune, precision });
   const plan = await network.plan();
   const timed = await PlanRun.create(context, plan, 'stage');
   return {

@@ -3,9 +3,11 @@ import type { GpuContext } from '../device.ts';
 import { Executor } from '../executor.ts';
 import { BufferUsage } from '../gpu-flags.ts';
 import { compileDetector } from '../graph/compile.ts';
+import type { LoweringOptions } from '../graph/lower.ts';
 import type { DetectorPlan, Plan } from '../graph/plan.ts';
 import type { ConvChoices } from '../kernels/conv-methods.ts';
 import { packFrames } from '../kernels/frame.ts';
+import type { Precision } from '../kernels/half.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
 import { letterboxTaps } from '../kernels/letterbox.ts';
 import type { Model } from '../loader/model.ts';
@@ -24,9 +26,9 @@ export function planDetector(
   model: Model,
   { size, batch }: CaseSpec,
   traits: AdapterTraits,
-  choices?: ConvChoices,
+  options?: LoweringOptions,
 ): DetectorPlan {
-  return compileDetector(model, { batch, canvases: [size] }, traits, choices);
+  return compileDetector(model, { batch, canvases: [size] }, traits, options);
 }
 
 /** The same with the choices of a tuner, if there is one. */
@@ -35,8 +37,9 @@ export async function planTuned(
   spec: CaseSpec,
   traits: AdapterTraits,
   tuner: Tuner | null,
+  precision?: Precision,
 ): Promise<DetectorPlan> {
-  const compile = (choices?: ConvChoices) => planDetector(model, spec, traits, choices);
+  const compile = (choices?: ConvChoices) => planDetector(model, spec, traits, { choices, precision });
   return tuner ? tuner.plan(compile) : compile();
 }
 
@@ -131,8 +134,9 @@ export async function timeKernels(
   spec: CaseSpec,
   runs: number,
   tuner: Tuner | null = null,
+  precision?: Precision,
 ): Promise<KernelTime[] | null> {
-  const plan = await planTuned(model, spec, context.traits, tuner);
+  const plan = await planTuned(model, spec, context.traits, tuner, precision);
   const run = await PlanRun.create(context, plan, 'step', blackPictures(spec));
   if (!run) return null;
   try {

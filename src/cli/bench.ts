@@ -23,6 +23,7 @@ import {
 import { formatResults } from '../benchmark/tables.ts';
 import { GpuContext } from '../device.ts';
 import { countWork } from '../graph/compile.ts';
+import type { Precision } from '../kernels/half.ts';
 import { declaredSize } from '../loader/model.ts';
 import { openModel } from '../model-source.ts';
 import { findMember } from '../models/family.ts';
@@ -50,6 +51,7 @@ interface BenchOptions {
   kernels?: true;
   coldStart?: true;
   autotune?: true;
+  precision: Precision;
   markdown?: true;
   json?: string;
   chart?: string;
@@ -81,6 +83,9 @@ export function addBench(program: Command): void {
     .option('--runs <N>', 'timed runs of each', parseCount, 20)
     .option('--budget <seconds>', 'time after which a slow provider gets no more than three runs', parseCount, 30)
     .option('--autotune', "time each convolution's kernels first and take the fastest: see the detector's option")
+    .addOption(
+      new Option('--precision <name>', 'how we store values between layers').choices(['f32', 'f16']).default('f32'),
+    )
     .option('--kernels', 'a table of every kernel launch')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--markdown', 'print tables in Markdown')
@@ -196,16 +201,17 @@ async function measureModels(
   const rows: Row[] = [];
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
-  const tuner = options.autotune ? new Tuner(context, platform.keepsakes) : null;
+  const { precision } = options;
+  const tuner = options.autotune ? new Tuner(context, platform.keepsakes, options.precision) : null;
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {
       for (const batch of batches) {
         const flops = 2 * countWork(model, [batch, 3, size[1], size[0]]).macs;
-        const work: Workload = { ...loaded, model, size, batch, flops, tuner };
+        const work: Workload = { ...loaded, model, size, batch, flops, tuner, precision };
         rows.push(...(await measureCase(context, work, ort, options)));
         if (options.kernels) {
-          const steps = await timeKernels(context, model, work, options.runs, tuner);
+          const steps = await timeKernels(context, model, work, options.runs, tuner, precision);
           if (!steps) throw new Error('--kernels needs an adapter with the feature timestamp-query');
           kernels.push({ model: work.name, size, batch, steps });
         }
@@ -213,7 +219,7 @@ async function measureModels(
       if (options.coldStart) {
         const flops = 2 * countWork(model, [1, 3, size[1], size[0]]).macs;
         notify(`${loaded.name} ${size.join('×')}: cold start`);
-        coldStarts.push(...(await measureColdStarts({ ...loaded, model, size, batch: 1, flops, tuner })));
+        coldStarts.push(...(await measureColdStarts({ ...loaded, model, size, batch: 1, flops, tuner, precision })));
       }
     }
   }

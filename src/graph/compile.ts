@@ -1,4 +1,3 @@
-import type { ConvChoices } from '../kernels/conv-methods.ts';
 import { candidateBytes, candidatesOf, decode, MAX_LEVELS, recordBytes } from '../kernels/decode.ts';
 import type { AdapterTraits } from '../kernels/kernel.ts';
 import { letterbox } from '../kernels/letterbox.ts';
@@ -8,19 +7,17 @@ import type { Model } from '../loader/model.ts';
 import type { Dims } from '../tensor.ts';
 import { buildGraph } from './build.ts';
 import { dimsOf } from './ir.ts';
-import { Lowering } from './lower.ts';
+import { Lowering, type LoweringOptions } from './lower.ts';
 import { optimize, optimizeDetector } from './passes/index.ts';
 import type { DetectorPlan, NetworkPlan, Operand } from './plan.ts';
 
-export interface CompileOptions {
+export interface CompileOptions extends LoweringOptions {
   /** Merge nodes into fewer kernels; on unless a test or a debugger asks otherwise. */
   readonly fuse?: boolean;
   /** Let values share buffers; on unless a test or a debugger asks otherwise. */
   readonly reuse?: boolean;
   /** Further values to keep as outputs. */
   readonly tap?: readonly string[];
-  /** Methods of convolutions; by the adapter's class unless given. */
-  readonly choices?: ConvChoices | undefined;
 }
 
 /** Whole ONNX graph, `[n, c, h, w]` row-major in, its own outputs out. */
@@ -28,10 +25,10 @@ export function compileNetwork(
   model: Model,
   inputDims: Dims,
   traits: AdapterTraits,
-  { fuse = true, reuse = true, tap = [], choices }: CompileOptions = {},
+  { fuse = true, reuse = true, tap = [], ...options }: CompileOptions = {},
 ): NetworkPlan {
   const graph = optimize(buildGraph(model, inputDims, tap), fuse);
-  const lowering = new Lowering(graph, traits, choices);
+  const lowering = new Lowering(graph, traits, options);
   const input = lowering.defineInput('plain');
   lowering.lowerNodes();
   const outputs = graph.outputs.map((name) => ({ name, value: lowering.readValue(name, 'plain') }));
@@ -59,12 +56,12 @@ export function compileDetector(
   model: Model,
   { batch, canvases }: DetectorSpec,
   traits: AdapterTraits,
-  choices?: ConvChoices,
+  options: LoweringOptions = {},
 ): DetectorPlan {
   const peeled = canvases.map(([width, height]) => optimizeDetector(buildGraph(model, [batch, 3, height, width])));
   const heads = peeled.map((each) => each.heads);
   const list = candidatesOf(heads);
-  const lowering = new Lowering(peeled[0]!.graph, traits, choices);
+  const lowering = new Lowering(peeled[0]!.graph, traits, options);
   const candidates = lowering.scratch(candidateBytes(list));
   const records = lowering.scratch(recordBytes(list));
   const faces = lowering.scratch(batch * faceBytes(list));

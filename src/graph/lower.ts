@@ -12,6 +12,7 @@ import {
 } from '../kernels/conv-methods.ts';
 import { type ConvSpec, packChannels } from '../kernels/conv-spec.ts';
 import { globalPool } from '../kernels/global-pool.ts';
+import { type Precision, toHalf, withHalfImages } from '../kernels/half.ts';
 import { type AdapterTraits, type Dispatch, floatBytes, MAX_WORKGROUPS, packedBytes } from '../kernels/kernel.ts';
 import { norm } from '../kernels/norm.ts';
 import { type LayoutSpec, pack, packOnCpu } from '../kernels/pack.ts';
@@ -24,7 +25,7 @@ import { unpack } from '../kernels/unpack.ts';
 import { type Dims, sizeOf } from '../tensor.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
 import { assignBuffers, type Lifetime } from './memory.ts';
-import type { ModelPlan, Operand } from './plan.ts';
+import type { ConstantData, ModelPlan, Operand } from './plan.ts';
 import { asDims4, type Dims4 } from './shapes.ts';
 
 /** `packed` is NC4HW4, which all image kernels use; `plain` is row-major, for tails of any rank. */
@@ -34,6 +35,15 @@ export type Layout = 'packed' | 'plain';
 export interface Value {
   readonly kind: 'value';
   readonly id: number;
+  /** Stored as half floats. */
+  readonly half: boolean;
+}
+
+export interface LoweringOptions {
+  /** Methods of convolutions; by the adapter's class unless given. */
+  readonly choices?: ConvChoices | undefined;
+  /** How packed values are stored, `f32` by default; outputs of the graph that nothing reads stay float32. */
+  readonly precision?: Precision | undefined;
 }
 
 type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
@@ -66,16 +76,18 @@ export class Lowering {
   #graph: Graph;
   readonly #traits: AdapterTraits;
   readonly #choices: ConvChoices | undefined;
+  readonly #precision: Precision;
   readonly #convs = new Map<string, ConvSpec>();
   readonly #bytes: number[] = [];
   #values = new Map<string, Value>();
-  readonly #constants = new Map<string, Float32Array<ArrayBuffer>>();
+  readonly #constants = new Map<string, ConstantData>();
   readonly #steps: DraftStep[] = [];
 
-  constructor(graph: Graph, traits: AdapterTraits, choices?: ConvChoices) {
+  constructor(graph: Graph, traits: AdapterTraits, { choices, precision = 'f32' }: LoweringOptions = {}) {
     this.#graph = graph;
     this.#traits = traits;
     this.#choices = choices;
+    this.#precision = precision;
   }
 
   /** Goes on with another graph: the same model for another input size. Values are its own, buffers are shared. */
@@ -123,18 +135,24 @@ export class Lowering {
         `needs ${dispatch.workgroups.join('×')} workgroups, more than ${MAX_WORKGROUPS} along one dimension: the input is too large`,
       );
     }
-    this.#steps.push({ label: `${node}/${dispatch.kernel}`, dispatch, operands });
+    const isHalf = (operand: Source) =>
+      operand.kind === 'value'
+        ? operand.half
+        : operand.kind === 'constant' && this.#constants.get(operand.key) instanceof Uint16Array;
+    const halves = { inputs: operands.slice(0, -1).some(isHalf), output: isHalf(operands.at(-1)!) };
+    const label = `${node}/${dispatch.kernel}`;
+    this.#steps.push({ label, dispatch: withHalfImages(dispatch, halves), operands });
   }
 
   /** A constant by key, made once. */
-  constant(key: string, make: () => Float32Array<ArrayBuffer>): Extract<Operand, { kind: 'constant' }> {
+  constant(key: string, make: () => ConstantData): Extract<Operand, { kind: 'constant' }> {
     if (!this.#constants.has(key)) this.#constants.set(key, make());
     return { kind: 'constant', key };
   }
 
   /** A buffer that is no tensor of the graph. */
   scratch(bytes: number): Value {
-    return { kind: 'value', id: this.#bytes.push(bytes) - 1 };
+    return { kind: 'value', id: this.#bytes.push(bytes) - 1, half: false };
   }
 
   /** Assigns buffers. The host fills or clears `fromStart` before the first step and reads `toEnd` after the last. */
@@ -165,8 +183,9 @@ export class Lowering {
 
   #define(name: string, layout: Layout): Value {
     const dims = dimsOf(this.#graph, name);
-    const bytes = layout === 'packed' ? packedBytes(...asDims4(`value "${name}"`, dims)) : floatBytes(sizeOf(dims));
-    const value: Value = { kind: 'value', id: this.#bytes.push(bytes) - 1 };
+    const floats = layout === 'packed' ? packedBytes(...asDims4(`value "${name}"`, dims)) : floatBytes(sizeOf(dims));
+    const half = layout === 'packed' && this.#precision === 'f16' && this.#isRead(name);
+    const value: Value = { kind: 'value', id: this.#bytes.push(half ? floats / 2 : floats) - 1, half };
     this.#values.set(`${name}@${layout}`, value);
     return value;
   }
@@ -174,13 +193,20 @@ export class Lowering {
   #readConstant(name: string, layout: Layout): Source {
     const { data, dims } = constantOf(this.#graph, name);
     if (layout === 'packed') {
-      return this.constant(`${name}@packed`, () => packOnCpu(data, layoutSpec(alignedDims4(dims))));
+      const packed = () => packOnCpu(data, layoutSpec(alignedDims4(dims)));
+      if (this.#precision === 'f16') return this.constant(`${name}@packed half`, () => toHalf(packed()));
+      return this.constant(`${name}@packed`, packed);
     }
     return this.constant(`${name}@plain`, () => {
       const padded = new Float32Array(floatBytes(data.length) / 4);
       padded.set(data);
       return padded;
     });
+  }
+
+  /** Whether a kernel reads a value packed. The heads are decoded from what their convolutions give. */
+  #isRead(name: string): boolean {
+    return this.#graph.nodes.some(({ inputs }) => inputs.includes(name));
   }
 
   /** Whether a value can be read packed without a conversion. */
@@ -276,7 +302,8 @@ export class Lowering {
         const layout = this.#isPacked(input) ? 'packed' : 'plain';
         const source = this.read(input, layout);
         const target = this.#define(node.output, layout);
-        return this.emit(node.name, unary(node.activation, this.#bytes[target.id]! / 16), [source, target]);
+        const vectors = this.#bytes[target.id]! / (target.half ? 8 : 16);
+        return this.emit(node.name, unary(node.activation, vectors), [source, target]);
       }
       case 'Softmax': {
         const rest = sizeOf(outDims.slice(node.axis));

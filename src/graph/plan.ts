@@ -3,6 +3,9 @@ import type { HeadSpec } from '../kernels/decode.ts';
 import type { Dispatch } from '../kernels/kernel.ts';
 import type { Dims } from '../tensor.ts';
 
+/** Numbers in a kernel's order; 16-bit ones are the bits of half floats. */
+export type ConstantData = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
 /** What a step binds: a planned buffer, a constant, or a buffer that the executor's owner brings. */
 export type Operand =
   | { readonly kind: 'buffer'; readonly index: number }
@@ -29,7 +32,7 @@ export interface Plan {
   /** Bytes of each buffer. */
   readonly buffers: readonly number[];
   /** Kernel-ready constants by key: one key means one content, whatever the input size. */
-  readonly constants: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  readonly constants: ReadonlyMap<string, ConstantData>;
   /** Buffers that must be zero before the first step. */
   readonly cleared: readonly number[];
   readonly steps: readonly Step[];
