@@ -34,7 +34,7 @@ import { writeWhole } from '../write-file.node.ts';
 import { measureColdStarts } from './cold-start.ts';
 import { readDependency, readOwnPackage } from './doctor.ts';
 import { loadOnnxRuntime, type OnnxRuntime, openOnnxRuntime } from './onnxruntime.ts';
-import { parseCount, parseSize } from './options.ts';
+import { parseCount, parseSize, precisionOption } from './options.ts';
 import { notify, reportError } from './report.ts';
 
 type Size = readonly [width: number, height: number];
@@ -83,9 +83,7 @@ export function addBench(program: Command): void {
     .option('--runs <N>', 'timed runs of each', parseCount, 20)
     .option('--budget <seconds>', 'time after which a slow provider gets no more than three runs', parseCount, 30)
     .option('--autotune', "time each convolution's kernels first and take the fastest: see the detector's option")
-    .addOption(
-      new Option('--precision <name>', 'how we store values between layers').choices(['f32', 'f16']).default('f32'),
-    )
+    .addOption(precisionOption().default('f32'))
     .option('--kernels', 'a table of every kernel launch')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--markdown', 'print tables in Markdown')
@@ -117,7 +115,10 @@ async function bench(options: BenchOptions): Promise<void> {
       adapter,
       cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} threads`,
       versions: {
-        'scrfd-webgpu': readOwnPackage().version,
+        // with what was asked of it, so that results tell
+        'scrfd-webgpu': [readOwnPackage().version, options.autotune && 'tuned', options.precision]
+          .filter(Boolean)
+          .join(' '),
         node: process.version,
         webgpu: readDependency('webgpu') ?? 'unknown',
         ...(ort && { onnxruntime: ort.env.versions.node ?? 'unknown' }),
@@ -202,7 +203,7 @@ async function measureModels(
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
   const { precision } = options;
-  const tuner = options.autotune ? new Tuner(context, platform.keepsakes, options.precision) : null;
+  const tuner = options.autotune ? new Tuner(context, platform.keepsakes, precision) : null;
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {

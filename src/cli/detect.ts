@@ -8,11 +8,11 @@ import { isWritable, writeAnnotated, writePicture } from '../draw.node.ts';
 import { ImageError } from '../errors.ts';
 import type { Face, Pixels } from '../face.ts';
 import { readImage } from '../images.node.ts';
-import type { Detector } from '../index.node.ts';
+import type { Detector, Precision } from '../index.node.ts';
 import { mapAhead } from '../map-ahead.ts';
 import { asUrl } from '../read-source.node.ts';
 import { chooseModel } from './default-model.ts';
-import { modelOption, parseCount, parseFraction, parseSize, sizeOption } from './options.ts';
+import { modelOption, parseCount, parseFraction, parseSize, precisionOption, sizeOption } from './options.ts';
 import { FORMATS, type Format, openOutput } from './output.ts';
 import { collectPictures, parseShard, type Shard } from './pictures.ts';
 import { showRate } from './progress.ts';
@@ -32,6 +32,8 @@ interface DetectOptions {
   score?: number;
   iou?: number;
   maxFaces?: number;
+  autotune?: true;
+  precision?: Precision;
   jobs: number;
   shard?: Shard;
 }
@@ -71,13 +73,16 @@ export function addDetect(program: Command): void {
     .option('--score <S>', 'lowest score of a face, 0 to 1 (default: 0.5)', parseFraction)
     .option('--iou <I>', 'highest overlap of two faces, 0 to 1 (default: 0.4)', parseFraction)
     .option('--max-faces <N>', 'at most this many faces per picture', parseCount)
+    .option('--autotune', 'time all kernels on this adapter once and take the fastest: for many pictures')
+    .addOption(precisionOption())
     .option('--jobs <N>', 'pictures decoded at a time', parseCount, availableParallelism())
     .option('--shard <i/n>', 'only every nth picture of the sorted list, from the ith on, from 0', parseShard)
     .action(detect);
 }
 
 /** Options of the detector that were given. */
-function detectorOptions({ size, sizes, compat, score, iou, maxFaces }: DetectOptions) {
+function detectorOptions(options: DetectOptions) {
+  const { size, sizes, compat, score, iou, maxFaces, autotune, precision } = options;
   return {
     ...(size && { inputSize: size }),
     ...(sizes && { inputSizes: sizes }),
@@ -85,6 +90,8 @@ function detectorOptions({ size, sizes, compat, score, iou, maxFaces }: DetectOp
     ...(score !== undefined && { scoreThreshold: score }),
     ...(iou !== undefined && { iouThreshold: iou }),
     ...(maxFaces !== undefined && { maxFaces }),
+    ...(autotune && { autotune }),
+    ...(precision && { precision }),
   };
 }
 

@@ -36,3 +36,7 @@ export function modelOption(): Option {
 export function sizeOption(): Option {
   return new Option('--size <WxH>', "size of the network's input, for example 640x480 or 640").argParser(parseSize);
 }
+
+export function precisionOption(): Option {
+  return new Option('--precision <name>', 'how values are stored between layers').choices(['f32', 'f16']);
+}
