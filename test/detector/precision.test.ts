@@ -91,7 +91,8 @@ describe.skipIf(!supported)('half precision (needs shader-f16)', () => {
           );
           const scale = Math.max(pixels.width, pixels.height) / 320;
           try {
-            expectSameFaces(matched, expected, { score: 0.015, pixels: 0.6 * scale });
+            // three times the largest of 1,390 faces at 640×640
+            expectSameFaces(matched, expected, { score: 0.003, pixels: 0.4 * scale });
           } catch (error) {
             throw new Error(`${basename(file)}: ${(error as Error).message}`);
           }
