@@ -13,7 +13,14 @@ import {
 import { type ConvSpec, packChannels } from '../kernels/conv-spec.ts';
 import { globalPool } from '../kernels/global-pool.ts';
 import { type Precision, toHalf, withHalfImages } from '../kernels/half.ts';
-import { type AdapterTraits, type Dispatch, floatBytes, MAX_WORKGROUPS, packedBytes } from '../kernels/kernel.ts';
+import {
+  type AdapterTraits,
+  type Dispatch,
+  floatBytes,
+  MAX_WORKGROUPS,
+  packedBytes,
+  padWithZeros,
+} from '../kernels/kernel.ts';
 import { norm } from '../kernels/norm.ts';
 import { type LayoutSpec, pack, packOnCpu } from '../kernels/pack.ts';
 import { pool } from '../kernels/pool.ts';
@@ -197,11 +204,7 @@ export class Lowering {
       if (this.#precision === 'f16') return this.constant(`${name}@packed half`, () => toHalf(packed()));
       return this.constant(`${name}@packed`, packed);
     }
-    return this.constant(`${name}@plain`, () => {
-      const padded = new Float32Array(floatBytes(data.length) / 4);
-      padded.set(data);
-      return padded;
-    });
+    return this.constant(`${name}@plain`, () => padWithZeros(data, floatBytes(data.length) / 4));
   }
 
   /** Whether a kernel reads a value packed. The heads are decoded from what their convolutions give. */

@@ -4,7 +4,7 @@ import { conv2d, packConvWeights, withOwnWeights } from './conv2d.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { conv2dTiled } from './conv2d-tiled.ts';
 import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
-import { type AdapterTraits, type Dispatch, floatBytes } from './kernel.ts';
+import { type AdapterTraits, type Dispatch, floatBytes, padWithZeros } from './kernel.ts';
 import { isWinograd, packWinogradWeights, winograd, winogradBytes } from './winograd.ts';
 
 /** What the launches of a convolution bind; `zeros` are as many as biases, `windows` and `products` are its own. */
@@ -23,15 +23,9 @@ type PackWeights = (weights: Float32Array, spec: ConvSpec) => Float32Array<Array
 const octets: PackWeights = (weights, { outChannels, inChannels, kernel }) =>
   packConvWeights(weights, outChannels, inChannels, kernel);
 
-function padded(values: Float32Array, length: number): Float32Array<ArrayBuffer> {
-  const result = new Float32Array(length);
-  result.set(values);
-  return result;
-}
-
 /** From every weight on, as much can be bound as uniforms take. */
 function withWholeRanges(weights: Float32Array): Float32Array<ArrayBuffer> {
-  return padded(weights, weights.length + UNIFORM_BYTES / 4);
+  return padWithZeros(weights, weights.length + UNIFORM_BYTES / 4);
 }
 
 /** How methods want ONNX weights `[out][in / group][kh][kw]`; one name is one order, whatever the method. */
@@ -40,7 +34,7 @@ const WEIGHT_ORDERS = {
   winograd: (weights, { outChannels, inChannels }) => packWinogradWeights(weights, outChannels, inChannels),
   'octets-uniform': (weights, spec) => withWholeRanges(octets(weights, spec)),
   depthwise: (weights, { outChannels, kernel }) => packDepthwiseWeights(weights, outChannels, kernel),
-  plain: (weights) => padded(weights, floatBytes(weights.length) / 4),
+  plain: (weights) => padWithZeros(weights, floatBytes(weights.length) / 4),
 } as const satisfies Record<string, PackWeights>;
 
 export type WeightOrder = keyof typeof WEIGHT_ORDERS;

@@ -1,5 +1,5 @@
 import { type Activation, activationParams } from './activation.ts';
-import { blocksOf, packedBytes, packParams } from './kernel.ts';
+import { blocksOf, packedBytes, packParams, padWithZeros } from './kernel.ts';
 
 /** One 2-D convolution with its epilogue: `activation(conv(x) + bias + upsampled residual)`. */
 export interface ConvSpec {
@@ -79,8 +79,6 @@ export function convBindings(spec: ConvSpec, weightBytes: number): number[] {
 }
 
 /** A per-channel vector (a bias, a scale) padded with zeros to whole vec4. */
-export function packChannels(values: ArrayLike<number> | undefined, channels: number): Float32Array<ArrayBuffer> {
-  const packed = new Float32Array(blocksOf(channels) * 4);
-  if (values) packed.set(values);
-  return packed;
+export function packChannels(values: ArrayLike<number> = [], channels: number): Float32Array<ArrayBuffer> {
+  return padWithZeros(values, blocksOf(channels) * 4);
 }

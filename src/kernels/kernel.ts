@@ -33,6 +33,13 @@ export function floatBytes(count: number): number {
   return Math.ceil(count / 4) * 16;
 }
 
+/** Values with zeros behind them, up to `length`. */
+export function padWithZeros(values: ArrayLike<number>, length: number): Float32Array<ArrayBuffer> {
+  const padded = new Float32Array(length);
+  padded.set(values);
+  return padded;
+}
+
 /** Vectors of four channels that hold `channels` channels. */
 export function blocksOf(channels: number): number {
   return Math.ceil(channels / 4);
