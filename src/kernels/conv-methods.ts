@@ -137,12 +137,16 @@ export type ConvMethodName = keyof typeof METHODS;
 const WINOGRAD_CHANNELS = 24;
 
 /** The methods by class of adapter, best first: a convolution takes the first that is possible. */
-function preferences({ inChannels, outChannels }: ConvSpec, { software }: AdapterTraits): readonly ConvMethodName[] {
+function preferences(
+  { inChannels, outChannels }: ConvSpec,
+  { software, subgroupSize }: AdapterTraits,
+): readonly ConvMethodName[] {
   if (!software) return ['direct', 'depthwise', 'grouped'];
   // they run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds
-  const pays = Math.min(inChannels, outChannels) >= WINOGRAD_CHANNELS;
-  const winograds = pays ? (['winograd-lane'] as const) : [];
-  return [...winograds, 'lane-uniform', 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
+  const winograds = Math.min(inChannels, outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];
+  // lavapipe's subgroups; to SwiftShader, whose have 4 lanes, the two kinds of buffers are one
+  const uniforms = subgroupSize >= 8 ? (['lane-uniform'] as const) : [];
+  return [...winograds, ...uniforms, 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
 }
 
 /** Which method to take for a shape, by `convKey`. */

@@ -32,6 +32,7 @@ describe('chooseMethod', () => {
     [software, wide, 'winograd-lane'],
     [software, narrow, 'lane-uniform'],
     [software, pointwise, 'lane-uniform'],
+    [{ software: true, subgroupSize: 4 }, pointwise, 'lane'],
     [software, many, 'lane-uniform'],
     [software, tooMany, 'lane'],
     [software, tooLarge, 'lane'],
