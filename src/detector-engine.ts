@@ -98,8 +98,8 @@ export class DetectorEngine {
   }
 
   /** Compiles for batches of this many images of this size. */
-  async prepare(settings: Settings, images: readonly ImageSize[]): Promise<void> {
-    await this.#use(settings, images, () => undefined);
+  async prepare(settings: Settings, images: readonly ImageSize[], signal?: AbortSignal): Promise<void> {
+    await this.#use(settings, images, () => undefined, signal);
   }
 
   /** The faces of each picture. Runs may overlap and start in the order they were asked for. */
@@ -147,16 +147,17 @@ export class DetectorEngine {
     settings: Settings,
     images: readonly ImageSize[],
     task: (prepared: PreparedPlan) => Promise<R> | R,
+    signal?: AbortSignal,
   ): Promise<R> {
     const canvases = canvasesOf(settings, this.#model, images);
     const key = `${images.length}: ${canvases.map((canvas) => canvas.join('×')).join(' + ')}`;
-    return this.#plans.use(key, () => this.#compile(images.length, canvases), task);
+    return this.#plans.use(key, () => this.#compile(images.length, canvases, signal), task);
   }
 
-  async #compile(batch: number, canvases: readonly Size[]): Promise<PreparedPlan> {
+  async #compile(batch: number, canvases: readonly Size[], signal?: AbortSignal): Promise<PreparedPlan> {
     const compile = (choices?: ConvChoices) =>
       compileDetector(this.#model, { batch, canvases }, this.context.traits, { choices, precision: this.#precision });
-    const plan = this.#tuner ? await this.#tuner.plan(compile) : compile();
+    const plan = this.#tuner ? await this.#tuner.plan(compile, signal) : compile();
     const executor = await Executor.create(this.context, this.#constants, plan);
     return new PreparedPlan(this.context, plan, executor);
   }

@@ -120,7 +120,7 @@ export class Detector extends EventTarget {
     try {
       signal?.throwIfAborted();
       // the size that pictures will have is not known yet where it is their own
-      if (settings.sizes !== 'image') await engine.prepare(settings, [{ width: 1, height: 1 }]);
+      if (settings.sizes !== 'image') await engine.prepare(settings, [{ width: 1, height: 1 }], signal);
       signal?.throwIfAborted();
     } catch (error) {
       await detector.dispose();

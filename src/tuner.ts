@@ -40,22 +40,39 @@ export class Tuner {
     this.#precision = precision;
   }
 
-  /** A plan with the fastest methods. @throws DeviceError */
-  async plan<P extends ModelPlan>(compile: (choices?: ConvChoices) => P): Promise<P> {
-    return compile(await this.choose(compile().convs));
+  /** A plan with the fastest methods. @throws DeviceError, and `signal.reason` when aborted */
+  async plan<P extends ModelPlan>(compile: (choices?: ConvChoices) => P, signal?: AbortSignal): Promise<P> {
+    return compile(await this.choose(compile().convs, signal));
   }
 
-  /** The choices for these convolutions; times those that were never timed on this adapter. @throws DeviceError */
-  choose(convs: readonly ConvSpec[]): Promise<ConvChoices> {
+  /**
+   * The choices for these convolutions; times those that were never timed on this adapter.
+   * @throws DeviceError, and `signal.reason` when aborted, having kept what was found until then
+   */
+  choose(convs: readonly ConvSpec[], signal?: AbortSignal): Promise<ConvChoices> {
     return this.#queue.run(async () => {
       const name = keepsakeName(this.#context, this.#precision);
-      this.#choices ??= parseChoices(await this.#keepsakes.read(name));
-      const unknown = convs.filter((spec) => !this.#choices!.has(convKey(spec)));
-      for (const spec of unknown)
-        this.#choices.set(convKey(spec), await fastestMethod(this.#context, spec, this.#precision));
-      if (unknown.length > 0) await this.#keepsakes.write(name, JSON.stringify(Object.fromEntries(this.#choices)));
-      return new Map(this.#choices);
+      this.#choices ??= await this.#readKept(name);
+      const choices = this.#choices;
+      const unknown = convs.filter((spec) => !choices.has(convKey(spec)));
+      try {
+        for (const spec of unknown) {
+          signal?.throwIfAborted();
+          choices.set(convKey(spec), await fastestMethod(this.#context, spec, this.#precision));
+        }
+      } finally {
+        if (unknown.length > 0) {
+          // with what others have found meanwhile
+          const all = new Map([...(await this.#readKept(name)), ...choices]);
+          await this.#keepsakes.write(name, JSON.stringify(Object.fromEntries(all)));
+        }
+      }
+      return new Map(choices);
     });
+  }
+
+  async #readKept(name: string): Promise<Map<string, ConvMethodName>> {
+    return parseChoices(await this.#keepsakes.read(name));
   }
 }
 

@@ -1,8 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { Detector } from '../../src/detector.ts';
 import { type ConvMethodName, chooseMethod, convKey, possibleMethods } from '../../src/kernels/conv-methods.ts';
-import type { Architecture } from '../../src/models/family.ts';
-import { synthesizeModel } from '../../src/models/synthesize.ts';
 import { Network } from '../../src/network.ts';
 import { nodePlatform } from '../../src/platform.node.ts';
 import type { Keepsakes } from '../../src/platform.ts';
@@ -12,14 +10,9 @@ import { expectClose, expectSameFaces } from '../support/compare.ts';
 import { openGpu } from '../support/gpu.ts';
 import { disposeOrt, runOrtInOrder } from '../support/ort.ts';
 import { createRng } from '../support/rng.ts';
+import { smallModel } from '../support/small-model.ts';
 
-/** Every kind of convolution that SCRFD has, in a dozen shapes. */
-const SMALL: Architecture = {
-  ...{ backbone: 'mobilenet', blocks: [1, 1, 1, 1], planes: [8, 8, 16, 24, 32, 32], neck: 24 },
-  ...{ headConvs: 1, headChannels: 24, headDepthwise: true, headGroups: null },
-  ...{ sharedHeads: false, boxScale: true, keypoints: true },
-};
-const MODEL = synthesizeModel(SMALL, { seed: 1 });
+const MODEL = smallModel();
 const SIZE = [96, 64] as const;
 const PIXELS = { data: createRng(3).bytes(96 * 64 * 3), width: 96, height: 64, channels: 3 } as const;
 
@@ -87,6 +80,40 @@ describe('autotune', { timeout: 300_000 }, () => {
     const choices = await new Tuner(gpu, broken).choose([spec]);
     expect(possibleMethods(spec, traits)).toContain(choices.get(convKey(spec)));
     expect(broken.writes).toBe(1);
+  });
+
+  const shapes = [4, 8, 12].map((channels) => {
+    return convCase([channels, channels], [8, 8], { kernel: [3, 3], pads: 1, group: channels }).spec;
+  });
+
+  it('keeps what others have found meanwhile', async () => {
+    const shared = new Drawer();
+    const [first, second] = [new Tuner(gpu, shared), new Tuner(gpu, shared)];
+    await first.choose(shapes.slice(0, 1));
+    await second.choose(shapes.slice(0, 1));
+    await Promise.all([first.choose(shapes.slice(0, 2)), second.choose(shapes.slice(2))]);
+    await first.choose(shapes.slice(2));
+    const [text] = [...shared.texts.values()];
+    expect(Object.keys(JSON.parse(text!)).sort()).toEqual(shapes.map(convKey).sort());
+  });
+
+  it('stops when aborted, and keeps what it has', async () => {
+    const kept = new Drawer();
+    const reason = new Error('no more time');
+    let looks = 0;
+    const secondLook = {
+      throwIfAborted() {
+        if (++looks === 2) throw reason;
+      },
+    } as AbortSignal;
+    await expect(new Tuner(gpu, kept).choose(shapes, secondLook)).rejects.toBe(reason);
+    const [text] = [...kept.texts.values()];
+    expect(Object.keys(JSON.parse(text!))).toEqual([convKey(shapes[0]!)]);
+    const aborted = Detector.create({ ...nodePlatform, keepsakes: kept }, MODEL, {
+      ...{ device, inputSize: SIZE, autotune: true },
+      signal: AbortSignal.abort(reason),
+    });
+    await expect(aborted).rejects.toBe(reason);
   });
 });
 
