@@ -102,7 +102,7 @@ async function fastestMethod(context: GpuContext, conv: ConvSpec, precision: Pre
   return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
 }
 
-/** Milliseconds of each method on buffers of zeros. */
+/** Milliseconds of each method on buffers of zeros. @throws DeviceError */
 export async function timeMethods(
   context: GpuContext,
   spec: ConvSpec,
@@ -111,47 +111,49 @@ export async function timeMethods(
 ): Promise<number[]> {
   const { device, traits } = context;
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
-  return context.guarded('timing convolutions', async () => {
-    const plans = names.map((name) =>
-      planConv(name, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
-    );
-    const created: GPUBuffer[] = [];
-    const create = (size: number, usage: number) => {
-      const buffer = device.createBuffer({ label: 'tuning', size, usage });
-      created.push(buffer);
-      return buffer;
-    };
-    try {
-      const sizes = new Map<ConvOperand, number>();
-      for (const { dispatch, operands } of plans.flat()) {
-        operands.forEach((operand, i) => {
-          sizes.set(operand, Math.max(sizes.get(operand) ?? 16, dispatch.bindingBytes[i]!));
-        });
-      }
+  const plans = names.map((name) =>
+    planConv(name, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
+  );
+  const created: GPUBuffer[] = [];
+  const create = (size: number, usage: number) => {
+    const buffer = device.createBuffer({ label: 'tuning', size, usage });
+    created.push(buffer);
+    return buffer;
+  };
+  try {
+    const { bound, staging } = await context.guarded('allocating for tuning', () => {
       const buffers = new Map(
-        [...sizes].map(([operand, size]) => [operand, { buffer: create(size, STORAGE | UNIFORM | COPY_SRC) }]),
+        [...operandSizes(plans.flat())].map(([operand, size]) => [operand, create(size, STORAGE | UNIFORM | COPY_SRC)]),
       );
-      const staging = create(16, MAP_READ | COPY_DST);
-      const runs: Stopwatch[] = [];
-      for (const launches of plans) {
-        const bound = launches.map(({ dispatch, operands, weightsRange }): BoundLaunch => {
-          const params = create(dispatch.params.byteLength, UNIFORM | COPY_DST);
-          device.queue.writeBuffer(params, 0, dispatch.params);
-          const { kernel, source, constants, workgroups } = dispatch;
-          const bindings = operands.map((operand) => {
-            const binding = buffers.get(operand)!;
-            // of weights any part will do
-            return operand === 'weights' && weightsRange ? { ...binding, size: weightsRange.bytes } : binding;
-          });
-          return { label: kernel, source, constants, workgroups, bindings: [{ buffer: params }, ...bindings] };
+      const bind = ({ dispatch, operands, weightsRange }: ConvLaunch): BoundLaunch => {
+        const params = create(dispatch.params.byteLength, UNIFORM | COPY_DST);
+        device.queue.writeBuffer(params, 0, dispatch.params);
+        const bindings = operands.map((operand): GPUBufferBinding => {
+          const buffer = buffers.get(operand)!;
+          // of weights any part will do
+          return operand === 'weights' && weightsRange ? { buffer, size: weightsRange.bytes } : { buffer };
         });
-        runs.push(await prepareStopwatch(context, bound, staging));
-      }
-      return await timeInTurn(runs);
-    } finally {
-      for (const buffer of created) buffer.destroy();
-    }
-  });
+        return { ...dispatch, label: dispatch.kernel, bindings: [{ buffer: params }, ...bindings] };
+      };
+      return { bound: plans.map((launches) => launches.map(bind)), staging: create(16, MAP_READ | COPY_DST) };
+    });
+    const runs: Stopwatch[] = [];
+    for (const launches of bound) runs.push(await prepareStopwatch(context, launches, staging));
+    return await timeInTurn(runs);
+  } finally {
+    for (const buffer of created) buffer.destroy();
+  }
+}
+
+/** Bytes that suffice for every launch. */
+function operandSizes(launches: readonly ConvLaunch[]): Map<ConvOperand, number> {
+  const sizes = new Map<ConvOperand, number>();
+  for (const { dispatch, operands } of launches) {
+    operands.forEach((operand, i) => {
+      sizes.set(operand, Math.max(sizes.get(operand) ?? 16, dispatch.bindingBytes[i]!));
+    });
+  }
+  return sizes;
 }
 
 /** A launch with its images as a network has them between its layers. */
