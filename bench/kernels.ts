@@ -1,4 +1,4 @@
-// Times every method of every convolution kernel on this adapter, on the case table of the kernel tests: npm run bench:kernels
+// Times every method of convolution on this adapter, on the layers of the kernel tests' case table: npm run bench:kernels
 import { GpuContext } from '../src/device.ts';
 import { chooseMethod, possibleMethods } from '../src/kernels/conv-methods.ts';
 import { convFlops } from '../src/kernels/conv-spec.ts';

@@ -24,9 +24,9 @@ struct Params {
   out_channels: i32,
   // where there is a residual: add residual[y >> upsample][x >> upsample]; software rasterisers divide slowly
   upsample: u32,
-  // vectors between the weights of one image and of the next; 0: all images share them
+  // vectors between the weights of one image and of the next; 0: all images share them. Of conv-lane and conv2d-tiled
   weights_step: i32,
-  // of output, where a launch computes a part of the channels
+  // of output, where a launch computes a part of the channels. Of conv-lane
   first_block: i32,
   slope: f32,
   low: f32,

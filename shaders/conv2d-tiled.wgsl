@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     }
     for (var i = i32(index); i < CHUNK * OCTETS * 8; i += i32(WORKGROUP)) {
       let o = i / (CHUNK * 8);
-      // beyond the last tap lie other weights: their pixels are zero
+      // beyond the last tap lie other weights, or none, which reads some that are there: their pixels are zero
       let at = n * p.weights_step + ((first_octet + o) * taps + start) * 8 + i - o * CHUNK * 8;
       staged_weights[i] = weights[at];
     }

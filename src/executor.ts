@@ -2,6 +2,7 @@ import type { ConstantStore } from './constant-store.ts';
 import type { GpuContext } from './device.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import type { Operand, Plan, Step } from './graph/plan.ts';
+import { UNIFORM_ALIGNMENT } from './kernels/kernel.ts';
 import { Pace } from './pace.ts';
 import type { GpuTimer } from './timer.ts';
 
@@ -12,9 +13,6 @@ interface BoundStep {
   /** Made on first use and again when an external buffer is replaced. */
   bindGroup: GPUBindGroup | null;
 }
-
-/** WebGPU's guaranteed alignment of uniform buffer offsets. */
-const UNIFORM_ALIGNMENT = 256;
 
 function align(bytes: number, alignment: number): number {
   return Math.ceil(bytes / alignment) * alignment;

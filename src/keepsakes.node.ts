@@ -12,7 +12,11 @@ export function fileKeepsakes(notify: (notice: string) => void): Keepsakes {
   const folder = () => join(cacheHome(undefined), 'tuning');
   return {
     async read(name) {
-      return readFile(join(folder(), `${name}.json`), 'utf8').catch(() => null);
+      try {
+        return await readFile(join(folder(), `${name}.json`), 'utf8');
+      } catch {
+        return null;
+      }
     },
     async write(name, text) {
       try {

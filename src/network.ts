@@ -91,7 +91,7 @@ export class Network {
     try {
       context.assertPrecision(precision);
       signal?.throwIfAborted();
-      await network.plan();
+      await network.#use(inputShape, [], () => undefined, signal);
       signal?.throwIfAborted();
     } catch (error) {
       await network.dispose();
@@ -159,15 +159,20 @@ export class Network {
     return Object.fromEntries(tensors);
   }
 
-  #use<T>(shape: InputShape, tap: readonly string[], task: (prepared: Prepared) => Promise<T> | T): Promise<T> {
-    return this.#plans.use(JSON.stringify([shape, tap]), () => this.#compile(shape, tap), task);
+  #use<T>(
+    shape: InputShape,
+    tap: readonly string[],
+    task: (prepared: Prepared) => Promise<T> | T,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return this.#plans.use(JSON.stringify([shape, tap]), () => this.#compile(shape, tap, signal), task);
   }
 
-  async #compile(shape: InputShape, tap: readonly string[]): Promise<Prepared> {
+  async #compile(shape: InputShape, tap: readonly string[], signal?: AbortSignal): Promise<Prepared> {
     const { fuse = true, reuse = true, precision } = this.#options;
     const compile = (choices?: ConvChoices) =>
       compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap, choices, precision });
-    const plan = this.#tuner ? await this.#tuner.plan(compile) : compile();
+    const plan = this.#tuner ? await this.#tuner.plan(compile, signal) : compile();
     const executor = await Executor.create(this.#context, this.#constants, plan);
     const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
     const staging = this.#context.device.createBuffer({

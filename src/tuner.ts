@@ -1,4 +1,5 @@
 import type { GpuContext } from './device.ts';
+import { DeviceError } from './errors.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import type { ModelPlan } from './graph/plan.ts';
 import {
@@ -10,9 +11,11 @@ import {
   convKey,
   planConv,
   possibleMethods,
+  withPrecision,
 } from './kernels/conv-methods.ts';
 import type { ConvSpec } from './kernels/conv-spec.ts';
-import { type Precision, withHalfImages } from './kernels/half.ts';
+import type { Precision } from './kernels/half.ts';
+import { MAX_WORKGROUPS } from './kernels/kernel.ts';
 import type { Platform } from './platform.ts';
 import { type BoundLaunch, prepareStopwatch, type Stopwatch } from './stopwatch.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -32,7 +35,7 @@ export class Tuner {
   readonly #keepsakes: Platform['keepsakes'];
   readonly #precision: Precision;
   readonly #queue = new TaskQueue();
-  #choices: Map<string, ConvMethodName> | undefined;
+  readonly #choices = new Map<string, ConvMethodName>();
 
   constructor(context: GpuContext, keepsakes: Platform['keepsakes'], precision: Precision = 'f32') {
     this.#context = context;
@@ -42,7 +45,12 @@ export class Tuner {
 
   /** A plan with the fastest methods. @throws DeviceError, and `signal.reason` when aborted */
   async plan<P extends ModelPlan>(compile: (choices?: ConvChoices) => P, signal?: AbortSignal): Promise<P> {
-    return compile(await this.choose(compile().convs, signal));
+    const { buffers, convs } = compile();
+    // what is too large is refused before seconds are spent
+    buffers.forEach((bytes, i) => {
+      this.#context.assertBindable(bytes, `activation buffer ${i}`);
+    });
+    return compile(await this.choose(convs, signal));
   }
 
   /**
@@ -52,8 +60,10 @@ export class Tuner {
   choose(convs: readonly ConvSpec[], signal?: AbortSignal): Promise<ConvChoices> {
     return this.#queue.run(async () => {
       const name = keepsakeName(this.#context, this.#precision);
-      this.#choices ??= await this.#readKept(name);
       const choices = this.#choices;
+      // with what others have found meanwhile
+      for (const [key, method] of await this.#readKept(name)) if (!choices.has(key)) choices.set(key, method);
+      const known = choices.size;
       const unknown = convs.filter((spec) => !choices.has(convKey(spec)));
       try {
         for (const spec of unknown) {
@@ -61,8 +71,7 @@ export class Tuner {
           choices.set(convKey(spec), await fastestMethod(this.#context, spec, this.#precision));
         }
       } finally {
-        if (unknown.length > 0) {
-          // with what others have found meanwhile
+        if (choices.size > known) {
           const all = new Map([...(await this.#readKept(name)), ...choices]);
           await this.#keepsakes.write(name, JSON.stringify(Object.fromEntries(all)));
         }
@@ -94,15 +103,24 @@ function parseChoices(text: string | null): Map<string, ConvMethodName> {
 async function fastestMethod(context: GpuContext, conv: ConvSpec, precision: Precision): Promise<ConvMethodName> {
   const spec = { ...conv, batch: 1 };
   const usual = chooseMethod(spec, context.traits);
-  const others = possibleMethods(spec, context.traits).filter((name) => name !== usual);
+  const others = possibleMethods(spec, context.traits).filter((name) => name !== usual && fits(context, spec, name));
   if (others.length === 0) return usual;
-  const times = await timeMethods(context, spec, [usual, ...others], precision);
-  const [usualTime, ...otherTimes] = times;
+  const [usualTime, ...otherTimes] = await timeMethods(context, spec, [usual, ...others], precision);
   const least = Math.min(...otherTimes);
   return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
 }
 
-/** Milliseconds of each method on buffers of zeros. @throws DeviceError */
+/** Whether the device can launch a method. */
+function fits(context: GpuContext, spec: ConvSpec, name: ConvMethodName): boolean {
+  const { maxStorageBufferBindingSize, maxBufferSize } = context.device.limits;
+  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  return planConv(name, spec, context.traits).launches.every(
+    ({ dispatch: { bindingBytes, workgroups } }) =>
+      bindingBytes.every((bytes) => bytes <= most) && workgroups.every((count) => count <= MAX_WORKGROUPS),
+  );
+}
+
+/** Milliseconds of each method on buffers of zeros; infinite for one that the driver does not compile. @throws DeviceError */
 export async function timeMethods(
   context: GpuContext,
   spec: ConvSpec,
@@ -138,11 +156,19 @@ export async function timeMethods(
       return { bound: plans.map((launches) => launches.map(bind)), staging: create(16, MAP_READ | COPY_DST) };
     });
     const runs: Stopwatch[] = [];
-    for (const launches of bound) runs.push(await prepareStopwatch(context, launches, staging));
+    for (const launches of bound) {
+      runs.push(await prepareStopwatch(context, launches, staging).catch(leaveUncompiled));
+    }
     return await timeInTurn(runs);
   } finally {
     for (const buffer of created) buffer.destroy();
   }
+}
+
+/** A driver's bug in one method leaves the others to choose from. */
+function leaveUncompiled(error: unknown): Stopwatch {
+  if (error instanceof DeviceError && error.reason === 'shader') return async () => Number.POSITIVE_INFINITY;
+  throw error;
 }
 
 /** Bytes that suffice for every launch. */
@@ -154,14 +180,6 @@ function operandSizes(launches: readonly ConvLaunch[]): Map<ConvOperand, number>
     });
   }
   return sizes;
-}
-
-/** A launch with its images as a network has them between its layers. */
-function withPrecision(launch: ConvLaunch, precision: Precision): ConvLaunch {
-  const { dispatch, operands } = launch;
-  const inputs = precision === 'f16' && operands.some((operand) => operand === 'input' || operand === 'residual');
-  const output = precision === 'f16' && operands.includes('output');
-  return { ...launch, dispatch: withHalfImages(dispatch, { inputs, output }) };
 }
 
 /** The shortest time of each, in turn, so that a clock that speeds up is everybody's. */

@@ -1,12 +1,13 @@
-// Run by cold-start.ts in a process of its own: MODEL WIDTH HEIGHT SCORE. Prints two times as JSON.
-import { createDetector } from '../index.node.ts';
+// Run by cold-start.ts in a process of its own: MODEL OPTIONS, those of the detector as JSON. Prints two times as JSON.
+import { createDetector, type DetectorOptions } from '../index.node.ts';
 
-const [file, ...numbers] = process.argv.slice(2);
-const [width, height, scoreThreshold] = numbers.map(Number) as [number, number, number];
+const [file, json] = process.argv.slice(2);
+const options = JSON.parse(json!) as DetectorOptions;
+const [width, height] = options.inputSize as [number, number];
 const picture = { data: new Uint8Array(width * height * 3), width, height, channels: 3 } as const;
 
 const start = performance.now();
-const detector = await createDetector(file!, { inputSize: [width, height], scoreThreshold });
+const detector = await createDetector(file!, options);
 const created = performance.now();
 await detector.detect(picture);
 const detected = performance.now();

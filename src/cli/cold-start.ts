@@ -15,7 +15,8 @@ const TIMEOUT_MS = 600_000;
  * Mesa's and NVIDIA's caches are kept apart from the user's; other drivers keep theirs where they like, and their first
  * start may be warm.
  */
-export async function measureColdStarts({ name, bytes, size, scoreThreshold }: Workload): Promise<ColdStart[]> {
+export async function measureColdStarts(work: Workload): Promise<ColdStart[]> {
+  const { name, bytes, size, scoreThreshold, tuner, precision } = work;
   const folder = await mkdtemp(join(tmpdir(), 'scrfd-bench-'));
   try {
     const file = join(folder, 'model.onnx');
@@ -28,7 +29,9 @@ export async function measureColdStarts({ name, bytes, size, scoreThreshold }: W
       __GL_SHADER_DISK_CACHE_PATH: cacheDir,
     };
     const child = fileURLToPath(new URL(`./cold-start-child${extname(import.meta.url)}`, import.meta.url));
-    const args = [...process.execArgv, child, file, ...size.map(String), String(scoreThreshold)];
+    const [width, height] = size;
+    const options = { inputSize: [width, height], scoreThreshold, precision, autotune: tuner !== null };
+    const args = [...process.execArgv, child, file, JSON.stringify(options)];
     const starts: ColdStart[] = [];
     for (const cache of ['cold', 'warm'] as const) {
       const { stdout } = await run(process.execPath, args, { env, timeout: TIMEOUT_MS });

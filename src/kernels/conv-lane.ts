@@ -1,6 +1,6 @@
 import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
 import { convGrid, OCTET, weightBytes } from './conv2d.ts';
-import { type Dispatch, specialize } from './kernel.ts';
+import { type Dispatch, specialize, UNIFORM_ALIGNMENT } from './kernel.ts';
 
 const PIXELS = 4;
 
@@ -26,9 +26,13 @@ const TILES: Readonly<Record<4 | 8, Readonly<Record<'storage' | 'uniform', Tiles
   },
 };
 
-/** What every WebGPU device can bind as uniforms, and at what offsets. */
+/** What every WebGPU device can bind as uniforms. */
 export const UNIFORM_BYTES = 65536;
-const UNIFORM_ALIGNMENT = 256;
+
+/** Lanes that share a fetch. */
+function lanesOf(subgroupSize: number): 4 | 8 {
+  return subgroupSize >= 8 ? 8 : 4;
+}
 
 /** The tile with the least time for all octets. */
 function bestTile(outChannels: number, tiles: Tiles): number {
@@ -38,7 +42,7 @@ function bestTile(outChannels: number, tiles: Tiles): number {
 }
 
 /** Whether a convolution is one product a pixel: dense, 1×1, stride 1, no padding, no smaller residual. */
-export function isPointwise(spec: ConvSpec): boolean {
+function isPointwise(spec: ConvSpec): boolean {
   const { kernel, strides, pads, group, inHeight, inWidth, outHeight, outWidth, upsample } = spec;
   const unit = [...kernel, ...strides].every((value) => value === 1) && pads.every((pad) => pad === 0);
   return unit && group === 1 && inHeight === outHeight && inWidth === outWidth && upsample <= 1;
@@ -57,7 +61,7 @@ function laneKernel(spec: ConvSpec): { kernel: 'conv2d-lane' | 'pointwise-lane';
  */
 export function convLane(spec: ConvSpec, subgroupSize: number): Dispatch {
   const { kernel, shape } = laneKernel(spec);
-  const LANES = subgroupSize >= 8 ? 8 : 4;
+  const LANES = lanesOf(subgroupSize);
   const OCTETS = bestTile(spec.outChannels, TILES[LANES].storage);
   const [pixelGroups, channelTiles, batch] = convGrid(shape, PIXELS, OCTETS * OCTET, subgroupSize);
   return {
@@ -78,37 +82,16 @@ export interface LanePart {
   readonly weightsOffset: number;
 }
 
-/**
- * `convLane` with weights in uniform buffers, in as many launches as it takes to bind all of them; none where those of one tile
- * are too many. Weights are those of `conv2d` and, so that every range is whole, `UNIFORM_BYTES` behind them.
- */
-export function convLaneUniform(spec: ConvSpec, subgroupSize: number): LanePart[] {
-  const { kernel, shape } = laneKernel(spec);
-  const LANES = subgroupSize >= 8 ? 8 : 4;
+/** How `convLaneUniform` cuts a convolution up: tiles in all and in a launch; null where one tile's weights are too many. */
+function cutUniform(spec: ConvSpec, subgroupSize: number) {
   const octets = Math.ceil(spec.outChannels / OCTET);
   const octetBytes = weightBytes(spec) / octets;
-  const tiles = TILES[LANES].uniform.filter(([size]) => size * octetBytes <= UNIFORM_BYTES);
-  if (tiles.length === 0) return [];
-  const OCTETS = bestTile(spec.outChannels, tiles);
-  const [pixelGroups, channelTiles] = convGrid(shape, PIXELS, OCTETS * OCTET, subgroupSize);
-  const most = tilesOfPart(OCTETS * octetBytes, channelTiles);
-  if (most === 0) return [];
-  return Array.from({ length: Math.ceil(channelTiles / most) }, (_, i): LanePart => {
-    const first = i * most;
-    const count = Math.min(most, channelTiles - first);
-    return {
-      weightsOffset: first * OCTETS * octetBytes,
-      dispatch: {
-        kernel: `${kernel}-uniform`,
-        source: specialize(`${kernel}-uniform`, { LANES, PIXELS, OCTETS }),
-        constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
-        params: convParams(shape, { firstBlock: first * OCTETS * 2 }),
-        bindingBytes: convBindings(spec, UNIFORM_BYTES),
-        workgroups: [count, pixelGroups, spec.batch],
-        flops: (convFlops(spec) * count) / channelTiles,
-      },
-    };
-  });
+  const sizes = TILES[lanesOf(subgroupSize)].uniform.filter(([size]) => size * octetBytes <= UNIFORM_BYTES);
+  if (sizes.length === 0) return null;
+  const OCTETS = bestTile(spec.outChannels, sizes);
+  const tiles = Math.ceil(octets / OCTETS);
+  const most = tilesOfPart(OCTETS * octetBytes, tiles);
+  return most === 0 ? null : { OCTETS, tileBytes: OCTETS * octetBytes, tiles, most };
 }
 
 /** How many tiles of `bytes` of weights each a binding holds, so that another one may begin behind them if there are more. */
@@ -117,4 +100,38 @@ function tilesOfPart(bytes: number, tiles: number): number {
   if (most >= tiles) return most;
   while ((most * bytes) % UNIFORM_ALIGNMENT !== 0) most--;
   return most;
+}
+
+/** Launches that `convLaneUniform` takes; 0 where it cannot do a convolution. */
+export function countUniformParts(spec: ConvSpec, subgroupSize: number): number {
+  const cut = cutUniform(spec, subgroupSize);
+  return cut ? Math.ceil(cut.tiles / cut.most) : 0;
+}
+
+/**
+ * `convLane` with weights in uniform buffers, in as many launches as it takes to bind all of them. Weights are those of
+ * `conv2d` and, so that every range is whole, `UNIFORM_BYTES` behind them.
+ */
+export function convLaneUniform(spec: ConvSpec, subgroupSize: number): LanePart[] {
+  const cut = cutUniform(spec, subgroupSize);
+  if (!cut) return [];
+  const { OCTETS, tileBytes, tiles, most } = cut;
+  const { kernel, shape } = laneKernel(spec);
+  const [pixelGroups] = convGrid(shape, PIXELS, OCTETS * OCTET, subgroupSize);
+  return Array.from({ length: Math.ceil(tiles / most) }, (_, i): LanePart => {
+    const first = i * most;
+    const count = Math.min(most, tiles - first);
+    return {
+      weightsOffset: first * tileBytes,
+      dispatch: {
+        kernel: `${kernel}-uniform`,
+        source: specialize(`${kernel}-uniform`, { LANES: lanesOf(subgroupSize), PIXELS, OCTETS }),
+        constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
+        params: convParams(shape, { firstBlock: first * OCTETS * 2 }),
+        bindingBytes: convBindings(spec, UNIFORM_BYTES),
+        workgroups: [count, pixelGroups, spec.batch],
+        flops: (convFlops(spec) * count) / tiles,
+      },
+    };
+  });
 }

@@ -1,11 +1,12 @@
-import { convLane, convLaneUniform, type LanePart, UNIFORM_BYTES } from './conv-lane.ts';
+import { convLane, convLaneUniform, countUniformParts, type LanePart, UNIFORM_BYTES } from './conv-lane.ts';
 import { type ConvSpec, convFlops } from './conv-spec.ts';
-import { conv2d, packConvWeights, withOwnWeights } from './conv2d.ts';
+import { conv2d, packConvWeights } from './conv2d.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { conv2dTiled } from './conv2d-tiled.ts';
 import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
+import { type Precision, withHalfImages } from './half.ts';
 import { type AdapterTraits, type Dispatch, floatBytes, padWithZeros } from './kernel.ts';
-import { isWinograd, packWinogradWeights, winograd, winogradBytes } from './winograd.ts';
+import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
 
 /** What the launches of a convolution bind; `zeros` are as many as biases, `windows` and `products` are its own. */
 export type ConvOperand = 'input' | 'weights' | 'bias' | 'residual' | 'output' | 'zeros' | 'windows' | 'products';
@@ -37,7 +38,7 @@ const WEIGHT_ORDERS = {
   plain: (weights) => padWithZeros(weights, floatBytes(weights.length) / 4),
 } as const satisfies Record<string, PackWeights>;
 
-export type WeightOrder = keyof typeof WEIGHT_ORDERS;
+type WeightOrder = keyof typeof WEIGHT_ORDERS;
 
 /** ONNX weights in an order. */
 export function packWeights(order: WeightOrder, weights: Float32Array, spec: ConvSpec): Float32Array<ArrayBuffer> {
@@ -58,8 +59,6 @@ const isDense = ({ group }: ConvSpec) => group === 1;
 const isDepthwise = ({ group, inChannels, outChannels }: ConvSpec) => group === inChannels && group === outChannels;
 /** Smaller subgroups cannot share a fetch of weights. */
 const hasLanes = ({ subgroupSize }: AdapterTraits) => subgroupSize >= 4;
-/** Launches of a convolution at most: beyond, on software rasterisers, launching takes what uniforms bring. */
-const MAX_PARTS = 3;
 const fitsWinograd = (spec: ConvSpec) => isWinograd(spec) && winogradBytes(spec) <= MAX_BINDING_BYTES;
 
 const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
@@ -86,6 +85,14 @@ function aroundProduct(spec: ConvSpec, multiply: (product: ConvSpec) => Dispatch
   ];
 }
 
+/** A launch with its images as a network of that precision has them between its layers. */
+export function withPrecision(launch: ConvLaunch, precision: Precision): ConvLaunch {
+  if (precision === 'f32') return launch;
+  const { dispatch, operands } = launch;
+  const inputs = operands.some((operand) => operand === 'input' || operand === 'residual');
+  return { ...launch, dispatch: withHalfImages(dispatch, { inputs, output: operands.includes('output') }) };
+}
+
 /** Every method; what each is for stands beside its kernel. */
 const METHODS = {
   direct: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2d(spec)) },
@@ -97,11 +104,7 @@ const METHODS = {
   },
   'lane-uniform': {
     weightOrder: 'octets-uniform',
-    isPossible: (spec, traits) => {
-      if (!isDense(spec) || !hasLanes(traits)) return false;
-      const parts = convLaneUniform(spec, traits.subgroupSize).length;
-      return parts > 0 && parts <= MAX_PARTS;
-    },
+    isPossible: (spec, traits) => isDense(spec) && hasLanes(traits) && countUniformParts(spec, traits.subgroupSize) > 0,
     launches: (spec, { subgroupSize }) => inParts(convLaneUniform(spec, subgroupSize)),
   },
   'winograd-lane': {
@@ -135,24 +138,28 @@ export type ConvMethodName = keyof typeof METHODS;
 
 /** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
 const WINOGRAD_CHANNELS = 24;
+/** Launches of a convolution at most: beyond, on software rasterisers, launching takes what uniforms bring. */
+const MAX_PARTS = 3;
 
 /** The methods by class of adapter, best first: a convolution takes the first that is possible. */
-function preferences(
-  { inChannels, outChannels }: ConvSpec,
-  { software, subgroupSize }: AdapterTraits,
-): readonly ConvMethodName[] {
+function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): readonly ConvMethodName[] {
   if (!software) return ['direct', 'depthwise', 'grouped'];
   // they run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds
-  const winograds = Math.min(inChannels, outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];
+  const winograds =
+    Math.min(spec.inChannels, spec.outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];
   // lavapipe's subgroups; to SwiftShader, whose have 4 lanes, the two kinds of buffers are one
-  const uniforms = subgroupSize >= 8 ? (['lane-uniform'] as const) : [];
+  const pays = subgroupSize >= 8 && spec.group === 1 && countUniformParts(spec, subgroupSize) <= MAX_PARTS;
+  const uniforms = pays ? (['lane-uniform'] as const) : [];
   return [...winograds, ...uniforms, 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
 }
 
 /** Which method to take for a shape, by `convKey`. */
 export type ConvChoices = ReadonlyMap<string, ConvMethodName>;
 
-/** Names a shape. The size of a batch is no part of it: a picture has the same result alone and in a batch. */
+/**
+ * Names a shape. The size of a batch is no part of it: a picture has the same result alone and in a batch, but for batches so
+ * large that no device binds Winograd's buffers for them.
+ */
 export function convKey(spec: ConvSpec): string {
   return JSON.stringify({ ...spec, batch: 1 });
 }

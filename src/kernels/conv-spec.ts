@@ -23,10 +23,10 @@ export interface ConvSpec {
 }
 
 /** What differs where a launch computes a part of a convolution, or images have weights of their own. */
-export interface ConvPart {
-  /** vec4 between the weights of one image and of the next; 0, the default: all images share them. */
+interface ConvPart {
+  /** vec4 between the weights of one image and of the next; 0, the default: all share them. For `convLane`, `conv2dTiled`. */
   readonly weightsStep?: number;
-  /** The first block of four channels of output. */
+  /** The first block of four channels of output. For `convLane`. */
   readonly firstBlock?: number;
 }
 

@@ -7,7 +7,7 @@ export const OCTET = 8;
 const PIXELS = 4;
 const WORKGROUP = 64;
 /**
- * Weights for `conv2d` and `conv2dLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
+ * Weights for `conv2d`, `conv2dTiled` and `convLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
  * over 4 output channels, missing channels zero: a pair of 4×4 matrices for every tap.
  */
 export function packConvWeights(
@@ -63,15 +63,5 @@ export function conv2d(spec: ConvSpec): Dispatch {
     bindingBytes: convBindings(spec, weightBytes(spec)),
     workgroups: convGrid(spec, PIXELS, OCTET, WORKGROUP),
     flops: convFlops(spec),
-  };
-}
-
-/** A launch of `spec` in which each image has weights of its own, one behind the other. */
-export function withOwnWeights(dispatch: Dispatch, spec: ConvSpec): Dispatch {
-  const bytes = weightBytes(spec);
-  return {
-    ...dispatch,
-    params: convParams(spec, { weightsStep: bytes / 16 }),
-    bindingBytes: convBindings(spec, spec.batch * bytes),
   };
 }

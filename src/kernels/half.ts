@@ -1,10 +1,10 @@
 import type { Dispatch } from './kernel.ts';
 
-/** How images are stored between kernels; what is computed is float32 in any case. */
+/** How images are stored between kernels, and constants that are added to or multiplied with them; sums are float32. */
 export type Precision = 'f32' | 'f16';
 
 /** Which images of a launch are stored as half floats. */
-export interface HalfImages {
+interface HalfImages {
   readonly inputs: boolean;
   readonly output: boolean;
 }

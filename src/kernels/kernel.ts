@@ -25,6 +25,9 @@ export interface AdapterTraits {
   readonly subgroupSize: number;
 }
 
+/** WebGPU's guaranteed alignment of uniform buffer offsets, in bytes. */
+export const UNIFORM_ALIGNMENT = 256;
+
 /** WebGPU's guaranteed maximum of workgroups along one dimension. */
 export const MAX_WORKGROUPS = 65535;
 

@@ -1,5 +1,5 @@
 import { type ConvSpec, convBindings, convOverrides, convParams } from './conv-spec.ts';
-import { packedLength, packedPlace } from './conv2d.ts';
+import { packedLength, packedPlace, weightBytes } from './conv2d.ts';
 import { blocksOf, type Dispatch, packParams, specialize } from './kernel.ts';
 
 /** Side of the output that a window of SIDE × SIDE pixels gives. */
@@ -23,7 +23,7 @@ export function isWinograd({ kernel, strides, dilations, group }: ConvSpec): boo
   return group === 1 && kernel.every((k) => k === 3) && [...strides, ...dilations].every((value) => value === 1);
 }
 
-/** Weights for `winograd`: ONNX `[out][in][3][3]` → for each position of a window those of a 1×1 `conv2d`. */
+/** Weights for `winograd`: ONNX `[out][in][3][3]` → for each position of a window those of a 1×1 convolution, as `conv2d` packs them. */
 export function packWinogradWeights(
   weights: Float32Array,
   outChannels: number,
@@ -103,5 +103,18 @@ export function winograd(spec: ConvSpec): WinogradSteps {
       bindingBytes: [productBytes!, ...epilogueBytes],
       workgroups: grid(outBlocks),
     },
+  };
+}
+
+/**
+ * The product's launch, with weights of each image's own.
+ * @param dispatch for `product` as one convolution, by a kernel that reads `weights_step`: `convLane` or `conv2dTiled`
+ */
+export function withOwnWeights(dispatch: Dispatch, product: ConvSpec): Dispatch {
+  const bytes = weightBytes(product);
+  return {
+    ...dispatch,
+    params: convParams(product, { weightsStep: bytes / 16 }),
+    bindingBytes: convBindings(product, product.batch * bytes),
   };
 }

@@ -38,7 +38,7 @@ export async function fetchModel(
   if (globalThis.crypto?.subtle === undefined) {
     throw new ModelError(`${entry.name}: checksums need a secure context: serve the page by https or from localhost`);
   }
-  const cache = await openCache(options.caches);
+  const cache = await openCache(CACHE_NAME, options.caches);
   // Keyed by content, so that mirrors share an entry and another version never meets it.
   const key = `https://scrfd.invalid/${entry.sha256}/${entry.file}`;
   const stored = await cache?.match(key);
@@ -61,9 +61,9 @@ export async function fetchModel(
 }
 
 /** None in an insecure context, in some private windows, and in Node. */
-async function openCache(storage: CacheStorage | undefined): Promise<Cache | undefined> {
+export async function openCache(name: string, storage?: CacheStorage): Promise<Cache | undefined> {
   try {
-    return await (storage ?? globalThis.caches)?.open(CACHE_NAME);
+    return await (storage ?? globalThis.caches)?.open(name);
   } catch {
     return undefined;
   }

@@ -86,6 +86,14 @@ describe('autotune', { timeout: 300_000 }, () => {
     return convCase([channels, channels], [8, 8], { kernel: [3, 3], pads: 1, group: channels }).spec;
   });
 
+  it('refuses what is too large before it times anything', async () => {
+    const untouched = new Drawer();
+    const plan = { buffers: [2 ** 40], constants: new Map(), cleared: [], steps: [], convs: [shapes[0]!] };
+    const refused = new Tuner(gpu, untouched).plan(() => plan);
+    await expect(refused).rejects.toMatchObject({ name: 'DeviceError', reason: 'limits' });
+    expect(untouched.writes).toBe(0);
+  });
+
   it('keeps what others have found meanwhile', async () => {
     const shared = new Drawer();
     const [first, second] = [new Tuner(gpu, shared), new Tuner(gpu, shared)];

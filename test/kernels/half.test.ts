@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { packWeights, planConv, possibleMethods } from '../../src/kernels/conv-methods.ts';
+import { packWeights, planConv, possibleMethods, withPrecision } from '../../src/kernels/conv-methods.ts';
 import { toHalf, withHalfImages } from '../../src/kernels/half.ts';
 import { pack } from '../../src/kernels/pack.ts';
 import { resize } from '../../src/kernels/resize.ts';
@@ -86,14 +86,10 @@ describe('convolutions of half floats', async () => {
   for (const [name, conv] of named(cases)) {
     it.skipIf(!supported).each(possibleMethods(conv.spec, traits))(`${name}: %s`, async (method) => {
       const { launches, weightOrder } = planConv(method, conv.spec, traits);
-      const steps = launches.map(({ dispatch, operands, weightsRange }) => ({
-        dispatch: withHalfImages(dispatch, {
-          inputs: operands.includes('input') || operands.includes('residual'),
-          output: operands.includes('output'),
-        }),
-        buffers: operands,
-        ranges: { weights: weightsRange },
-      }));
+      const steps = launches.map((launch) => {
+        const { dispatch, operands, weightsRange } = withPrecision(launch, 'f16');
+        return { dispatch, buffers: operands, ranges: { weights: weightsRange } };
+      });
       const amplification = method.startsWith('winograd') ? 3 : 1;
       const pack = (weights: Float32Array, spec: typeof conv.spec) => packWeights(weightOrder, weights, spec);
       await checkConvSteps(conv, steps, pack, amplification, 'f16');

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { convLane } from '../../src/kernels/conv-lane.ts';
 import type { ConvSpec } from '../../src/kernels/conv-spec.ts';
-import { withOwnWeights } from '../../src/kernels/conv2d.ts';
 import { conv2dTiled } from '../../src/kernels/conv2d-tiled.ts';
 import type { Dispatch } from '../../src/kernels/kernel.ts';
 import {
@@ -10,6 +9,7 @@ import {
   type WinogradSteps,
   winograd,
   winogradBytes,
+  withOwnWeights,
 } from '../../src/kernels/winograd.ts';
 import { openGpu } from '../support/gpu.ts';
 import { checkConvSteps, type PackWeights } from './check-conv.ts';
