@@ -7,7 +7,6 @@ enable subgroups;
 const LANES = 8;
 const PIXELS = 4;
 const OCTETS = 2;
-const HALF = 4;
 
 // one subgroup, so that every subgroup is full
 override WORKGROUP: u32 = 8;
@@ -26,7 +25,6 @@ fn main(
   let y = tile / tiles_x;
   let x = (tile - y * tiles_x) * PIXELS;
   let n = i32(group.z);
-  let first = p.first_block + i32(group.x) * OCTETS * 2;
 
   // sums of the lower and the upper four channels of every octet
   #for o < OCTETS
@@ -74,14 +72,16 @@ fn main(
       w_hi{o} = weights[w + {o} * octet + 4];
     }
     let m_lo{o} = mat4x4f(
-      #for l < HALF
-      subgroupBroadcast(w_lo{o}, {l}),
-      #end
+      subgroupBroadcast(w_lo{o}, 0),
+      subgroupBroadcast(w_lo{o}, 1),
+      subgroupBroadcast(w_lo{o}, 2),
+      subgroupBroadcast(w_lo{o}, 3),
     );
     let m_hi{o} = mat4x4f(
-      #for l < HALF
-      subgroupBroadcast(w_hi{o}, LANES - 4 + {l}),
-      #end
+      subgroupBroadcast(w_hi{o}, LANES - 4),
+      subgroupBroadcast(w_hi{o}, LANES - 3),
+      subgroupBroadcast(w_hi{o}, LANES - 2),
+      subgroupBroadcast(w_hi{o}, LANES - 1),
     );
     #for i < PIXELS
     lo{o}_{i} += m_lo{o} * v{i};
@@ -91,6 +91,7 @@ fn main(
     w += 8;
   }
   // a loop with a bound that only the run knows: unrolled, the epilogues take longer to compile than all the rest
+  let first = p.first_block + i32(group.x) * OCTETS * 2;
   for (var block = first; block < min(first + OCTETS * 2, p.out_blocks); block++) {
     let row = row_of(n, block, y);
     let b = bias[block];

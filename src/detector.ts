@@ -11,7 +11,7 @@ import { DetectorEngine } from './detector-engine.ts';
 import { GpuContext } from './device.ts';
 import { type DeviceError, DisposedError } from './errors.ts';
 import type { Face, Pixels } from './face.ts';
-import type { Precision } from './kernels/half.ts';
+import { PRECISIONS, type Precision } from './kernels/half.ts';
 import { declaredSize, type Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
 import type { Progress } from './models/download.ts';
@@ -321,7 +321,7 @@ export class Detector extends EventTarget {
 
 async function openEngine(platform: Platform, model: Model, options: DetectorOptions): Promise<DetectorEngine> {
   const { device, inFlight, autotune = false, precision = 'f32' } = options;
-  assertOneOf('precision', precision, ['f32', 'f16']);
+  assertOneOf('precision', precision, PRECISIONS);
   if (inFlight !== undefined) assertInFlight(inFlight);
   const context = await GpuContext.open(platform, device);
   try {

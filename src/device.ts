@@ -101,6 +101,13 @@ export class GpuContext {
     throw new DeviceError('limits', `${what} needs a buffer of ${mib(bytes)}, this GPU device allows ${mib(limit)}`);
   }
 
+  /** @throws DeviceError when one of a plan's buffers is more than the device can bind */
+  assertActivations(buffers: readonly number[]): void {
+    buffers.forEach((bytes, i) => {
+      this.assertBindable(bytes, `activation buffer ${i}`);
+    });
+  }
+
   /** @throws DeviceError when the device has no half floats and they are asked for */
   assertPrecision(precision: Precision): void {
     if (precision === 'f32' || this.device.features.has('shader-f16')) return;

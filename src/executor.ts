@@ -51,9 +51,7 @@ export class Executor {
 
   /** Compiles, allocates and uploads. @throws DeviceError */
   static async create(context: GpuContext, constants: ConstantStore, plan: Plan): Promise<Executor> {
-    plan.buffers.forEach((bytes, i) => {
-      context.assertBindable(bytes, `activation buffer ${i}`);
-    });
+    context.assertActivations(plan.buffers);
     const pipelines = await Promise.all(
       plan.steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants)),
     );

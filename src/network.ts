@@ -6,7 +6,7 @@ import { BufferUsage } from './gpu-flags.ts';
 import { compileNetwork } from './graph/compile.ts';
 import type { NetworkPlan } from './graph/plan.ts';
 import type { ConvChoices } from './kernels/conv-methods.ts';
-import type { Precision } from './kernels/half.ts';
+import { PRECISIONS, type Precision } from './kernels/half.ts';
 import { floatBytes } from './kernels/kernel.ts';
 import type { Model } from './loader/model.ts';
 import { type ModelInput, openModel } from './model-source.ts';
@@ -82,7 +82,7 @@ export class Network {
   /** For the entries of each platform; users call `createNetwork`. */
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
     const { inputShape, device, autotune = false, precision = 'f32', signal } = options;
-    assertOneOf('precision', precision, ['f32', 'f16']);
+    assertOneOf('precision', precision, PRECISIONS);
     assertShape(inputShape);
     const { model } = await openModel(platform, input, { signal });
     const context = await GpuContext.open(platform, device);

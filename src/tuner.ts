@@ -45,12 +45,12 @@ export class Tuner {
 
   /** A plan with the fastest methods. @throws DeviceError, and `signal.reason` when aborted */
   async plan<P extends ModelPlan>(compile: (choices?: ConvChoices) => P, signal?: AbortSignal): Promise<P> {
-    const { buffers, convs } = compile();
+    const known = await this.choose([]);
+    const plan = compile(known);
     // what is too large is refused before seconds are spent
-    buffers.forEach((bytes, i) => {
-      this.#context.assertBindable(bytes, `activation buffer ${i}`);
-    });
-    return compile(await this.choose(convs, signal));
+    this.#context.assertActivations(plan.buffers);
+    if (plan.convs.every((spec) => known.has(convKey(spec)))) return plan;
+    return compile(await this.choose(plan.convs, signal));
   }
 
   /**

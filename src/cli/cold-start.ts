@@ -29,8 +29,7 @@ export async function measureColdStarts(work: Workload): Promise<ColdStart[]> {
       __GL_SHADER_DISK_CACHE_PATH: cacheDir,
     };
     const child = fileURLToPath(new URL(`./cold-start-child${extname(import.meta.url)}`, import.meta.url));
-    const [width, height] = size;
-    const options = { inputSize: [width, height], scoreThreshold, precision, autotune: tuner !== null };
+    const options = { inputSize: size, scoreThreshold, precision, autotune: tuner !== null };
     const args = [...process.execArgv, child, file, JSON.stringify(options)];
     const starts: ColdStart[] = [];
     for (const cache of ['cold', 'warm'] as const) {

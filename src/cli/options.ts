@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { PRECISIONS } from '../kernels/half.ts';
 
 /** Parses `640x480` or `640` into `[width, height]`. */
 export function parseSize(text: string): [width: number, height: number] {
@@ -38,5 +39,5 @@ export function sizeOption(): Option {
 }
 
 export function precisionOption(): Option {
-  return new Option('--precision <name>', 'how values are stored between layers').choices(['f32', 'f16']);
+  return new Option('--precision <name>', 'how values are stored between layers').choices(PRECISIONS);
 }

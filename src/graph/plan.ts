@@ -1,6 +1,6 @@
 import type { ConvSpec } from '../kernels/conv-spec.ts';
 import type { HeadSpec } from '../kernels/decode.ts';
-import type { Dispatch } from '../kernels/kernel.ts';
+import type { ByteRange, Dispatch } from '../kernels/kernel.ts';
 import type { Dims } from '../tensor.ts';
 
 /** Numbers in a kernel's order; 16-bit ones are the bits of half floats. */
@@ -11,12 +11,6 @@ export type Operand =
   | { readonly kind: 'buffer'; readonly index: number }
   | { readonly kind: 'constant'; readonly key: string; readonly range?: ByteRange | undefined }
   | { readonly kind: 'external'; readonly name: string };
-
-/** A part of a buffer. */
-export interface ByteRange {
-  readonly offset: number;
-  readonly bytes: number;
-}
 
 /** One kernel launch. */
 export interface Step {

@@ -1,6 +1,6 @@
 import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './conv-spec.ts';
 import { convGrid, OCTET, weightBytes } from './conv2d.ts';
-import { type Dispatch, specialize, UNIFORM_ALIGNMENT } from './kernel.ts';
+import { type ByteRange, type Dispatch, specialize, UNIFORM_ALIGNMENT } from './kernel.ts';
 
 const PIXELS = 4;
 
@@ -75,11 +75,11 @@ export function convLane(spec: ConvSpec, subgroupSize: number): Dispatch {
   };
 }
 
-/** A launch of some channels, with the range of weights that it binds. */
-export interface LanePart {
+/** A launch of some channels. */
+interface LanePart {
   readonly dispatch: Dispatch;
-  /** In bytes; `UNIFORM_BYTES` from there on are bound. */
-  readonly weightsOffset: number;
+  /** What it binds of the weights. */
+  readonly weightsRange: ByteRange;
 }
 
 /** How `convLaneUniform` cuts a convolution up: tiles in all and in a launch; null where one tile's weights are too many. */
@@ -122,7 +122,7 @@ export function convLaneUniform(spec: ConvSpec, subgroupSize: number): LanePart[
     const first = i * most;
     const count = Math.min(most, tiles - first);
     return {
-      weightsOffset: first * tileBytes,
+      weightsRange: { offset: first * tileBytes, bytes: UNIFORM_BYTES },
       dispatch: {
         kernel: `${kernel}-uniform`,
         source: specialize(`${kernel}-uniform`, { LANES: lanesOf(subgroupSize), PIXELS, OCTETS }),

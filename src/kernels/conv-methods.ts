@@ -1,11 +1,11 @@
-import { convLane, convLaneUniform, countUniformParts, type LanePart, UNIFORM_BYTES } from './conv-lane.ts';
+import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv-lane.ts';
 import { type ConvSpec, convFlops } from './conv-spec.ts';
 import { conv2d, packConvWeights } from './conv2d.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { conv2dTiled } from './conv2d-tiled.ts';
 import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
 import { type Precision, withHalfImages } from './half.ts';
-import { type AdapterTraits, type Dispatch, floatBytes, padWithZeros } from './kernel.ts';
+import { type AdapterTraits, type ByteRange, type Dispatch, floatBytes, padWithZeros } from './kernel.ts';
 import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
 
 /** What the launches of a convolution bind; `zeros` are as many as biases, `windows` and `products` are its own. */
@@ -15,8 +15,8 @@ export interface ConvLaunch {
   readonly dispatch: Dispatch;
   /** At bindings 1, 2, …. */
   readonly operands: readonly ConvOperand[];
-  /** What it binds of the weights, in bytes; all of them unless given. */
-  readonly weightsRange?: { readonly offset: number; readonly bytes: number };
+  /** What it binds of the weights; all of them unless given. */
+  readonly weightsRange?: ByteRange;
 }
 
 type PackWeights = (weights: Float32Array, spec: ConvSpec) => Float32Array<ArrayBuffer>;
@@ -67,12 +67,6 @@ function single(dispatch: Dispatch): ConvLaunch[] {
   return [{ dispatch, operands: OPERANDS }];
 }
 
-function inParts(parts: readonly LanePart[]): ConvLaunch[] {
-  return parts.map(({ dispatch, weightsOffset }) => {
-    return { dispatch, operands: OPERANDS, weightsRange: { offset: weightsOffset, bytes: UNIFORM_BYTES } };
-  });
-}
-
 /** @param multiply the product's launch, were its weights one image's */
 function aroundProduct(spec: ConvSpec, multiply: (product: ConvSpec) => Dispatch): ConvLaunch[] {
   const { input, product, output } = winograd(spec);
@@ -105,7 +99,8 @@ const METHODS = {
   'lane-uniform': {
     weightOrder: 'octets-uniform',
     isPossible: (spec, traits) => isDense(spec) && hasLanes(traits) && countUniformParts(spec, traits.subgroupSize) > 0,
-    launches: (spec, { subgroupSize }) => inParts(convLaneUniform(spec, subgroupSize)),
+    launches: (spec, { subgroupSize }) =>
+      convLaneUniform(spec, subgroupSize).map((part) => ({ ...part, operands: OPERANDS })),
   },
   'winograd-lane': {
     weightOrder: 'winograd',

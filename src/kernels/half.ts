@@ -1,7 +1,9 @@
 import type { Dispatch } from './kernel.ts';
 
 /** How images are stored between kernels, and constants that are added to or multiplied with them; sums are float32. */
-export type Precision = 'f32' | 'f16';
+export type Precision = (typeof PRECISIONS)[number];
+
+export const PRECISIONS = ['f32', 'f16'] as const;
 
 /** Which images of a launch are stored as half floats. */
 interface HalfImages {

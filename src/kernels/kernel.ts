@@ -1,5 +1,11 @@
 import { type ShaderName, shaders } from '../shaders.gen.ts';
 
+/** A part of a buffer. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
 /** Everything a GPU needs to know of one kernel launch, as plain data: no device is involved in making it. */
 export interface Dispatch {
   /** Name of the kernel, the stem of its shader. */

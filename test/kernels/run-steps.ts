@@ -1,5 +1,5 @@
 import { BufferUsage } from '../../src/gpu-flags.ts';
-import type { Dispatch } from '../../src/kernels/kernel.ts';
+import type { ByteRange, Dispatch } from '../../src/kernels/kernel.ts';
 import { openGpu } from '../support/gpu.ts';
 
 export interface Step {
@@ -7,7 +7,7 @@ export interface Step {
   /** Names of the buffers at bindings 1, 2, …; a name means the same buffer in every step. */
   readonly buffers: readonly string[];
   /** The part of a buffer that is bound, by its name; else all of it is. */
-  readonly ranges?: Readonly<Record<string, { readonly offset: number; readonly bytes: number } | undefined>>;
+  readonly ranges?: Readonly<Record<string, ByteRange | undefined>>;
 }
 
 /**
