@@ -1,10 +1,11 @@
 // Times every method of convolution on this adapter, on the layers of the kernel tests' case table: npm run bench:kernels
-import { GpuContext } from '../src/device.ts';
-import { chooseMethod, possibleMethods } from '../src/kernels/conv-methods.ts';
-import { convFlops } from '../src/kernels/conv-spec.ts';
-import { nodePlatform } from '../src/platform.node.ts';
-import { timeMethods } from '../src/tuner.ts';
-import { layerCases } from '../test/kernels/conv-cases.ts';
+
+import { chooseMethod, possibleMethods } from '../src/kernels/conv/methods.ts';
+import { convFlops } from '../src/kernels/conv/spec.ts';
+import { nodePlatform } from '../src/node/platform.ts';
+import { GpuContext } from '../src/runtime/gpu-context.ts';
+import { timeMethods } from '../src/runtime/tuner.ts';
+import { layerCases } from '../test/kernels/support/conv-cases.ts';
 
 const context = await GpuContext.open(nodePlatform, undefined);
 try {

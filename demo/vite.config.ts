@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
-import { locateDefault } from '../src/cli/default-model.ts';
 import { findModel } from '../src/models/registry.ts';
+import { locateDefault } from '../src/node/models/default.ts';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

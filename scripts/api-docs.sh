@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 npx --yes --package typedoc@0.28.20 --package typedoc-plugin-markdown@4.14.1 --package typescript@5.9.3 -- typedoc \
-  --plugin typedoc-plugin-markdown --entryPoints src/index.ts --tsconfig tsconfig.json --skipErrorChecking \
+  --plugin typedoc-plugin-markdown --entryPoints src/index.web.ts --tsconfig tsconfig.json --skipErrorChecking \
   --out "$out" --outputFileStrategy modules --readme none --name scrfd-webgpu --disableSources \
   --excludePrivate --excludeExternals --hidePageHeader --hideBreadcrumbs --useCodeBlocks \
   --parametersFormat table --interfacePropertiesFormat table --classPropertiesFormat table \

@@ -24,7 +24,7 @@ const shortShaders = {
 const outdir = 'dist/browser';
 await rm(outdir, { recursive: true, force: true });
 await build({
-  entryPoints: { index: 'src/index.ts', worker: 'src/worker/worker.browser.ts' },
+  entryPoints: { index: 'src/index.web.ts', worker: 'src/web/worker/worker.ts' },
   outdir,
   bundle: true,
   splitting: true,

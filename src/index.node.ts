@@ -1,12 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { readFile } from 'node:fs/promises';
-import { Detector, type DetectorOptions } from './detector.ts';
-import type { ModelInput } from './model-source.ts';
-import type { FetchModelOptions } from './models/cache.browser.ts';
+import { Detector, type DetectorOptions } from './detector/detector.ts';
 import type { ModelEntry } from './models/registry.ts';
-import { resolveModel } from './models/resolve.node.ts';
-import { Network, type NetworkOptions } from './network.ts';
-import { nodePlatform } from './platform.node.ts';
+import { resolveModel } from './node/models/resolve.ts';
+import { nodePlatform } from './node/platform.ts';
+import { Network, type NetworkOptions } from './runtime/network.ts';
+import type { ModelInput } from './runtime/open-model.ts';
+import type { FetchModelOptions } from './web/model-cache.ts';
 
 /**
  * A face detector for one SCRFD model.
@@ -38,7 +38,7 @@ export async function fetchModel(
   return readFile(await resolveModel(model, options));
 }
 
-export { paintFaces, writeAnnotated } from './draw.node.ts';
-export { readImage } from './images.node.ts';
-export { type ResolveOptions, resolveModel } from './models/resolve.node.ts';
-export * from './public.ts';
+export * from './exports.ts';
+export { paintFaces, writeAnnotated } from './node/draw.ts';
+export { readImage } from './node/images.ts';
+export { type ResolveOptions, resolveModel } from './node/models/resolve.ts';

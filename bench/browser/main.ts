@@ -1,6 +1,6 @@
 // Runs the same network on the same input with this library and with onnxruntime-web, in turn, in one page.
 import { createDetector, createNetwork, type Pixels } from 'scrfd-webgpu';
-import { median, quantile } from '../../src/benchmark/statistics.ts';
+import { median, quantile } from '../../src/cli/bench/statistics.ts';
 import { createRng } from '../../test/support/rng.ts';
 
 export const PROVIDERS = ['scrfd-webgpu', 'scrfd-network', 'ort-webgpu', 'ort-wasm-1', 'ort-wasm-n'] as const;

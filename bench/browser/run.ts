@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import { build } from 'esbuild';
-import { parseCount, parseSize } from '../../src/cli/options.ts';
-import { FAMILY } from '../../src/models/family.ts';
-import { synthesizeModel } from '../../src/models/synthesize.ts';
+import { FAMILY } from '../../src/architectures/published.ts';
+import { synthesizeModel } from '../../src/architectures/synthesize.ts';
+import { parseCount, parseSize } from '../../src/cli/shared/options.ts';
 import { launchChromium, serveFiles } from '../../test/support/browser.ts';
 import type { Provider, Results, Row } from './main.ts';
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { addBench } from './bench.ts';
-import { addDetect } from './detect.ts';
-import { addDoctor } from './doctor.ts';
-import { addEval } from './eval.ts';
-import { addInfo } from './info.ts';
-import { addModels } from './models.ts';
-import { reportError } from './report.ts';
-import { addSynthesize } from './synthesize.ts';
-import { addVerify } from './verify.ts';
-import { addVideo } from './video.ts';
+import { addBench } from './commands/bench.ts';
+import { addDetect } from './commands/detect.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addEval } from './commands/eval.ts';
+import { addInfo } from './commands/info.ts';
+import { addModels } from './commands/models.ts';
+import { addSynthesize } from './commands/synthesize.ts';
+import { addVerify } from './commands/verify.ts';
+import { addVideo } from './commands/video.ts';
+import { reportError } from './shared/report.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;

@@ -1,8 +1,16 @@
-import { ModelError, UnsupportedOpError } from '../errors.ts';
+import { ModelError, UnsupportedOpError } from '../common/errors.ts';
+import {
+  type Dims,
+  type FloatTensor,
+  formatDims,
+  intTensor,
+  sizeOf,
+  type Tensor,
+  toNumbers,
+} from '../common/tensor.ts';
 import { type Activation, NO_ACTIVATION } from '../kernels/activation.ts';
-import type { CoordinateMode, NearestMode, ResizeMode } from '../kernels/resize.ts';
+import type { CoordinateMode, NearestMode, ResizeMode } from '../kernels/tensor/resize.ts';
 import type { Model, ModelNode } from '../loader/model.ts';
-import { type Dims, type FloatTensor, formatDims, intTensor, sizeOf, type Tensor, toNumbers } from '../tensor.ts';
 import {
   castsToFloat,
   foldConstants,

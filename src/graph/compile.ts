@@ -1,10 +1,10 @@
-import { candidateBytes, candidatesOf, decode, MAX_LEVELS, recordBytes } from '../kernels/decode.ts';
-import type { AdapterTraits } from '../kernels/kernel.ts';
-import { letterbox } from '../kernels/letterbox.ts';
-import { faceBytes, nms } from '../kernels/nms.ts';
-import { sortCandidates } from '../kernels/sort-candidates.ts';
+import type { Dims } from '../common/tensor.ts';
+import { candidateBytes, candidatesOf, decode, MAX_LEVELS, recordBytes } from '../kernels/detection/decode.ts';
+import { letterbox } from '../kernels/detection/letterbox.ts';
+import { faceBytes, nms } from '../kernels/detection/nms.ts';
+import { sortCandidates } from '../kernels/detection/sort-candidates.ts';
+import type { AdapterTraits } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
-import type { Dims } from '../tensor.ts';
 import { buildGraph } from './build.ts';
 import { dimsOf } from './ir.ts';
 import { Lowering, type LoweringOptions } from './lower.ts';

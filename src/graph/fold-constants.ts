@@ -1,5 +1,4 @@
-import { ModelError, UnsupportedOpError } from '../errors.ts';
-import type { ModelNode } from '../loader/model.ts';
+import { ModelError, UnsupportedOpError } from '../common/errors.ts';
 import {
   type Dims,
   floatTensor,
@@ -9,7 +8,8 @@ import {
   sizeOf,
   type Tensor,
   toNumbers,
-} from '../tensor.ts';
+} from '../common/tensor.ts';
+import type { ModelNode } from '../loader/model.ts';
 import { broadcastDims } from './shapes.ts';
 
 /** ONNX TensorProto.DataType values that stay integers here. */

@@ -1,7 +1,7 @@
+import type { Dims, FloatTensor } from '../common/tensor.ts';
 import type { Activation } from '../kernels/activation.ts';
-import type { BinaryOperation } from '../kernels/binary.ts';
-import type { ResizeMode } from '../kernels/resize.ts';
-import type { Dims, FloatTensor } from '../tensor.ts';
+import type { BinaryOperation } from '../kernels/tensor/binary.ts';
+import type { ResizeMode } from '../kernels/tensor/resize.ts';
 
 /** Height, width. */
 export type Pair = readonly [number, number];

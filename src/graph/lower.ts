@@ -1,7 +1,5 @@
-import { UnsupportedOpError } from '../errors.ts';
-import { batchNorm, batchNormAffine, packAffine } from '../kernels/batchnorm.ts';
-import { binary, binaryStrided } from '../kernels/binary.ts';
-import { concat, concatChannels } from '../kernels/concat.ts';
+import { UnsupportedOpError } from '../common/errors.ts';
+import { type Dims, sizeOf } from '../common/tensor.ts';
 import {
   type ConvChoices,
   type ConvOperand,
@@ -9,10 +7,8 @@ import {
   convKey,
   packWeights,
   planConv,
-} from '../kernels/conv-methods.ts';
-import { type ConvSpec, packChannels } from '../kernels/conv-spec.ts';
-import { globalPool } from '../kernels/global-pool.ts';
-import { type Precision, toHalf, withHalfImages } from '../kernels/half.ts';
+} from '../kernels/conv/methods.ts';
+import { type ConvSpec, packChannels } from '../kernels/conv/spec.ts';
 import {
   type AdapterTraits,
   type Dispatch,
@@ -20,18 +16,22 @@ import {
   MAX_WORKGROUPS,
   packedBytes,
   padWithZeros,
-} from '../kernels/kernel.ts';
-import { norm } from '../kernels/norm.ts';
-import { type LayoutSpec, pack, packOnCpu } from '../kernels/pack.ts';
-import { pool } from '../kernels/pool.ts';
-import { packResizeTaps, resize, resizeAxis } from '../kernels/resize.ts';
-import { softmax } from '../kernels/softmax.ts';
-import { slice, transpose } from '../kernels/transpose.ts';
-import { unary } from '../kernels/unary.ts';
+} from '../kernels/dispatch.ts';
+import { type LayoutSpec, pack, packOnCpu } from '../kernels/nc4hw4.ts';
+import { batchNorm, batchNormAffine, packAffine } from '../kernels/tensor/batchnorm.ts';
+import { binary, binaryStrided } from '../kernels/tensor/binary.ts';
+import { concat, concatChannels } from '../kernels/tensor/concat.ts';
+import { globalPool } from '../kernels/tensor/global-pool.ts';
+import { norm } from '../kernels/tensor/group-norm.ts';
+import { pool } from '../kernels/tensor/pool.ts';
+import { packResizeTaps, resize, resizeAxis } from '../kernels/tensor/resize.ts';
+import { softmax } from '../kernels/tensor/softmax.ts';
+import { slice, transpose } from '../kernels/tensor/strided-copy.ts';
+import { unary } from '../kernels/tensor/unary.ts';
 import { unpack } from '../kernels/unpack.ts';
-import { type Dims, sizeOf } from '../tensor.ts';
+import { type Precision, toHalf, withHalfImages } from '../kernels/wgsl.ts';
+import { assignBuffers, type Lifetime } from './assign-buffers.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
-import { assignBuffers, type Lifetime } from './memory.ts';
 import type { ConstantData, ModelPlan, Operand } from './plan.ts';
 import { asDims4, type Dims4 } from './shapes.ts';
 

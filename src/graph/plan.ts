@@ -1,7 +1,7 @@
-import type { ConvSpec } from '../kernels/conv-spec.ts';
-import type { HeadSpec } from '../kernels/decode.ts';
-import type { ByteRange, Dispatch } from '../kernels/kernel.ts';
-import type { Dims } from '../tensor.ts';
+import type { Dims } from '../common/tensor.ts';
+import type { ConvSpec } from '../kernels/conv/spec.ts';
+import type { HeadSpec } from '../kernels/detection/decode.ts';
+import type { ByteRange, Dispatch } from '../kernels/dispatch.ts';
 
 /** Numbers in a kernel's order; 16-bit ones are the bits of half floats. */
 export type ConstantData = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;

@@ -1,5 +1,5 @@
+import { formatDims } from '../common/tensor.ts';
 import type { Activation } from '../kernels/activation.ts';
-import { formatDims } from '../tensor.ts';
 import { constantNames, dimsOf, type Graph, type Node } from './ir.ts';
 
 function describeActivation(activation: Activation): string {

@@ -1,5 +1,5 @@
-import { ModelError } from '../errors.ts';
-import { type Dims, formatDims, sizeOf } from '../tensor.ts';
+import { ModelError } from '../common/errors.ts';
+import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
 import type { Node, Pads, Pair } from './ir.ts';
 
 /** Dims of a rank-4 value. */

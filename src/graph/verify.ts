@@ -1,4 +1,4 @@
-import { formatDims } from '../tensor.ts';
+import { formatDims } from '../common/tensor.ts';
 import { constantNames, dimsOf, type Graph } from './ir.ts';
 import { inferDims } from './shapes.ts';
 

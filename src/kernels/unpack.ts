@@ -1,6 +1,6 @@
-import { shaders } from '../shaders.gen.ts';
-import { blocksOf, type Dispatch, flatGrid, floatBytes, packedBytes, packParams } from './kernel.ts';
-import type { LayoutSpec } from './pack.ts';
+import { blocksOf, type Dispatch, flatGrid, floatBytes, packedBytes, packParams } from './dispatch.ts';
+import type { LayoutSpec } from './nc4hw4.ts';
+import { shaders } from './shaders.gen.ts';
 
 const WORKGROUP = 64;
 

@@ -1,5 +1,5 @@
-import { ModelError, UnsupportedOpError } from '../errors.ts';
-import type { Tensor } from '../tensor.ts';
+import { ModelError, UnsupportedOpError } from '../common/errors.ts';
+import type { Tensor } from '../common/tensor.ts';
 
 /** A decoded attribute; `other` stands for kinds that no operator here takes, such as subgraphs. */
 export type AttributeValue =

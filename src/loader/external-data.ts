@@ -1,5 +1,5 @@
-import { ModelError } from '../errors.ts';
-import type { TensorProto } from './proto.ts';
+import { ModelError } from '../common/errors.ts';
+import type { TensorProto } from './onnx-messages.ts';
 
 /** Bytes of every external file the model names, by location. */
 export type ExternalFiles = ReadonlyMap<string, Uint8Array>;

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { Tensor } from '../common/tensor.ts';
 import type { Attributes } from './attributes.ts';
 
 /** A declared graph input or output. */

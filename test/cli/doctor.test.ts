@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { atLeast, readVulkan } from '../../src/cli/doctor.ts';
+import { atLeast, readVulkan } from '../../src/cli/commands/doctor.ts';
 import { modelNames } from '../../src/models/registry.ts';
 import { hidePackage } from './hide-package.ts';
 import { runCli, runNode } from './run-cli.ts';

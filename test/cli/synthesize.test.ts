@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { addSynthesize } from '../../src/cli/synthesize.ts';
-import { loadModel } from '../../src/loader/onnx.ts';
-import { FAMILY } from '../../src/models/family.ts';
-import { identifyModel } from '../../src/models/identify.ts';
+import { identifyModel } from '../../src/architectures/identify.ts';
+import { FAMILY } from '../../src/architectures/published.ts';
+import { addSynthesize } from '../../src/cli/commands/synthesize.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
 
 let folder: string;
 beforeAll(async () => {

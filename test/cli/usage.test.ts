@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { parseCount, parseFraction, parseSize } from '../../src/cli/options.ts';
+import { parseCount, parseFraction, parseSize } from '../../src/cli/shared/options.ts';
 import { runCli } from './run-cli.ts';
 
 describe('option values', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createDetector, type Pixels } from '../../src/index.node.ts';
-import { probeVideo, readFrames } from '../../src/video.node.ts';
+import { probeVideo, readFrames } from '../../src/node/video.ts';
 import { dataDir, modelNamed } from '../support/data.ts';
 import { openGpu } from '../support/gpu.ts';
 import { errorLines, runCli } from './run-cli.ts';

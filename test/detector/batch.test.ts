@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { TextureUsage } from '../../src/gpu-flags.ts';
 import { createDetector, type Face, ImageError, type Pixels, readImage, type Timings } from '../../src/index.node.ts';
+import { TextureUsage } from '../../src/runtime/gpu-flags.ts';
 import { imageNamed, modelNamed, withData } from '../support/data.ts';
 import { openGpu, slowAdapter } from '../support/gpu.ts';
 

@@ -210,8 +210,8 @@ withData('detector', () => {
   });
 
   test('a lost device rejects with a typed error', async () => {
-    const { GpuContext } = await import('../../src/device.ts');
-    const { nodePlatform } = await import('../../src/platform.node.ts');
+    const { GpuContext } = await import('../../src/runtime/gpu-context.ts');
+    const { nodePlatform } = await import('../../src/node/platform.ts');
     const context = await GpuContext.open(nodePlatform, undefined);
     const detector = await createDetector(tiny(), { device: context.device, inputSize: [64, 64] });
     context.device.destroy();
@@ -226,7 +226,7 @@ withData('detector', () => {
       timeout: 600_000,
     },
     async () => {
-      const script = fileURLToPath(new URL('./soak.ts', import.meta.url));
+      const script = fileURLToPath(new URL('../manual/soak.ts', import.meta.url));
       const args = ['--expose-gc', '--import', 'tsx', script, tiny(), imageNamed('insightface_t1.jpg')];
       const { stdout } = await run(process.execPath, args, { timeout: 600_000 });
       const report = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type DetectOptions, mergeOptions, readSettings } from '../../src/detect-options.ts';
+import { type DetectOptions, mergeOptions, readSettings } from '../../src/detector/options.ts';
 import { createDetector, type Pixels, readImage } from '../../src/index.node.ts';
 import type { Model } from '../../src/loader/model.ts';
 import { expectSameFaces } from '../support/compare.ts';

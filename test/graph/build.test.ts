@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { ModelError, UnsupportedOpError } from '../../src/errors.ts';
+import { ModelError, UnsupportedOpError } from '../../src/common/errors.ts';
+import { type Dims, floatTensor, formatDims, intTensor, type Tensor } from '../../src/common/tensor.ts';
 import { buildGraph } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/ir.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import { verify } from '../../src/graph/verify.ts';
-import { type Dims, floatTensor, formatDims, intTensor, type Tensor } from '../../src/tensor.ts';
 import { buildModel, float, floats, int, ints, type NodeSpec, tensor, text } from '../support/onnx-builder.ts';
 import { type OrtTensor, runOrt } from '../support/ort.ts';
 import { graphOf, modelOf, node, type SmallModel, weights } from './models.ts';

@@ -1,8 +1,8 @@
+import { type Dims, type FloatTensor, floatTensor, intTensor, sizeOf, type Tensor } from '../../src/common/tensor.ts';
 import { buildGraph } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/ir.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
 import type { Model } from '../../src/loader/model.ts';
-import { loadModel } from '../../src/loader/onnx.ts';
-import { type Dims, type FloatTensor, floatTensor, intTensor, sizeOf, type Tensor } from '../../src/tensor.ts';
 import { buildModel, ints, type ModelSpec, type NodeSpec, text } from '../support/onnx-builder.ts';
 import { createRng } from '../support/rng.ts';
 

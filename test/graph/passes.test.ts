@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { floatTensor, intTensor } from '../../src/common/tensor.ts';
 import type { Graph, Pass } from '../../src/graph/ir.ts';
 import { dropDead } from '../../src/graph/passes/drop-dead.ts';
 import { dropNoops } from '../../src/graph/passes/drop-noops.ts';
@@ -11,7 +12,6 @@ import { matchGroupNorm } from '../../src/graph/passes/match-groupnorm.ts';
 import { mergeConvs } from '../../src/graph/passes/merge-convs.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import { verify } from '../../src/graph/verify.ts';
-import { floatTensor, intTensor } from '../../src/tensor.ts';
 import { expectClose } from '../support/compare.ts';
 import { float, int, ints, type NodeSpec, text } from '../support/onnx-builder.ts';
 import { graphOf, node, type SmallModel, weights } from './models.ts';

@@ -1,4 +1,4 @@
-import { type Dims, floatTensor, intTensor, sizeOf, type Tensor } from '../../src/tensor.ts';
+import { type Dims, floatTensor, intTensor, sizeOf, type Tensor } from '../../src/common/tensor.ts';
 import { float, int, ints, type ModelSpec, type NodeSpec, text } from '../support/onnx-builder.ts';
 import { createRng, type Rng } from '../support/rng.ts';
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { GpuContext } from '../../src/device.ts';
+import { formatDims, sizeOf } from '../../src/common/tensor.ts';
 import { buildGraph } from '../../src/graph/build.ts';
 import { optimize } from '../../src/graph/passes/index.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import { createNetwork, type OutputTensor } from '../../src/index.node.ts';
-import { loadModel } from '../../src/loader/onnx.ts';
-import { formatDims, sizeOf } from '../../src/tensor.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
+import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { expectClose } from '../support/compare.ts';
 import { openGpu } from '../support/gpu.ts';
 import { buildModel } from '../support/onnx-builder.ts';

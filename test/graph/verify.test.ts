@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { type Dims, floatTensor } from '../../src/common/tensor.ts';
 import type { ConvNode, Graph, Node } from '../../src/graph/ir.ts';
 import { verify } from '../../src/graph/verify.ts';
-import { type Dims, floatTensor } from '../../src/tensor.ts';
 import { weights } from './models.ts';
 
 const relu = (input: string, output: string): Node => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { ModelError, UnsupportedOpError } from '../../src/errors.ts';
+import { ModelError, UnsupportedOpError } from '../../src/common/errors.ts';
+import { floatTensor } from '../../src/common/tensor.ts';
 import { Attributes, type AttributeValue } from '../../src/loader/attributes.ts';
-import { floatTensor } from '../../src/tensor.ts';
 
 const value = floatTensor([2], [1, 2]);
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ModelError } from '../../src/errors.ts';
-import { loadModel } from '../../src/loader/onnx.ts';
+import { ModelError } from '../../src/common/errors.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
 import { buildModel, type NodeSpec, tensor } from '../support/onnx-builder.ts';
 
 const EXTERNAL = 1;

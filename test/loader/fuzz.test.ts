@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { ModelError } from '../../src/errors.ts';
-import { loadModel } from '../../src/loader/onnx.ts';
-import { floatTensor, intTensor } from '../../src/tensor.ts';
+import { ModelError } from '../../src/common/errors.ts';
+import { floatTensor, intTensor } from '../../src/common/tensor.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
 import { buildModel, float, int, ints, tensor, text } from '../support/onnx-builder.ts';
 import { createRng } from '../support/rng.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { expect, test } from 'vitest';
-import { loadModel } from '../../src/loader/onnx.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
 import { modelFiles, withData } from '../support/data.ts';
 
 const dynamic = ['?', 3, '?', '?'];

@@ -9,8 +9,8 @@ import { build as esbuild } from 'esbuild';
 import { build as vite } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import webpack from 'webpack';
-import { FAMILY } from '../../src/models/family.ts';
-import { synthesizeModel } from '../../src/models/synthesize.ts';
+import { FAMILY } from '../../src/architectures/published.ts';
+import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { hasChromium, launchChromium, serveFiles } from '../support/browser.ts';
 
 const run = promisify(execFile);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Face } from '../../src/face.ts';
+import type { Face } from '../../src/common/face.ts';
 import { expectClose, expectSameFaces } from './compare.ts';
 
 describe('expectClose', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Face } from '../../src/face.ts';
+import type { Face } from '../../src/common/face.ts';
 
 export interface Tolerance {
   readonly abs?: number;

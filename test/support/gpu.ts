@@ -1,8 +1,8 @@
 import { afterAll } from 'vitest';
-import { GpuContext } from '../../src/device.ts';
-import { BufferUsage } from '../../src/gpu-flags.ts';
-import type { Dispatch } from '../../src/kernels/kernel.ts';
-import { nodePlatform } from '../../src/platform.node.ts';
+import type { Dispatch } from '../../src/kernels/dispatch.ts';
+import { nodePlatform } from '../../src/node/platform.ts';
+import { GpuContext } from '../../src/runtime/gpu-context.ts';
+import { BufferUsage } from '../../src/runtime/gpu-flags.ts';
 
 /** Set for adapters on which the longest tests take fewer cases. */
 export const slowAdapter = process.env.SCRFD_SLOW_ADAPTER === '1';

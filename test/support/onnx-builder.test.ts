@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { floatTensor, intTensor } from '../../src/tensor.ts';
+import { floatTensor, intTensor } from '../../src/common/tensor.ts';
 import { buildModel, float, int, tensor } from './onnx-builder.ts';
 import { runOrt } from './ort.ts';
 

@@ -1,5 +1,5 @@
 import onnxProto from 'onnx-proto';
-import type { Tensor } from '../../src/tensor.ts';
+import type { Tensor } from '../../src/common/tensor.ts';
 
 const { onnx } = onnxProto;
 type AttributeProto = onnxProto.onnx.IAttributeProto;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
-import type { Dims } from '../../src/tensor.ts';
+import type { Dims } from '../../src/common/tensor.ts';
 
 const { onnx } = onnxProto;
 

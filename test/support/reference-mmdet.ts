@@ -1,4 +1,4 @@
-import type { Face, Pixels } from '../../src/face.ts';
+import type { Face, Pixels } from '../../src/common/face.ts';
 import { runOrtInOrder } from './ort.ts';
 import { loadOpenCv, resizeOpenCv } from './reference-letterbox.ts';
 import { type Candidate, decodeOutputs } from './reference-scrfd.ts';

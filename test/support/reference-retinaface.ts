@@ -1,4 +1,4 @@
-import type { Face, Pixels } from '../../src/face.ts';
+import type { Face, Pixels } from '../../src/common/face.ts';
 import { type OrtTensor, runOrtInOrder } from './ort.ts';
 import { letterbox, loadOpenCv } from './reference-letterbox.ts';
 import { type Candidate, nms } from './reference-scrfd.ts';

@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '../../src/models/random.ts';
+import { createRandom, type Random } from '../../src/common/random.ts';
 
 /** Seeded numbers of a test, and arrays of them. */
 export interface Rng extends Random {

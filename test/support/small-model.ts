@@ -1,5 +1,5 @@
-import type { Architecture } from '../../src/models/family.ts';
-import { synthesizeModel } from '../../src/models/synthesize.ts';
+import type { Architecture } from '../../src/architectures/published.ts';
+import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 
 /** Every kind of convolution that SCRFD has, in a dozen shapes. */
 const ARCHITECTURE: Architecture = {

@@ -1,4 +1,4 @@
-import type { Dims, FloatTensor } from '../../tensor.ts';
+import type { Dims, FloatTensor } from '../../common/tensor.ts';
 import { countUses, type Graph, type Node } from '../ir.ts';
 
 /** A node that does its own work and that of the producers it replaces. */

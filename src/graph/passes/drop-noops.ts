@@ -1,4 +1,4 @@
-import { formatDims } from '../../tensor.ts';
+import { formatDims } from '../../common/tensor.ts';
 import { dimsOf, type Graph, type Node, type ReshapeNode } from '../ir.ts';
 
 /** Whether a Reshape changes nothing: Identity, Dropout and Cast become such ones. */

@@ -1,4 +1,4 @@
-import { type Dims, formatDims, sizeOf } from '../../tensor.ts';
+import { type Dims, formatDims, sizeOf } from '../../common/tensor.ts';
 import { type BinaryNode, dimsOf, type Graph } from '../ir.ts';
 import { absorb } from './absorb.ts';
 import { type ChannelAffine, isBareConv, scaleConv, scaleNorm } from './scale-channels.ts';

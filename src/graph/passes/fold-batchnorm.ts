@@ -1,4 +1,4 @@
-import { batchNormAffine } from '../../kernels/batchnorm.ts';
+import { batchNormAffine } from '../../kernels/tensor/batchnorm.ts';
 import { constantOf, type Graph } from '../ir.ts';
 import { absorb } from './absorb.ts';
 import { isBareConv, scaleConv } from './scale-channels.ts';

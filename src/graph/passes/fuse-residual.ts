@@ -1,5 +1,5 @@
-import { resizeAxis } from '../../kernels/resize.ts';
-import { formatDims } from '../../tensor.ts';
+import { formatDims } from '../../common/tensor.ts';
+import { resizeAxis } from '../../kernels/tensor/resize.ts';
 import { dimsOf, type Graph, type ResizeNode } from '../ir.ts';
 import { absorb } from './absorb.ts';
 import { isBareConv } from './scale-channels.ts';

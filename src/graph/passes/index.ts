@@ -1,3 +1,5 @@
+import { looksLikeRetinaFace, peelRetinaFace } from '../../detector/retinaface-heads.ts';
+import { type PeeledGraph, peelHeads } from '../../detector/scrfd-heads.ts';
 import type { Graph, Pass } from '../ir.ts';
 import { verify } from '../verify.ts';
 import { dropDead } from './drop-dead.ts';
@@ -8,8 +10,6 @@ import { fuseActivation } from './fuse-activation.ts';
 import { fuseResidual } from './fuse-residual.ts';
 import { matchGroupNorm } from './match-groupnorm.ts';
 import { mergeConvs } from './merge-convs.ts';
-import { type PeeledGraph, peelHeads } from './peel-heads.ts';
-import { looksLikeRetinaFace, peelRetinaFace } from './peel-retinaface.ts';
 
 /** In order: no-ops go, constants fold into weights first, then residuals join, then activations close a node. */
 const FUSIONS: readonly Pass[] = [dropNoops, matchGroupNorm, foldBatchNorm, foldAffine, fuseResidual, fuseActivation];

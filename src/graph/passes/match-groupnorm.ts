@@ -1,4 +1,4 @@
-import { floatTensor, formatDims } from '../../tensor.ts';
+import { floatTensor, formatDims } from '../../common/tensor.ts';
 import { constantOf, dimsOf, type Graph } from '../ir.ts';
 import { absorb, derivedName } from './absorb.ts';
 

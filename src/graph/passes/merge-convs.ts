@@ -1,4 +1,4 @@
-import { floatTensor, sizeOf } from '../../tensor.ts';
+import { floatTensor, sizeOf } from '../../common/tensor.ts';
 import { type ConvNode, constantOf, type Graph } from '../ir.ts';
 import { absorb, derivedName } from './absorb.ts';
 import { isBareConv } from './scale-channels.ts';

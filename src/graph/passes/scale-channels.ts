@@ -1,4 +1,4 @@
-import { type FloatTensor, floatTensor } from '../../tensor.ts';
+import { type FloatTensor, floatTensor } from '../../common/tensor.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type NormNode } from '../ir.ts';
 import { type Absorbed, derivedName } from './absorb.ts';
 

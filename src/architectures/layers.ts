@@ -1,0 +1,230 @@
+import type { Architecture } from './published.ts';
+
+/** What a convolution's output is for, which decides how generated weights are scaled. */
+export type Purpose = 'feature' | 'branch' | 'score' | 'box' | 'keypoints';
+
+export interface ConvLayer {
+  /** Also names its weights: layers of one name share them. */
+  readonly name: string;
+  readonly channels: number;
+  readonly kernel: 1 | 3;
+  readonly stride: 1 | 2;
+  readonly depthwise: boolean;
+  /** A convolution without a norm has a bias. */
+  readonly norm: 'none' | 'batch' | { readonly groups: number };
+  readonly relu: boolean;
+  readonly purpose: Purpose;
+}
+
+/** The operations an SCRFD network is made of, on values of any kind: names of a file, shapes to count, numbers. */
+export interface LayerOps<V> {
+  /** Convolution, its norm, ReLU. */
+  conv(x: V, layer: ConvLayer): V;
+  /** 2×2, stride 2. */
+  maxPool(x: V): V;
+  /** `side`×`side`, stride `side`, the last window cut where the size is odd. */
+  averagePool(x: V, side: 1 | 2): V;
+  /** Twice the size, nearest. */
+  upsample(x: V): V;
+  add(a: V, b: V, relu: boolean): V;
+  /** Times a learned scalar. */
+  scale(x: V, name: string): V;
+  output(x: V, kind: 'score' | 'bbox' | 'kps', stride: number): void;
+}
+
+export const STRIDES = [8, 16, 32] as const;
+export const ANCHORS = 2;
+/** Channels of a bottleneck's output, in planes. */
+const EXPANSION = 4;
+
+/** Builds a detector layer by layer, in the order of the published exports. */
+export function walkLayers<V>(architecture: Architecture, image: V, ops: LayerOps<V>): void {
+  const stages = architecture.backbone === 'mobilenet' ? mobileNet : resNet;
+  const features = stages(architecture, image, ops).slice(1);
+  const levels = pafpn(architecture, features, ops);
+  levels.forEach((level, i) => {
+    head(architecture, level, STRIDES[i]!, ops);
+  });
+}
+
+const FEATURE = { kernel: 3, stride: 1, depthwise: false, norm: 'batch', relu: true, purpose: 'feature' } as const;
+
+function mobileNet<V>({ blocks, planes }: Architecture, image: V, ops: LayerOps<V>): V[] {
+  const separable = (x: V, name: string, from: number, to: number, stride: 1 | 2) => {
+    const depthwise = ops.conv(x, { ...FEATURE, name: `${name}.0`, channels: from, stride, depthwise: true });
+    return ops.conv(depthwise, { ...FEATURE, name: `${name}.3`, channels: to, kernel: 1 });
+  };
+  let x = ops.conv(image, { ...FEATURE, name: 'backbone.stem.0.0', channels: planes[0]!, stride: 2 });
+  x = separable(x, 'backbone.stem.1', planes[0]!, planes[1]!, 1);
+  return blocks.map((count, stage) => {
+    for (let i = 0; i < count; i++) {
+      const from = planes[stage + (i === 0 ? 1 : 2)]!;
+      x = separable(x, `backbone.layer${stage + 1}.${i}`, from, planes[stage + 2]!, i === 0 ? 2 : 1);
+    }
+    return x;
+  });
+}
+
+/** ResNetV1e: a stem of three convolutions, and shortcuts that average before they project. */
+function resNet<V>({ backbone, blocks, planes }: Architecture, image: V, ops: LayerOps<V>): V[] {
+  const base = planes[0]!;
+  let x = ops.conv(image, { ...FEATURE, name: 'backbone.stem.0', channels: base / 2, stride: 2 });
+  x = ops.conv(x, { ...FEATURE, name: 'backbone.stem.3', channels: base / 2 });
+  x = ops.maxPool(ops.conv(x, { ...FEATURE, name: 'backbone.stem.6', channels: base }));
+  let channels = base;
+  return blocks.map((count, stage) => {
+    const width = planes[stage]!;
+    const out = backbone === 'bottleneck' ? width * EXPANSION : width;
+    for (let i = 0; i < count; i++) {
+      const name = `backbone.layer${stage + 1}.${i}`;
+      const stride = i === 0 && stage > 0 ? 2 : 1;
+      const last = { ...FEATURE, channels: out, relu: false, purpose: 'branch' } as const;
+      let branch: V;
+      if (backbone === 'bottleneck') {
+        branch = ops.conv(x, { ...FEATURE, name: `${name}.conv1`, channels: width, kernel: 1 });
+        branch = ops.conv(branch, { ...FEATURE, name: `${name}.conv2`, channels: width, stride });
+        branch = ops.conv(branch, { ...last, name: `${name}.conv3`, kernel: 1 });
+      } else {
+        branch = ops.conv(x, { ...FEATURE, name: `${name}.conv1`, channels: width, stride });
+        branch = ops.conv(branch, { ...last, name: `${name}.conv2` });
+      }
+      if (stride === 2 || channels !== out) {
+        const pooled = ops.averagePool(x, stride);
+        x = ops.conv(pooled, { ...FEATURE, name: `${name}.downsample.1`, channels: out, kernel: 1, relu: false });
+      }
+      x = ops.add(branch, x, true);
+      channels = out;
+    }
+    return x;
+  });
+}
+
+function pafpn<V>({ neck }: Architecture, features: readonly V[], ops: LayerOps<V>): V[] {
+  const plain = { ...FEATURE, channels: neck, norm: 'none', relu: false } as const;
+  const inner = features.map((x, i) => ops.conv(x, { ...plain, name: `neck.lateral_convs.${i}.conv`, kernel: 1 }));
+  for (let i = inner.length - 2; i >= 0; i--) inner[i] = ops.add(inner[i]!, ops.upsample(inner[i + 1]!), false);
+  const outs = inner.map((x, i) => ops.conv(x, { ...plain, name: `neck.fpn_convs.${i}.conv` }));
+  for (let i = 0; i < outs.length - 1; i++) {
+    const down = ops.conv(outs[i]!, { ...plain, name: `neck.downsample_convs.${i}.conv`, stride: 2 });
+    outs[i + 1] = ops.add(outs[i + 1]!, down, false);
+  }
+  return outs.map((x, i) => (i === 0 ? x : ops.conv(x, { ...plain, name: `neck.pafpn_convs.${i - 1}.conv` })));
+}
+
+function head<V>(architecture: Architecture, level: V, stride: (typeof STRIDES)[number], ops: LayerOps<V>): void {
+  const { neck, headConvs, headChannels, headDepthwise, headGroups, sharedHeads, boxScale, keypoints } = architecture;
+  const key = sharedHeads ? '0' : `(${stride}, ${stride})`;
+  const tower = { ...FEATURE, norm: headGroups === null ? 'batch' : { groups: headGroups } } as const;
+  let x = level;
+  for (let i = 0; i < headConvs; i++) {
+    const name = `bbox_head.cls_stride_convs.${key}.${i}`;
+    if (headDepthwise) {
+      const from = i === 0 ? neck : headChannels;
+      x = ops.conv(x, { ...tower, name: `${name}.depthwise_conv.conv`, channels: from, depthwise: true });
+      x = ops.conv(x, { ...tower, name: `${name}.pointwise_conv.conv`, channels: headChannels, kernel: 1 });
+    } else {
+      x = ops.conv(x, { ...tower, name: `${name}.conv`, channels: headChannels });
+    }
+  }
+  const predict = (what: string, values: number, purpose: Purpose) =>
+    ops.conv(x, {
+      ...{ ...FEATURE, norm: 'none', relu: false, purpose },
+      ...{ name: `bbox_head.stride_${what}.${key}`, channels: values * ANCHORS },
+    });
+  const score = predict('cls', 1, 'score');
+  const box = predict('reg', 4, 'box');
+  const scaled = boxScale ? ops.scale(box, `bbox_head.scales.${STRIDES.indexOf(stride)}.scale`) : box;
+  const points = keypoints ? predict('kps', 10, 'keypoints') : undefined;
+  ops.output(score, 'score', stride);
+  ops.output(scaled, 'bbox', stride);
+  if (points !== undefined) ops.output(points, 'kps', stride);
+}
+
+export interface Work {
+  /** Learned numbers, shared ones once. */
+  readonly parameters: number;
+  /** Multiply-accumulates of the convolutions: what `scrfd info` counts. */
+  readonly macs: number;
+  /** As the published tables count: an operation an element for biases, ReLUs and pools too, two for BatchNorm, none for GroupNorm. */
+  readonly publishedMacs: number;
+}
+
+/** Counts without building anything; sides are multiples of 32. */
+export function countLayers(architecture: Architecture, width = 640, height = 480): Work {
+  interface Shape {
+    readonly channels: number;
+    readonly stride: number;
+  }
+  const seen = new Set<string>();
+  let parameters = 0;
+  let macs = 0;
+  let rest = 0;
+  const elements = ({ channels, stride }: Shape) => (channels * width * height) / stride ** 2;
+  const learn = (name: string, count: number) => {
+    if (!seen.has(name)) parameters += count;
+    seen.add(name);
+  };
+  walkLayers<Shape>(
+    architecture,
+    { channels: 3, stride: 1 },
+    {
+      conv(x, { name, channels, kernel, stride, depthwise, norm, relu }) {
+        const out = { channels, stride: x.stride * stride };
+        const weights = (depthwise ? 1 : x.channels) * kernel ** 2;
+        macs += elements(out) * weights;
+        rest += elements(out) * ((norm === 'none' ? 1 : norm === 'batch' ? 2 : 0) + (relu ? 1 : 0));
+        learn(name, channels * (weights + (norm === 'none' ? 1 : 2)));
+        return out;
+      },
+      maxPool(x) {
+        rest += elements(x);
+        return { ...x, stride: x.stride * 2 };
+      },
+      averagePool(x, side) {
+        rest += elements(x);
+        return { ...x, stride: x.stride * side };
+      },
+      upsample: (x) => ({ ...x, stride: x.stride / 2 }),
+      add(a, _, relu) {
+        if (relu) rest += elements(a);
+        return a;
+      },
+      scale(x, name) {
+        learn(name, 1);
+        return x;
+      },
+      output() {},
+    },
+  );
+  return { parameters, macs, publishedMacs: macs + rest };
+}
+
+export interface ConvShape {
+  /** `[out, in / groups, kernel, kernel]`. */
+  readonly weight: readonly [number, number, number, number];
+  readonly groups: number;
+  readonly stride: number;
+}
+
+/** Every convolution, in the order of the exports; shared weights as often as they are used. */
+export function walkConvs(architecture: Architecture): ConvShape[] {
+  const shapes: ConvShape[] = [];
+  const same = (channels: number) => channels;
+  walkLayers<number>(architecture, 3, {
+    conv(inputs, { channels, kernel, stride, depthwise }) {
+      shapes.push({
+        weight: [channels, depthwise ? 1 : inputs, kernel, kernel],
+        groups: depthwise ? channels : 1,
+        stride,
+      });
+      return channels;
+    },
+    maxPool: same,
+    averagePool: same,
+    upsample: same,
+    add: same,
+    scale: same,
+    output() {},
+  });
+  return shapes;
+}

@@ -1,0 +1,15 @@
+// Run by cold-start.ts in a process of its own: MODEL OPTIONS, those of the detector as JSON. Prints two times as JSON.
+import { createDetector, type DetectorOptions } from '../../index.node.ts';
+
+const [file, json] = process.argv.slice(2);
+const options = JSON.parse(json!) as DetectorOptions;
+const [width, height] = options.inputSize as [number, number];
+const picture = { data: new Uint8Array(width * height * 3), width, height, channels: 3 } as const;
+
+const start = performance.now();
+const detector = await createDetector(file!, options);
+const created = performance.now();
+await detector.detect(picture);
+const detected = performance.now();
+await detector.dispose();
+process.stdout.write(JSON.stringify({ createMs: created - start, firstMs: detected - created }));

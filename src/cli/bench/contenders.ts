@@ -1,0 +1,196 @@
+import type { Pixels } from '../../common/face.ts';
+import { createRandom } from '../../common/random.ts';
+import { Detector } from '../../detector/detector.ts';
+import { planMemory } from '../../graph/plan.ts';
+import type { Precision } from '../../kernels/wgsl.ts';
+import type { Model } from '../../loader/model.ts';
+import type { GpuContext } from '../../runtime/gpu-context.ts';
+import { STAGES } from '../../runtime/gpu-timer.ts';
+import { Network } from '../../runtime/network.ts';
+import type { Platform } from '../../runtime/platform.ts';
+import type { Tuner } from '../../runtime/tuner.ts';
+import { type CaseSpec, PlanRun, planTuned } from './plan-run.ts';
+import { type Provider, type Row, type StageTimes, sumStages } from './results.ts';
+import { median, summarize } from './statistics.ts';
+
+/** A model to run, and on what. */
+export interface Workload extends CaseSpec {
+  /** The model's name in the results. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly model: Model;
+  /** Least score of a face. */
+  readonly scoreThreshold: number;
+  /** Of the network's convolutions, for the whole batch. */
+  readonly flops: number;
+  /** Chooses our kernels; without one the adapter's class does. */
+  readonly tuner: Tuner | null;
+  /** Of ours. */
+  readonly precision: Precision;
+}
+
+/** One way to run the workload. */
+export interface Contender {
+  readonly provider: Provider;
+  readonly dispatches: number | null;
+  readonly memoryBytes: number | null;
+  run(): Promise<unknown>;
+  /** One more run, for its GPU times; null without timestamps. */
+  time(): Promise<StageTimes | null>;
+  dispose(): Promise<void>;
+}
+
+export interface MeasureOptions {
+  /** Timed runs of each contender. */
+  readonly runs: number;
+  /** A contender that has taken longer in all is not run further, beyond the third time. */
+  readonly budgetMs: number;
+}
+
+const WARM_UPS = 5;
+const LEAST_WARM_UPS = 2;
+const LEAST_RUNS = 3;
+/** onnxruntime's threads look out for more work for a while and would take cores from whoever comes next. */
+const REST_MS = 50;
+
+/** The same noise for every contender: `[batch, 3, height, width]`. */
+export function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<ArrayBuffer> {
+  const { uniform } = createRandom(1);
+  return new Float32Array(batch * 3 * height * width).map(() => uniform(-1, 1));
+}
+
+function makePictures({ size: [width, height], batch }: CaseSpec): Pixels[] {
+  const { int } = createRandom(2);
+  return Array.from({ length: batch }, () => {
+    return { data: new Uint8Array(width * height * 3).map(() => int(0, 255)), width, height, channels: 3 };
+  });
+}
+
+function totalMemory(plan: Parameters<typeof planMemory>[0]): number {
+  const { activations, constants } = planMemory(plan);
+  return activations + constants;
+}
+
+/** Pixels in, faces out: pictures that fill the canvas, uploaded every time. */
+export async function openDetector(platform: Platform, context: GpuContext, work: Workload): Promise<Contender> {
+  const { device, traits } = context;
+  const { size, scoreThreshold, tuner, precision } = work;
+  const plan = await planTuned(work.model, work, traits, tuner, precision);
+  const autotune = tuner !== null;
+  const detector = await Detector.create(platform, work.bytes, {
+    ...{ device, inputSize: size, scoreThreshold },
+    ...{ autotune, precision },
+  });
+  const pictures = makePictures(work);
+  return {
+    provider: 'scrfd-webgpu',
+    dispatches: plan.steps.length,
+    memoryBytes: totalMemory(plan),
+    run: () => detector.detectBatch(pictures),
+    async time() {
+      let times: StageTimes | null = null;
+      await detector.detectBatch(pictures, {
+        onTimings: ({ letterboxMs, networkMs, facesMs }) => {
+          times = { letterbox: letterboxMs, network: networkMs, faces: facesMs };
+        },
+      });
+      return times;
+    },
+    dispose: () => detector.dispose(),
+  };
+}
+
+/** A float tensor in, the outputs as the file has them out: what onnxruntime's sessions do. */
+export async function openNetwork(platform: Platform, context: GpuContext, work: Workload): Promise<Contender> {
+  const { size, batch } = work;
+  const input = makeInput(work);
+  const inputShape = [batch, 3, size[1], size[0]] as const;
+  const { device } = context;
+  const { precision } = work;
+  const autotune = work.tuner !== null;
+  const network = await Network.create(platform, work.bytes, { device, inputShape, autotune, precision });
+  const plan = await network.plan();
+  const timed = await PlanRun.create(context, plan, 'stage');
+  return {
+    provider: 'scrfd-network',
+    dispatches: plan.steps.length,
+    memoryBytes: totalMemory(plan),
+    run: () => network.run(input),
+    async time() {
+      if (!timed) return null;
+      const [letterbox, own, faces] = (await timed.run()) as [number, number, number];
+      return { letterbox, network: own, faces };
+    },
+    async dispose() {
+      timed?.dispose();
+      await network.dispose();
+    },
+  };
+}
+
+interface Entry {
+  readonly contender: Contender;
+  readonly wall: number[];
+  readonly gpu: StageTimes[];
+  /** Of the runs whose GPU times are known, wall time beyond them. */
+  readonly outside: number[];
+}
+
+function summarizeStages(times: readonly StageTimes[]): StageTimes | null {
+  if (times.length === 0) return null;
+  const [letterbox, network, faces] = STAGES.map((stage) => median(times.map((each) => each[stage])));
+  return { letterbox: letterbox!, network: network!, faces: faces! };
+}
+
+/**
+ * Runs the contenders in turn, so that what slows the machine for a while slows all of them, after warm-up runs, which
+ * compile shaders and learn how long to sleep. GPU times come from runs of their own.
+ */
+export async function measure(
+  contenders: readonly Contender[],
+  work: Workload,
+  { runs, budgetMs }: MeasureOptions,
+): Promise<Row[]> {
+  const entries = contenders.map((contender): Entry => ({ contender, wall: [], gpu: [], outside: [] }));
+  for (const { contender } of entries) {
+    const start = performance.now();
+    for (let i = 0; i < WARM_UPS; i++) {
+      if (i >= LEAST_WARM_UPS && performance.now() - start > budgetMs / 2) break;
+      await contender.run();
+    }
+  }
+  for (let i = 0; i < runs; i++) {
+    for (const { contender, wall, gpu, outside } of entries) {
+      const spent = wall.reduce((sum, ms) => sum + ms, 0);
+      if (i >= LEAST_RUNS && spent > budgetMs) continue;
+      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+      let start = performance.now();
+      await contender.run();
+      wall.push(performance.now() - start);
+      start = performance.now();
+      const times = await contender.time();
+      if (!times) continue;
+      outside.push(performance.now() - start - sumStages(times));
+      gpu.push(times);
+    }
+  }
+  return entries.map(({ contender, wall, gpu, outside }) => {
+    const { provider, dispatches, memoryBytes } = contender;
+    const wallMs = summarize(wall);
+    const stages = summarizeStages(gpu);
+    return {
+      model: work.name,
+      size: work.size,
+      batch: work.batch,
+      provider,
+      wallMs,
+      runs: wall.length,
+      gpuMs: stages && sumStages(stages),
+      stagesMs: provider === 'scrfd-webgpu' ? stages : null,
+      outsideMs: provider === 'scrfd-webgpu' && stages ? median(outside) : null,
+      gflops: work.flops / 1e6 / wallMs.median,
+      dispatches,
+      memoryBytes,
+    };
+  });
+}

@@ -1,0 +1,275 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Command, Option } from 'commander';
+import { findMember } from '../../architectures/published.ts';
+import { synthesizeModel } from '../../architectures/synthesize.ts';
+import { countWork } from '../../graph/compile.ts';
+import type { Precision } from '../../kernels/wgsl.ts';
+import { declaredSize } from '../../loader/model.ts';
+import { nodePlatform } from '../../node/platform.ts';
+import { writeWhole } from '../../node/write-file.ts';
+import { GpuContext } from '../../runtime/gpu-context.ts';
+import { openModel } from '../../runtime/open-model.ts';
+import { Tuner } from '../../runtime/tuner.ts';
+import { measureCeilings } from '../bench/ceilings.ts';
+import { drawChart } from '../bench/chart.ts';
+import { measureColdStarts } from '../bench/cold-start.ts';
+import { assertSameAdapter, compareResults } from '../bench/compare.ts';
+import { type Contender, measure, openDetector, openNetwork, type Workload } from '../bench/contenders.ts';
+import { timeKernels } from '../bench/plan-run.ts';
+import {
+  type ColdStart,
+  caseOf,
+  type KernelTable,
+  PROVIDERS,
+  type Provider,
+  parseResults,
+  type Results,
+  type Row,
+} from '../bench/results.ts';
+import { formatResults } from '../bench/tables.ts';
+import { loadOnnxRuntime, type OnnxRuntime, openOnnxRuntime } from '../shared/onnxruntime.ts';
+import { parseCount, parseSize, precisionOption } from '../shared/options.ts';
+import { notify, reportError } from '../shared/report.ts';
+import { readDependency, readOwnPackage } from './doctor.ts';
+
+type Size = readonly [width: number, height: number];
+
+const DEFAULT_SIZE: Size = [640, 480];
+
+interface BenchOptions {
+  models: string[];
+  size?: Size[];
+  batch?: number[];
+  providers?: Provider[];
+  runs: number;
+  budget: number;
+  kernels?: true;
+  coldStart?: true;
+  autotune?: true;
+  precision: Precision;
+  markdown?: true;
+  json?: string;
+  chart?: string;
+  compare?: string;
+}
+
+interface LoadedModel {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly scoreThreshold: number;
+}
+
+export function addBench(program: Command): void {
+  program
+    .command('bench')
+    .description(
+      "Time detectors and networks on this machine's adapter, against onnxruntime where onnxruntime-node is installed and against what the adapter does at best.",
+    )
+    .option(
+      '-m, --models <models...>',
+      'files, or published architectures, which get random weights: see scrfd models synthesize',
+      ['500m_kps', '2.5g_kps', '10g_kps'],
+    )
+    .addOption(
+      collecting('--size <WxH...>', 'sizes of the input (default: 640x480, or what the file fixes)', parseSize),
+    )
+    .addOption(collecting('--batch <N...>', 'pictures at a time (default: 1)', parseCount))
+    .addOption(new Option('--providers <names...>', 'whom to time (default: all)').choices(PROVIDERS))
+    .option('--runs <N>', 'timed runs of each', parseCount, 20)
+    .option('--budget <seconds>', 'time after which a slow provider gets no more than three runs', parseCount, 30)
+    .option('--autotune', "time each convolution's kernels first and take the fastest: see the detector's option")
+    .addOption(precisionOption().default('f32'))
+    .option('--kernels', 'a table of every kernel launch')
+    .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
+    .option('--markdown', 'print tables in Markdown')
+    .option('--json <file>', 'write all results as JSON')
+    .option('--chart <file>', 'write a chart as SVG')
+    .option('--compare <file>', 'set against the results of an earlier --json, of the same adapter')
+    .action(bench);
+}
+
+/** An option that may be given several values. */
+function collecting<T>(flags: string, description: string, parse: (text: string) => T): Option {
+  return new Option(flags, description).argParser((text, previous: T[] = []) => [...previous, parse(text)]);
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const { compare, json, chart, markdown } = options;
+  const old = compare === undefined ? undefined : await readResults(compare);
+  const models = await Promise.all(options.models.map(loadModel));
+  const ort = await findOnnxRuntime(options.providers);
+  const context = await GpuContext.open(platform, undefined);
+  try {
+    const adapter = describeAdapter(context);
+    // before minutes are spent
+    if (old) assertSameAdapter(old, adapter);
+    notify('ceilings');
+    const ceilings = await measureCeilings(context);
+    const measured = await measureModels(context, models, ort, options);
+    const results: Results = {
+      adapter,
+      cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} threads`,
+      versions: {
+        // with what was asked of it, so that results tell
+        'scrfd-webgpu': [readOwnPackage().version, options.autotune && 'tuned', options.precision]
+          .filter(Boolean)
+          .join(' '),
+        node: process.version,
+        webgpu: readDependency('webgpu') ?? 'unknown',
+        ...(ort && { onnxruntime: ort.env.versions.node ?? 'unknown' }),
+      },
+      commit: readCommit(),
+      ceilings,
+      ...measured,
+    };
+    process.stdout.write(formatResults(results, markdown ? 'markdown' : 'text'));
+    if (old) process.stdout.write(`\n${compareResults(old, results)}`);
+    if (json !== undefined) await writeText(json, `${JSON.stringify(results, null, 2)}\n`);
+    if (chart !== undefined) await writeText(chart, drawChart(results));
+  } finally {
+    context.dispose();
+  }
+}
+
+// kept as long as the process, as in platform.node.ts
+let dawn: GPU | undefined;
+
+/**
+ * Node's platform, but with exact timestamps: Dawn (webgpu 0.6.2) rounds them to 65 µs, longer than many a kernel
+ * takes. It is gone when times in `--kernels` are other than multiples of 65.536 µs without this.
+ */
+const platform: typeof nodePlatform = {
+  ...nodePlatform,
+  async requestAdapter() {
+    const { create } = await import('webgpu');
+    dawn ??= create(['disable-dawn-features=timestamp_quantization']);
+    return dawn.requestAdapter({ powerPreference: 'high-performance' });
+  },
+};
+
+function describeAdapter({ device }: GpuContext): string {
+  const { vendor, architecture, device: name, description } = device.adapterInfo;
+  return [vendor, architecture, name, description].filter(Boolean).join(' ');
+}
+
+/** Null where this is no checkout of the project itself. */
+function readCommit(): string | null {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  try {
+    return git('rev-parse', '--show-prefix') === '' ? git('describe', '--always', '--dirty', '--exclude=*') : null;
+  } catch {
+    return null;
+  }
+}
+
+async function loadModel(name: string): Promise<LoadedModel> {
+  if (existsSync(name)) {
+    return { name: basename(name), bytes: new Uint8Array(await readFile(name)), scoreThreshold: 0.5 };
+  }
+  try {
+    // random weights score at random: no faces, as in most of a picture
+    return { name, bytes: synthesizeModel(findMember(name)), scoreThreshold: 1 };
+  } catch (error) {
+    throw new Error(`${name}: no such file; ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Null when nobody asked for it and it is not installed. */
+async function findOnnxRuntime(providers: readonly Provider[] | undefined): Promise<OnnxRuntime | null> {
+  if (providers && !providers.some((name) => name.startsWith('ort-'))) return null;
+  try {
+    return await loadOnnxRuntime('bench');
+  } catch (error) {
+    if (providers) throw error;
+    notify((error as Error).message);
+    return null;
+  }
+}
+
+async function measureModels(
+  context: GpuContext,
+  models: readonly LoadedModel[],
+  ort: OnnxRuntime | null,
+  { size: sizes, batch: batches = [1], ...options }: BenchOptions,
+): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels'>> {
+  const rows: Row[] = [];
+  const coldStarts: ColdStart[] = [];
+  const kernels: KernelTable[] = [];
+  const { precision } = options;
+  const tuner = options.autotune ? new Tuner(context, platform.keepsakes, precision) : null;
+  for (const loaded of models) {
+    const { model } = await openModel(platform, loaded.bytes);
+    for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {
+      for (const batch of batches) {
+        const flops = 2 * countWork(model, [batch, 3, size[1], size[0]]).macs;
+        const work: Workload = { ...loaded, model, size, batch, flops, tuner, precision };
+        rows.push(...(await measureCase(context, work, ort, options)));
+        if (options.kernels) {
+          const steps = await timeKernels(context, model, work, options.runs, tuner, precision);
+          if (!steps) throw new Error('--kernels needs an adapter with the feature timestamp-query');
+          kernels.push({ model: work.name, size, batch, steps });
+        }
+      }
+      if (options.coldStart) {
+        const flops = 2 * countWork(model, [1, 3, size[1], size[0]]).macs;
+        notify(`${loaded.name} ${size.join('×')}: cold start`);
+        coldStarts.push(...(await measureColdStarts({ ...loaded, model, size, batch: 1, flops, tuner, precision })));
+      }
+    }
+  }
+  return { rows, coldStarts, kernels };
+}
+
+/** A provider that cannot run a case is reported and left out. */
+async function measureCase(
+  context: GpuContext,
+  work: Workload,
+  ort: OnnxRuntime | null,
+  { providers = [...PROVIDERS], runs, budget }: Omit<BenchOptions, 'size' | 'batch'>,
+): Promise<Row[]> {
+  const name = caseOf({ ...work, model: work.name });
+  const contenders: Contender[] = [];
+  try {
+    for (const provider of providers) {
+      notify(`${name}: ${provider}`);
+      let contender: Contender | null = null;
+      try {
+        contender = await open(context, provider, work, ort);
+        // some files open and do not run
+        await contender?.run();
+        if (contender) contenders.push(contender);
+      } catch (error) {
+        reportError(error, `${name}: ${provider}`);
+        await contender?.dispose();
+      }
+    }
+    return await measure(contenders, work, { runs, budgetMs: budget * 1000 });
+  } finally {
+    for (const contender of contenders) await contender.dispose();
+  }
+}
+
+async function open(context: GpuContext, provider: Provider, work: Workload, ort: OnnxRuntime | null) {
+  if (provider === 'scrfd-webgpu') return openDetector(platform, context, work);
+  if (provider === 'scrfd-network') return openNetwork(platform, context, work);
+  return ort && openOnnxRuntime(ort, provider, work);
+}
+
+async function readResults(path: string) {
+  try {
+    return parseResults(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function writeText(path: string, text: string): Promise<void> {
+  return writeWhole(path, () => new TextEncoder().encode(text), Error);
+}

@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Face } from '../../common/face.ts';
+import type { DetectOptions, Size } from '../../detector/options.ts';
+import { nodePlatform } from '../../node/platform.ts';
+import { writeWhole } from '../../node/write-file.ts';
+import { openModel } from '../../runtime/open-model.ts';
+import { evaluatePredictions, type SettingResult } from '../eval/average-precision.ts';
+import { type Dataset, type ImageFile, listImages, openDataset } from '../eval/dataset.ts';
+import { EvaluationError } from '../eval/errors.ts';
+import type { AnnotatedImage } from '../eval/ground-truth.ts';
+import { plotPrecisionRecall } from '../eval/plot.ts';
+import {
+  type ImagePredictions,
+  type PredictionSettings,
+  PredictionStore,
+  readPredictions,
+} from '../eval/prediction-store.ts';
+import { formatPredictions, parsePredictions } from '../eval/predictions.ts';
+import { type Protocol, protocolOptions } from '../eval/protocol.ts';
+import { modelOption, parseCount, parseSize } from '../shared/options.ts';
+import { showRate } from '../shared/progress.ts';
+import { notify, reportError } from '../shared/report.ts';
+
+interface EvalOptions {
+  data: string;
+  model?: string;
+  predictions?: string;
+  protocol: Protocol;
+  mode: Size | 'image';
+  limit?: number;
+  out?: string;
+}
+
+export function addEval(program: Command): void {
+  const version = program.version()!;
+  program
+    .command('eval')
+    .description('Measure a model on an annotated data set.')
+    .command('widerface')
+    .description(
+      'Average precision on the WIDER FACE validation set, as the official tools compute it. The same command goes on where it was interrupted if --out is given.',
+    )
+    .requiredOption('-d, --data <dir>', 'folder with the images and their annotations')
+    .addOption(modelOption().makeOptionMandatory(false))
+    .addOption(
+      new Option('--predictions <dir>', 'evaluate these prediction files instead of running a model').conflicts([
+        'model',
+        'protocol',
+        'mode',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--protocol <name>',
+        'how pictures are prepared and boxes chosen: as for the published figures or as the Python package does',
+      )
+        .choices(['mmdet', 'insightface'])
+        .default('mmdet'),
+    )
+    .addOption(
+      new Option('--mode <size>', 'fit pictures into WxH or one side, or take them in their original size')
+        .argParser(parseMode)
+        .default([640, 640], '640'),
+    )
+    .option('--limit <N>', 'only the first N images', parseCount)
+    .option('-o, --out <dir>', 'keep predictions, report.json and precision-recall.svg in this folder')
+    .addHelpText(
+      'after',
+      `
+DIR holds images/ and ground_truth/, or WIDER_val/images/ and eval_tools/ground_truth/. Without the four official .mat
+files labelv2.txt will do: it does not say how hard a face is, so one figure over all faces comes out.
+Images that are absent are left out, and the report says how many were evaluated.
+
+Examples:
+  scrfd eval widerface --data widerface --model scrfd_2.5g --out results/2.5g
+  scrfd eval widerface --data widerface --predictions results/2.5g/predictions`,
+    )
+    .action((options: EvalOptions, command: Command) => evaluate(options, command, version));
+}
+
+function parseMode(text: string): EvalOptions['mode'] {
+  if (text === 'original') return 'image';
+  try {
+    return parseSize(text);
+  } catch {
+    throw new InvalidArgumentError('Expected original, WxH or one side in pixels, for example 640.');
+  }
+}
+
+/** What came of running a model, or reading what one wrote. */
+interface Outcome {
+  readonly found: readonly ImagePredictions[];
+  /** Entries of the report. */
+  readonly origin: object;
+}
+
+async function evaluate(options: EvalOptions, command: Command, version: string): Promise<void> {
+  const { data, model, predictions, out, limit } = options;
+  if (model === undefined && predictions === undefined) command.error('error: expected --model or --predictions');
+  const dataset = await openDataset(data);
+  const outcome =
+    model === undefined
+      ? await readFolder(predictions!, dataset, limit)
+      : await detectAll(model, await listImages(dataset), options, version);
+  if (outcome === undefined) return;
+  const { found, origin } = outcome;
+  const results = evaluatePredictions(
+    dataset.settings,
+    found.map((each) => each.image),
+    found.map((each) => each.predictions),
+  );
+  process.stdout.write(formatResults(dataset, found.length, results));
+  if (out !== undefined) await writeReport(out, dataset, found.length, results, origin);
+}
+
+async function readFolder(folder: string, { images }: Dataset, limit: number | undefined): Promise<Outcome> {
+  const found = (await readPredictions(folder, images)).slice(0, limit);
+  if (found.length === 0) {
+    const [{ event, name }] = images as [Dataset['images'][0]];
+    throw new EvaluationError(`${folder}: expected files such as ${event}/${name}.txt, got none`);
+  }
+  return { found, origin: { predictions: folder } };
+}
+
+/** Undefined when interrupted. */
+async function detectAll(
+  model: string,
+  files: readonly ImageFile[],
+  { protocol, mode, limit, out }: EvalOptions,
+  version: string,
+): Promise<Outcome | undefined> {
+  const chosen = files.slice(0, limit);
+  const images = chosen.map(({ image }) => image);
+  const options = { ...protocolOptions(protocol), inputSize: mode };
+  const settings: PredictionSettings = {
+    version,
+    model: await hashModel(model),
+    protocol,
+    mode: mode === 'image' ? 'original' : mode.join('x'),
+    scoreThreshold: options.scoreThreshold,
+    iouThreshold: options.iouThreshold,
+  };
+  const store = out === undefined ? undefined : await PredictionStore.open(out, settings, images);
+  const done = new Map(images.map((image) => [image, store?.get(image)]));
+  const waiting = chosen.filter(({ image }) => done.get(image) === undefined);
+  const kept = chosen.length - waiting.length;
+  if (kept > 0) notify(`${kept} of ${chosen.length} images are done already`);
+
+  const interrupt = new AbortController();
+  const onInterrupt = () => {
+    const hint = store ? 'the same command goes on where it stopped' : 'nothing was kept, for want of --out';
+    interrupt.abort(new Error(`interrupted; ${hint}`));
+  };
+  process.once('SIGINT', onInterrupt);
+  const progress = await showRate('images', chosen.length, kept);
+  const start = performance.now();
+  let adapter: object | null = null;
+  try {
+    if (waiting.length > 0) {
+      adapter = await detectImages(model, waiting, { ...options, signal: interrupt.signal }, async (image, faces) => {
+        const text = formatPredictions(image, faces);
+        await store?.write(image, text);
+        // from the text, so that a run in two parts counts the same numbers
+        done.set(image, parsePredictions(text, image, image.name));
+        progress?.increment();
+      });
+    }
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    progress?.stop();
+    reportError(interrupt.signal.reason);
+    process.exitCode = 130;
+    return undefined;
+  } finally {
+    progress?.stop();
+    process.off('SIGINT', onInterrupt);
+  }
+  const seconds = (performance.now() - start) / 1000;
+  if (waiting.length > 0) {
+    notify(`${waiting.length} images in ${seconds.toFixed(1)} s, ${(waiting.length / seconds).toFixed(2)} a second`);
+  }
+  return {
+    found: images.map((image) => ({ image, predictions: done.get(image)! })),
+    origin: { model, settings, run: { images: waiting.length, kept, seconds, adapter } },
+  };
+}
+
+async function hashModel(model: string): Promise<string> {
+  const { bytes } = await openModel(nodePlatform, model);
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Hands over the faces of one image after another; returns what ran. */
+async function detectImages(
+  model: string,
+  files: readonly ImageFile[],
+  { signal, ...options }: DetectOptions & { signal: AbortSignal },
+  onFaces: (image: AnnotatedImage, faces: readonly Face[]) => Promise<void>,
+): Promise<object> {
+  const { createDetector } = await import('../../index.node.ts');
+  const detector = await createDetector(model, { ...options, signal });
+  try {
+    const paths = files.map(({ path }) => path);
+    let next = 0;
+    for await (const { faces } of detector.stream(paths, { signal })) await onFaces(files[next++]!.image, faces);
+    const { vendor, architecture, device, description } = detector.device.adapterInfo;
+    return { vendor, architecture, device, description };
+  } finally {
+    await detector.dispose();
+  }
+}
+
+/** A bar on stderr; none where stderr is not a terminal. */
+function describeSubset({ images }: Dataset, evaluated: number): string {
+  return evaluated === images.length ? `all ${images.length} images` : `${evaluated} of ${images.length} images`;
+}
+
+function formatResults(dataset: Dataset, evaluated: number, results: readonly SettingResult[]): string {
+  const lines = [`WIDER FACE validation: ${describeSubset(dataset, evaluated)}`];
+  if (evaluated < dataset.images.length) {
+    lines.push('SUBSET ONLY: these figures are not comparable with those of the whole set');
+  }
+  if (dataset.annotations === 'labelv2') {
+    lines.push('labelv2.txt does not say how hard a face is: every face counts, unlike in the official settings');
+  }
+  lines.push('setting     faces      AP');
+  for (const { setting, faces, averagePrecision } of results) {
+    const area = averagePrecision === null ? '–' : (100 * averagePrecision).toFixed(2);
+    lines.push(`${setting.padEnd(8)}${String(faces).padStart(9)}${area.padStart(8)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+async function writeReport(
+  out: string,
+  dataset: Dataset,
+  evaluated: number,
+  results: readonly SettingResult[],
+  origin: object,
+): Promise<void> {
+  const report = {
+    dataset: {
+      name: 'WIDER FACE validation',
+      annotations: dataset.annotations,
+      images: evaluated,
+      imagesInSet: dataset.images.length,
+      complete: evaluated === dataset.images.length,
+    },
+    ...origin,
+    // JSON turns the NaN of an undefined precision into null
+    results: results.map(({ precision, recall, ...rest }) => ({
+      ...rest,
+      precision: [...precision],
+      recall: [...recall],
+    })),
+  };
+  await mkdir(out, { recursive: true }).catch((error: Error) => {
+    throw new EvaluationError(`${out}: cannot be made (${error.message})`, { cause: error });
+  });
+  const write = (name: string, text: string) => writeWhole(join(out, name), () => Buffer.from(text), EvaluationError);
+  await write('report.json', `${JSON.stringify(report)}\n`);
+  await write(
+    'precision-recall.svg',
+    plotPrecisionRecall(results, `WIDER FACE validation, ${describeSubset(dataset, evaluated)}`),
+  );
+  process.stdout.write(`written to ${join(out, 'report.json')} and ${join(out, 'precision-recall.svg')}\n`);
+}

@@ -1,0 +1,82 @@
+import { access, readFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { countLayers } from '../../architectures/layers.ts';
+import { type Architecture, findMember } from '../../architectures/published.ts';
+import { parseArchitecture, sampleArchitecture } from '../../architectures/sample.ts';
+import { synthesizeModel } from '../../architectures/synthesize.ts';
+import { ModelError } from '../../common/errors.ts';
+import { writeWhole } from '../../node/write-file.ts';
+import { parseSize } from '../shared/options.ts';
+
+interface SynthesizeOptions {
+  out: string;
+  architecture?: string;
+  gmacs?: number;
+  seed: number;
+  shape?: [number, number];
+  unfolded?: true;
+  force?: true;
+}
+
+export function addSynthesize(models: Command): void {
+  models
+    .command('synthesize')
+    .description(
+      'Write an SCRFD model with random weights: a published architecture, one of a JSON file or a random one.',
+    )
+    .argument('[name]', 'published architecture, for example 2.5g_kps')
+    .requiredOption('-o, --out <file>', 'where to write the .onnx file')
+    .addOption(new Option('--architecture <file>', 'JSON file of an architecture').conflicts('gmacs'))
+    .option('--gmacs <G>', 'random architecture of this many billion multiply-accumulates at 640x480', parseGmacs)
+    .option('--seed <N>', 'another seed gives other weights, and another random architecture', parseSeed, 0)
+    .option('--shape <WxH>', 'fix the size of the input (default: any)', parseSize)
+    .option('--unfolded', 'keep BatchNormalization nodes, which exports fold into convolutions')
+    .option('--force', 'replace a file that exists')
+    .action(synthesize);
+}
+
+function parseGmacs(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('Expected a positive number.');
+  return value;
+}
+
+function parseSeed(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('Expected an integer of at least 0.');
+  return value;
+}
+
+async function synthesize(name: string | undefined, options: SynthesizeOptions, command: Command): Promise<void> {
+  const { out, architecture: file, gmacs, seed, shape, unfolded, force } = options;
+  if ([name, file, gmacs].filter((given) => given !== undefined).length !== 1) {
+    command.error('error: expected a name, --architecture or --gmacs');
+  }
+  if (!force && (await exists(out))) throw new ModelError(`${out}: exists already; --force replaces it`);
+  const architecture = file === undefined ? choose(name, gmacs, seed) : await readArchitecture(file);
+  const bytes = synthesizeModel(architecture, { seed, foldBatchNorm: !unfolded, ...(shape && { shape }) });
+  await writeWhole(out, () => bytes, ModelError);
+  const { parameters, macs } = countLayers(architecture);
+  const work = `${(parameters / 1e6).toFixed(2)} M parameters, ${(macs / 1e9).toFixed(3)} GMAC at 640×480`;
+  process.stdout.write(`${out}: ${work}\n`);
+  if (gmacs !== undefined) process.stdout.write(`${JSON.stringify(architecture)}\n`);
+}
+
+function choose(name: string | undefined, gmacs: number | undefined, seed: number): Architecture {
+  return name === undefined ? sampleArchitecture({ gmacs: gmacs!, seed }) : findMember(name);
+}
+
+async function readArchitecture(file: string): Promise<Architecture> {
+  try {
+    return parseArchitecture(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    throw new ModelError(`${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,168 @@
+import type { Command } from 'commander';
+import { type Dims, formatDims, sizeOf } from '../../common/tensor.ts';
+import { declaredSize, type Model } from '../../loader/model.ts';
+import { readImage } from '../../node/images.ts';
+import { nodePlatform } from '../../node/platform.ts';
+import { loadSharp } from '../../node/sharp.ts';
+import { openModel } from '../../runtime/open-model.ts';
+import { loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
+import { modelOption, parseCount, sizeOption } from '../shared/options.ts';
+
+interface VerifyOptions {
+  model: string;
+  image?: string;
+  size?: [number, number];
+  layers?: true;
+  batch: number;
+}
+
+interface Values {
+  readonly dims: Dims;
+  readonly data: Float32Array;
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('Compare what a model computes here with onnxruntime, output by output.')
+    .addOption(modelOption())
+    .option('--image <file>', 'picture to run the model on (default: seeded noise)')
+    .addOption(sizeOption())
+    .option('--layers', 'compare every intermediate value too')
+    .option('--batch <N>', 'pictures per run; all but the first are noise', parseCount, 1)
+    .action(verify);
+}
+
+async function verify({ model: path, image, size, layers, batch }: VerifyOptions): Promise<void> {
+  const ort = await loadOnnxRuntime('verify');
+  const { createNetwork } = await import('../../index.node.ts');
+  const { bytes, model } = await openModel(nodePlatform, path);
+  const [width, height] = size ?? declaredSize(model) ?? [640, 640];
+  const dims = [batch, 3, height, width] as const;
+  const x = noise(sizeOf(dims));
+  if (image !== undefined) x.set(await readInput(image, width, height));
+
+  const tap = layers ? computedValues(model) : [];
+  const expected = await runOnnxRuntime(ort, appendOutputs(bytes, tap), dims, x);
+  const network = await createNetwork(path, { inputShape: dims });
+  try {
+    const names = [...expected.keys()];
+    const actual = await network.run(x, { tap: names.filter((name) => !network.outputNames.includes(name)) });
+    // Variances of few elements lose digits in any order of summation.
+    const tolerance = model.nodes.some(({ op }) => op === 'InstanceNormalization') ? 5e-4 : 1e-4;
+    const wide = Math.max(...names.map((name) => name.length));
+    let failures = 0;
+    for (const [name, values] of expected) {
+      const { ok, text } = compare(actual[name], values, tolerance);
+      if (!ok) failures++;
+      process.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(wide)}  ${text}\n`);
+    }
+    process.stdout.write(
+      `${names.length - failures} of ${names.length} tensors within ${tolerance} (absolute or relative) of onnxruntime\n`,
+    );
+    if (failures > 0) process.exitCode = 1;
+  } finally {
+    await network.dispose();
+  }
+}
+
+function compare(actual: Values | undefined, expected: Values, tolerance: number): { ok: boolean; text: string } {
+  if (actual === undefined) return { ok: false, text: `${formatDims(expected.dims)}  expected values, got none` };
+  if (formatDims(actual.dims) !== formatDims(expected.dims)) {
+    return { ok: false, text: `expected ${formatDims(expected.dims)}, got ${formatDims(actual.dims)}` };
+  }
+  let max = 0;
+  let sum = 0;
+  let ok = true;
+  for (const [i, value] of expected.data.entries()) {
+    const error = Math.abs(actual.data[i]! - value);
+    if (!(error <= tolerance * Math.max(1, Math.abs(value)))) ok = false;
+    // Math.max, unlike >, keeps a NaN.
+    max = Math.max(max, error);
+    sum += error;
+  }
+  const mean = sum / expected.data.length;
+  return { ok, text: `${formatDims(expected.dims)}  max ${max.toExponential(2)}  mean ${mean.toExponential(2)}` };
+}
+
+/** The model's float outputs in its own order. */
+async function runOnnxRuntime(
+  ort: OnnxRuntime,
+  model: Uint8Array,
+  dims: Dims,
+  x: Float32Array,
+): Promise<Map<string, Values>> {
+  // Older exports declare shapes of one size; onnxruntime warns of every other one.
+  ort.env.logLevel = 'error';
+  const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
+  try {
+    const input = new ort.Tensor('float32', x, dims);
+    const results = await session.run({ [session.inputNames[0]!]: input }, { logSeverityLevel: 3 });
+    const values = new Map<string, Values>();
+    for (const name of session.outputNames) {
+      const tensor = results[name]!;
+      if (tensor.data instanceof Float32Array) values.set(name, { dims: tensor.dims, data: tensor.data });
+    }
+    return values;
+  } finally {
+    await session.release();
+  }
+}
+
+/** Intermediate values made of the input's elements; shapes and constants are computed before the network runs. */
+function computedValues(model: Model): string[] {
+  const outputs = new Set(model.outputs.map(({ name }) => name));
+  const computed = new Set(model.inputs.map(({ name }) => name));
+  const names: string[] = [];
+  for (const node of model.nodes) {
+    if (node.op === 'Shape' || !node.inputs.some((name) => computed.has(name))) continue;
+    for (const name of node.outputs) {
+      if (name === '') continue;
+      computed.add(name);
+      if (!outputs.has(name)) names.push(name);
+    }
+  }
+  return names;
+}
+
+/** Declares more graph outputs. Protobuf merges messages that stand one after another, so nothing need be decoded. */
+function appendOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
+  const [MODEL_GRAPH, GRAPH_OUTPUT, VALUE_NAME] = [7, 12, 1];
+  const outputs = names.map((name) => protoField(GRAPH_OUTPUT, protoField(VALUE_NAME, Buffer.from(name))));
+  return names.length === 0 ? model : Buffer.concat([model, protoField(MODEL_GRAPH, Buffer.concat(outputs))]);
+}
+
+/** A length-delimited protobuf field. */
+function protoField(number: number, payload: Uint8Array): Buffer {
+  const header = [(number << 3) | 2];
+  let length = payload.byteLength;
+  for (; length > 127; length >>= 7) header.push((length & 127) | 128);
+  header.push(length);
+  return Buffer.concat([Buffer.from(header), payload]);
+}
+
+/** Mulberry32 in [-1, 1): the same numbers in every run. */
+function noise(length: number): Float32Array<ArrayBuffer> {
+  let state = 1;
+  return Float32Array.from({ length }, () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
+  });
+}
+
+/** The picture at the top left of black, normalised, 3×height×width. */
+async function readInput(path: string, width: number, height: number): Promise<Float32Array<ArrayBuffer>> {
+  const sharp = await loadSharp();
+  const picture = await readImage(path);
+  const pixels = await sharp(picture.data, { raw: picture })
+    .resize(width, height, { fit: 'contain', position: 'left top', background: 'black' })
+    .raw()
+    .toBuffer();
+  const area = width * height;
+  return Float32Array.from({ length: 3 * area }, (_, i) => {
+    const channel = Math.floor(i / area);
+    return (pixels[(i % area) * 3 + channel]! - 127.5) / 128;
+  });
+}

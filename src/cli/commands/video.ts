@@ -1,0 +1,105 @@
+import { rm } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { Face, Pixels } from '../../common/face.ts';
+import { blurFaces } from '../../faces/blur.ts';
+import { ByteTracker } from '../../faces/tracking/byte-track.ts';
+import { paintFaces } from '../../node/draw.ts';
+import { probeVideo, readFrames, type VideoInfo, writeVideo } from '../../node/video.ts';
+import { modelOption, parseFraction, sizeOption } from '../shared/options.ts';
+import { showRate } from '../shared/progress.ts';
+import { notify } from '../shared/report.ts';
+import { chooseDefault } from './detect.ts';
+
+interface VideoOptions {
+  model?: string;
+  out?: string;
+  json?: true;
+  track?: true;
+  blur?: true;
+  size?: [number, number];
+  score: number;
+  iou?: number;
+}
+
+/** A face with the number of its track. */
+type TrackedFace = Face & { readonly track?: number };
+
+/** Weak faces continue a track that is known; see byte-track.ts. */
+const LOW_SCORE = 0.1;
+
+export function addVideo(program: Command): void {
+  program
+    .command('video')
+    .description('Find faces in a video file, frame by frame, through ffmpeg.')
+    .argument('<video>', 'any file that ffmpeg reads')
+    .addOption(modelOption().makeOptionMandatory(false))
+    .option('-o, --out <file>', 'write the video with its faces marked or hidden, sound kept')
+    .option('--json', 'print a line of JSON a frame: { frame, time, faces }')
+    .option('--track', 'number the faces: one number a person, as long as they are in sight (ByteTrack)')
+    .option('--blur', 'hide the faces in --out instead of marking them')
+    .addOption(sizeOption())
+    .option('--score <S>', 'lowest score of a face, 0 to 1', parseFraction, 0.5)
+    .option('--iou <I>', 'highest overlap of two faces, 0 to 1 (default: 0.4)', parseFraction)
+    .action(searchVideo);
+}
+
+async function searchVideo(path: string, options: VideoOptions): Promise<void> {
+  const { out, json, track, blur, size, score, iou } = options;
+  if (out === undefined && !json) throw new InvalidArgumentError('Expected --out, --json or both.');
+  if (blur && out === undefined) throw new InvalidArgumentError('--blur: expected --out with it.');
+  const info = await probeVideo(path);
+  const model = options.model ?? (await chooseDefault());
+  const { createDetector } = await import('../../index.node.ts');
+  const detector = await createDetector(model, {
+    ...(size && { inputSize: size }),
+    ...(iou !== undefined && { iouThreshold: iou }),
+    scoreThreshold: track ? Math.min(LOW_SCORE, score) : score,
+  });
+  const tracker = track && new ByteTracker({ highScore: score, lowScore: Math.min(LOW_SCORE, score) });
+  const writer = out === undefined ? undefined : writeVideo(out, info, path);
+  const secondsPerFrame = 1 / rateOf(info);
+  const bar = json ? undefined : await showRate('frames', 0);
+  let count = 0;
+  try {
+    for await (const { frame, faces } of detector.stream(readFrames(path, info))) {
+      const shown = tracker ? followFaces(tracker, faces) : faces;
+      if (json) {
+        const time = Number((count * secondsPerFrame).toFixed(6));
+        process.stdout.write(`${JSON.stringify({ frame: count, time, faces: shown })}\n`);
+      }
+      await writer?.write(await markFaces(frame, shown, blur === true));
+      count++;
+      bar?.increment();
+    }
+    await writer?.end();
+  } catch (error) {
+    // half a file is none
+    writer?.abort();
+    if (out !== undefined) await rm(out, { force: true });
+    throw error;
+  } finally {
+    bar?.stop();
+    await detector.dispose();
+  }
+  notify(`${path}: ${count} frames${out === undefined ? '' : `, written to ${out}`}`);
+}
+
+function rateOf({ frameRate }: VideoInfo): number {
+  const [frames, seconds = 1] = frameRate.split('/').map(Number) as [number, number?];
+  return frames / seconds;
+}
+
+/** The faces that belong to a track, with its number. */
+function followFaces(tracker: ByteTracker, faces: readonly Face[]): TrackedFace[] {
+  const ids = tracker.update(faces);
+  return faces.flatMap((face, i) => {
+    const id = ids[i];
+    return id === undefined ? [] : [{ ...face, track: id }];
+  });
+}
+
+async function markFaces(frame: Pixels, faces: readonly Face[], blur: boolean): Promise<Pixels> {
+  if (faces.length === 0) return frame;
+  return blur ? blurFaces(frame, faces) : paintFaces(frame, faces);
+}

@@ -1,0 +1,64 @@
+import { readdir, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { InvalidArgumentError } from 'commander';
+import { ImageError } from '../../common/errors.ts';
+import { asUrl } from '../../node/files.ts';
+
+/** What counts as a picture in a folder; files that are named are taken whatever they are called. */
+const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
+const PATTERN = /[*?[\]{}]/;
+
+/** Which part of a collection: every `count`th picture from `index` on. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** Parses `i/n`, i from 0 to n - 1. */
+export function parseShard(text: string): Shard {
+  const [, index, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(text) ?? [];
+  const shard = { index: Number(index), count: Number(count) };
+  if (!(shard.index < shard.count)) {
+    throw new InvalidArgumentError('Expected i/n with i from 0 to n - 1, for example 0/8.');
+  }
+  return shard;
+}
+
+/**
+ * The pictures that arguments name, each once: paths and URLs in their order, the pictures of folders and what patterns
+ * match by name, and for `-` a line of standard input each. A shard is of the whole list, sorted, so that it does not
+ * matter who lists it.
+ * @throws ImageError for a folder or pattern without pictures
+ */
+export async function collectPictures(inputs: readonly string[], shard?: Shard): Promise<string[]> {
+  const found = new Set<string>();
+  for (const input of inputs) for (const path of await expand(input)) found.add(path);
+  if (!shard) return [...found];
+  return [...found].sort().filter((_, i) => i % shard.count === shard.index);
+}
+
+async function expand(input: string): Promise<string[]> {
+  if (input === '-') return readLines();
+  if (asUrl(input)) return [input];
+  const stats = await stat(input).catch(() => undefined);
+  if (stats?.isDirectory()) return listFolder(input);
+  if (stats || !PATTERN.test(input)) return [input];
+  const { glob } = await import('tinyglobby');
+  const paths = (await glob(input, { expandDirectories: false, onlyFiles: true, absolute: isAbsolute(input) })).sort();
+  if (paths.length === 0) throw new ImageError(`${input}: expected a pattern that matches files, it matches none`);
+  return paths;
+}
+
+async function listFolder(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true });
+  const paths = names.filter((name) => PICTURE.test(name)).map((name) => join(folder, name));
+  if (paths.length === 0) throw new ImageError(`${folder}: expected a folder with pictures, it has none`);
+  return paths.sort();
+}
+
+async function readLines(): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const line of createInterface({ input: process.stdin })) if (line !== '') paths.push(line);
+  return paths;
+}

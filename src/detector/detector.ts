@@ -1,0 +1,327 @@
+import type { ModelIdentity } from '../architectures/identify.ts';
+import { tagOf } from '../common/class-name.ts';
+import { type DeviceError, DisposedError } from '../common/errors.ts';
+import type { Face, Pixels } from '../common/face.ts';
+import { sha256 } from '../common/sha256.ts';
+import { TaskQueue } from '../common/task-queue.ts';
+import { PRECISIONS, type Precision } from '../kernels/wgsl.ts';
+import { declaredSize, type Model } from '../loader/model.ts';
+import type { Progress } from '../models/download.ts';
+import { GpuContext } from '../runtime/gpu-context.ts';
+import { type ModelInput, openModel } from '../runtime/open-model.ts';
+import type { LiveInput, Platform } from '../runtime/platform.ts';
+import { Tuner } from '../runtime/tuner.ts';
+import { alignFaces, type Keypoints } from './align-faces.ts';
+import { DetectorEngine } from './engine.ts';
+import { assertPixels, openTexture, type Picture, type TextureSource } from './image-buffer.ts';
+import { assertOneOf, type DetectOptions, mergeOptions, readSettings, type Settings, type Size } from './options.ts';
+import { assertInFlight, type StreamOptions, streamFaces } from './stream.ts';
+import type { StreamResult } from './streaming.ts';
+
+export interface DetectorOptions extends DetectOptions {
+  /** A device to share; it is never destroyed. By default the detector opens and owns one. */
+  readonly device?: GPUDevice;
+  /** Frames on the GPU at a time. Default 2, and 1 where the CPU does the GPU's work. */
+  readonly inFlight?: number;
+  /**
+   * Time every way to compute each convolution on this adapter and take the fastest, instead of choosing by its class.
+   * It takes seconds the first time that an adapter meets a model at a size; what is found is kept for later runs. Faces
+   * differ by rounding from those of another choice. Default false.
+   */
+  readonly autotune?: boolean;
+  /**
+   * How values are stored between layers: `f16` halves the memory and the traffic where the device has the feature
+   * `shader-f16`; sums stay float32. Scores differ by up to about 0.001 from those of `f32`, the default, and boxes by up to
+   * about 0.15 pixels of the input.
+   */
+  readonly precision?: Precision;
+  /** Called while the model is downloaded. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/**
+ * Pixels, encoded bytes, a path or a URL; in browsers also what a page has pictures in; and a texture of the detector's
+ * own device, with usage COPY_SRC, in one of the formats rgba8unorm and bgra8unorm.
+ */
+export type ImageInput =
+  | Pixels
+  | Uint8Array
+  | ArrayBuffer
+  | string
+  | URL
+  | Blob
+  | ImageData
+  | HTMLImageElement
+  | TextureSource
+  | GPUTexture;
+
+export interface AlignOptions {
+  /** Side of the crops: a multiple of 112 or 128. Default 112. */
+  readonly size?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface DetectorEventMap {
+  /** The GPU device is gone; calls under way reject with this error. */
+  devicelost: CustomEvent<DeviceError>;
+  /** A new device has taken the lost one's place. */
+  devicerestored: CustomEvent<void>;
+}
+
+function isPixels(image: ImageInput): image is Pixels {
+  return tagOf(image) === 'Object' && 'data' in (image as object) && 'width' in (image as object);
+}
+
+/** Finds faces as insightface's SCRFD does, from pixels to boxes on the GPU. */
+export class Detector extends EventTarget {
+  readonly #platform: Platform;
+  readonly #model: Model;
+  readonly #hash: string | undefined;
+  readonly #options: DetectorOptions;
+  readonly #settings: Settings;
+  readonly #calls = new TaskQueue(Number.POSITIVE_INFINITY);
+  #engine: DetectorEngine;
+  #reopening: Promise<DetectorEngine> | null = null;
+  #disposal: Promise<void> | null = null;
+
+  private constructor(
+    platform: Platform,
+    model: Model,
+    hash: string | undefined,
+    options: DetectorOptions,
+    engine: DetectorEngine,
+  ) {
+    super();
+    this.#platform = platform;
+    this.#model = model;
+    this.#hash = hash;
+    this.#options = options;
+    this.#settings = readSettings(options, model);
+    this.#engine = engine;
+    this.#watch(engine);
+  }
+
+  /** For the entries of each platform; users call `createDetector`. */
+  static async create(platform: Platform, input: ModelInput, options: DetectorOptions): Promise<Detector> {
+    const { signal, onProgress, ...rest } = options;
+    const { bytes, model } = await openModel(platform, input, { signal, onProgress });
+    // before a device is opened
+    const settings = readSettings(rest, model);
+    const hash = await sha256(bytes);
+    const engine = await openEngine(platform, model, rest);
+    const detector = new Detector(platform, model, hash, rest, engine);
+    try {
+      signal?.throwIfAborted();
+      // the size that pictures will have is not known yet where it is their own
+      if (settings.sizes !== 'image') await engine.prepare(settings, [{ width: 1, height: 1 }], signal);
+      signal?.throwIfAborted();
+    } catch (error) {
+      await detector.dispose();
+      throw error;
+    }
+    return detector;
+  }
+
+  /** Width and height that pictures are fitted into unless `detect` says otherwise; the last of several sizes. */
+  get inputSize(): Size | 'image' {
+    const { sizes } = this.#settings;
+    return sizes === 'image' ? sizes : sizes.at(-1)!;
+  }
+
+  /** The one size that the file fixes, if it fixes one. */
+  get fixedInputSize(): Size | null {
+    return declaredSize(this.#model) ?? null;
+  }
+
+  /** Whether this model finds the five facial keypoints. */
+  get hasKeypoints(): boolean {
+    return this.#model.outputs.length === 9 || this.#model.outputs.length === 15;
+  }
+
+  /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
+  async identify(): Promise<ModelIdentity | null> {
+    const { identifyModel } = await import('../architectures/identify.ts');
+    return identifyModel(this.#hash, this.#model);
+  }
+
+  /** The device in use: textures made on it are pictures to this detector. Another one after a loss. */
+  get device(): GPUDevice {
+    return this.#engine.context.device;
+  }
+
+  override addEventListener<K extends keyof DetectorEventMap>(
+    type: K,
+    listener: ((event: DetectorEventMap[K]) => void) | EventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
+  /**
+   * Finds faces in one picture; calls may overlap, they start in order. Pixels are not copied: leave them as they are until
+   * the promise settles.
+   * @returns boxes and keypoints in pixels of the picture, by score descending, or by `maxFacesMetric` where
+   * `maxFaces` left some out
+   * @throws RangeError or TypeError for bad arguments, ImageError for an unreadable picture, DeviceError,
+   * DisposedError, and `signal.reason` when aborted
+   */
+  async detect(image: ImageInput, options: DetectOptions = {}): Promise<Face[]> {
+    const [faces] = await this.detectBatch([image], options);
+    return faces!;
+  }
+
+  /**
+   * Finds faces in several pictures of any sizes at once, in one submission. Results equal those of one call each; each
+   * number of pictures is compiled when it first comes.
+   * @throws what `detect` does; one bad picture fails the batch
+   */
+  async detectBatch(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Face[][]> {
+    const { onTimings, signal, ...merged } = mergeOptions(this.#options, options);
+    const settings = readSettings(merged, this.#model);
+    return this.#call(signal, async () => {
+      if (images.length === 0) return [];
+      return this.#withPictures(images, signal, async (pictures) => {
+        const engine = await this.#usableEngine();
+        return engine.run(pictures, settings, onTimings, signal);
+      });
+    });
+  }
+
+  /**
+   * Finds faces in frames as they come: of a video element, a camera's track or stream, or anything that can be iterated
+   * over. Results come in order. Live sources give their newest frame whenever there is room for one; their frames
+   * are closed when the loop goes on. Leaving the loop frees everything.
+   * @throws what `detect` does
+   */
+  stream(
+    source: LiveInput,
+    options?: StreamOptions,
+  ): AsyncGenerator<StreamResult<VideoFrame | ImageBitmap, Face[]>, void, undefined>;
+  stream<F extends ImageInput>(
+    source: AsyncIterable<F> | Iterable<F>,
+    options?: StreamOptions,
+  ): AsyncGenerator<StreamResult<F, Face[]>, void, undefined>;
+  stream<F extends ImageInput>(
+    source: LiveInput | AsyncIterable<F> | Iterable<F>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamResult<F | VideoFrame | ImageBitmap, Face[]>, void, undefined> {
+    return streamFaces(this.#platform, source, (frame, each) => this.detect(frame, each), options);
+  }
+
+  /**
+   * Square crops in which the keypoints lie where ArcFace's recognition models were trained to find them; as
+   * insightface's `norm_crop`, black beyond the picture. All faces in one dispatch.
+   * @param faces of this picture, with keypoints
+   * @returns RGB pixels, `size`×`size`, one crop a face
+   * @throws RangeError for another size, TypeError for a face without keypoints, and what `detect` does
+   */
+  async alignFaces(
+    image: ImageInput,
+    faces: readonly Pick<Face, 'keypoints'>[],
+    { size = 112, signal }: AlignOptions = {},
+  ): Promise<Pixels[]> {
+    const keypoints = faces.map((face, i): Keypoints => {
+      if (face.keypoints) return face.keypoints;
+      throw new TypeError(`faces[${i}]: expected five keypoints, got none: use a model that finds them`);
+    });
+    return this.#call(signal, () =>
+      this.#withPictures([image], signal, async (pictures) => {
+        const engine = await this.#usableEngine();
+        return engine.exclusively(async () => {
+          const [layout] = await engine.pixels.write(pictures);
+          return alignFaces(engine.context, engine.pixels.buffer, layout!, keypoints, size);
+        });
+      }),
+    );
+  }
+
+  /** Runs what `dispose` then waits for. */
+  async #call<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    if (this.#disposal) throw new DisposedError('this detector has been disposed');
+    const result = await this.#calls.run(async () => {
+      // before a picture is read in vain
+      await this.#usableEngine();
+      return task();
+    });
+    signal?.throwIfAborted();
+    return result;
+  }
+
+  /** Opens pictures, hands them to a task, and frees what was opened for it. */
+  async #withPictures<T>(
+    images: readonly ImageInput[],
+    signal: AbortSignal | undefined,
+    task: (pictures: readonly Picture[]) => Promise<T>,
+  ): Promise<T> {
+    const opened = await Promise.allSettled(images.map((image) => this.#open(image, signal)));
+    const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    try {
+      for (const result of opened) if (result.status === 'rejected') throw result.reason;
+      return await task(pictures);
+    } finally {
+      for (const picture of pictures) if (picture.kind === 'source') picture.close();
+    }
+  }
+
+  async #open(image: ImageInput, signal: AbortSignal | undefined): Promise<Picture> {
+    if (tagOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
+    const picture = isPixels(image)
+      ? ({ ...image, kind: 'pixels' } as const)
+      : await this.#platform.openPicture(image, signal);
+    if (picture.kind === 'pixels') assertPixels(picture);
+    return picture;
+  }
+
+  /** The engine, or another one on a new device when the device was lost. */
+  async #usableEngine(): Promise<DetectorEngine> {
+    if (!this.#engine.context.isReplaceable) {
+      this.#engine.context.assertUsable();
+      return this.#engine;
+    }
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = null;
+    });
+    return this.#reopening;
+  }
+
+  async #reopen(): Promise<DetectorEngine> {
+    const lost = this.#engine;
+    const engine = await openEngine(this.#platform, this.#model, this.#options);
+    await lost.dispose();
+    this.#engine = engine;
+    this.#watch(engine);
+    this.dispatchEvent(new CustomEvent('devicerestored'));
+    return engine;
+  }
+
+  #watch({ context }: DetectorEngine): void {
+    void context.lost.then((error) => {
+      if (!this.#disposal) this.dispatchEvent(new CustomEvent('devicelost', { detail: error }));
+    });
+  }
+
+  /** Frees all GPU memory once the calls under way have ended. Idempotent. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#calls.idle().then(() => this.#engine.dispose());
+    return this.#disposal;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+async function openEngine(platform: Platform, model: Model, options: DetectorOptions): Promise<DetectorEngine> {
+  const { device, inFlight, autotune = false, precision = 'f32' } = options;
+  assertOneOf('precision', precision, PRECISIONS);
+  if (inFlight !== undefined) assertInFlight(inFlight);
+  const context = await GpuContext.open(platform, device);
+  try {
+    const tuner = autotune ? new Tuner(context, platform.keepsakes, precision) : null;
+    return new DetectorEngine(context, model, inFlight ?? (context.traits.software ? 1 : 2), precision, tuner);
+  } catch (error) {
+    context.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+import type { Face } from '../common/face.ts';
+import { RECORD_BYTES } from '../kernels/detection/decode.ts';
+import { FACES_HEADER_BYTES } from '../kernels/detection/nms.ts';
+import type { GpuContext } from '../runtime/gpu-context.ts';
+import { BufferUsage } from '../runtime/gpu-flags.ts';
+import type { Pace } from '../runtime/poll-pacer.ts';
+
+/** Faces of an image that are read at once; a crowd takes a second look. */
+const FIRST_FACES = 64;
+const FIRST_BYTES = FACES_HEADER_BYTES + FIRST_FACES * RECORD_BYTES;
+const RECORD_FLOATS = RECORD_BYTES / 4;
+
+/** What the faces of a batch look like on the GPU: see `nms.ts`. */
+export interface FacesSpec {
+  readonly batch: number;
+  /** Of one image, from one image to the next. */
+  readonly imageBytes: number;
+  readonly keypoints: boolean;
+}
+
+/** Brings faces to the CPU. Runs may overlap: each has a staging buffer to itself. */
+export class FaceReader {
+  readonly #context: GpuContext;
+  readonly #spec: FacesSpec;
+  readonly #staging: GPUBuffer[] = [];
+  readonly #free: GPUBuffer[] = [];
+
+  constructor(context: GpuContext, spec: FacesSpec) {
+    this.#context = context;
+    this.#spec = spec;
+  }
+
+  /** Submits the commands, then reads the faces of each image. What is encoded later does not disturb them. */
+  async read(encoder: GPUCommandEncoder, faces: GPUBuffer, pace: Pace): Promise<Face[][]> {
+    const { batch, imageBytes } = this.#spec;
+    const first = Math.min(FIRST_BYTES, imageBytes);
+    const rest = imageBytes - first;
+    const images = Array.from({ length: batch }, (_, n) => n * imageBytes);
+    const staging = this.#free.pop() ?? this.#makeStaging();
+    const restAt = (n: number) => batch * first + n * rest;
+    if (rest > 0) {
+      images.forEach((offset, n) => {
+        encoder.copyBufferToBuffer(faces, offset + first, staging, restAt(n), rest);
+      });
+    }
+    const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
+    try {
+      const heads = await this.#context.read(encoder, staging, parts, pace);
+      const result: Face[][] = [];
+      for (const [n, head] of heads.entries()) {
+        const values = new Float32Array(head);
+        const count = values[0]!;
+        const found = this.#readFaces(values.subarray(FACES_HEADER_BYTES / 4), Math.min(count, FIRST_FACES));
+        if (count > FIRST_FACES) {
+          const bytes = (count - FIRST_FACES) * RECORD_BYTES;
+          found.push(...this.#readFaces(await this.#map(staging, restAt(n), bytes), count - FIRST_FACES));
+        }
+        result.push(found);
+      }
+      return result;
+    } finally {
+      this.#free.push(staging);
+    }
+  }
+
+  #makeStaging(): GPUBuffer {
+    const staging = this.#context.device.createBuffer({
+      label: 'read-back',
+      size: this.#spec.batch * this.#spec.imageBytes,
+      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
+    });
+    this.#staging.push(staging);
+    return staging;
+  }
+
+  async #map(staging: GPUBuffer, offset: number, bytes: number): Promise<Float32Array> {
+    await this.#context.map(staging, offset, bytes);
+    const copy = staging.getMappedRange(offset, bytes).slice(0);
+    staging.unmap();
+    return new Float32Array(copy);
+  }
+
+  #readFaces(records: Float32Array, count: number): Face[] {
+    return Array.from({ length: count }, (_, i): Face => {
+      const [x1, y1, x2, y2, score, ...points] = records.subarray(i * RECORD_FLOATS, (i + 1) * RECORD_FLOATS);
+      const face = { box: [x1!, y1!, x2!, y2!] as const, score: score! };
+      if (!this.#spec.keypoints) return face;
+      return {
+        ...face,
+        keypoints: Array.from({ length: 5 }, (_, k) => [points[2 * k]!, points[2 * k + 1]!] as const),
+      };
+    });
+  }
+
+  dispose(): void {
+    for (const staging of this.#staging) staging.destroy();
+  }
+}

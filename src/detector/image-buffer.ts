@@ -1,0 +1,170 @@
+import { ImageError } from '../common/errors.ts';
+import type { Pixels } from '../common/face.ts';
+import type { Frame } from '../kernels/detection/image-params.ts';
+import type { GpuContext } from '../runtime/gpu-context.ts';
+import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
+
+/** What WebGPU copies to a texture by itself. */
+export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame;
+
+/** A picture that is ready to go to the GPU, or is there already. */
+export type Picture =
+  | ({ readonly kind: 'pixels' } & Pixels)
+  | {
+      readonly kind: 'source';
+      readonly source: TextureSource;
+      readonly width: number;
+      readonly height: number;
+      /** Frees what was opened for this picture; nothing for what the caller owns. */
+      close(): void;
+    }
+  | { readonly kind: 'texture'; readonly texture: GPUTexture; readonly width: number; readonly height: number };
+
+/** Where a picture lies in the pixel buffer. */
+export type PixelLayout = Pick<Frame, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
+
+/** WebGPU's alignment of rows in copies between textures and buffers. */
+const ROW_ALIGNMENT = 256;
+
+const BLUE_FIRST_FORMATS: readonly string[] = ['bgra8unorm', 'bgra8unorm-srgb'];
+const FORMATS: readonly string[] = ['rgba8unorm', 'rgba8unorm-srgb', ...BLUE_FIRST_FORMATS];
+
+/** @throws RangeError or TypeError for a wrong size, number of channels or type */
+export function assertPixels({ data, width, height, channels }: Pixels): void {
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
+    throw new RangeError(`image: expected a width and height of at least 1 pixel, got ${width}×${height}`);
+  }
+  if (channels !== 3 && channels !== 4) throw new RangeError(`image: expected 3 or 4 channels, got ${channels}`);
+  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+    throw new TypeError('image: expected data to be a Uint8Array or Uint8ClampedArray');
+  }
+  const expected = width * height * channels;
+  if (data.length !== expected) {
+    throw new RangeError(`image: expected ${expected} bytes for ${width}×${height}×${channels}, got ${data.length}`);
+  }
+}
+
+/** @throws TypeError for a texture that cannot be read as bytes */
+export function openTexture(texture: GPUTexture): Picture {
+  const { format, usage, dimension, sampleCount, width, height } = texture;
+  if (!FORMATS.includes(format)) {
+    throw new TypeError(`image: expected a texture of format ${FORMATS.join(', ')}, got ${format}`);
+  }
+  if (dimension !== '2d' || sampleCount !== 1) {
+    throw new TypeError(`image: expected a 2d texture of one sample, got ${dimension}, ${sampleCount} samples`);
+  }
+  if (!(usage & TextureUsage.COPY_SRC)) throw new TypeError('image: expected a texture with usage COPY_SRC');
+  return { kind: 'texture', texture, width, height };
+}
+
+function layoutOf(picture: Picture, firstWord: number): PixelLayout {
+  const { width, height } = picture;
+  if (picture.kind === 'pixels') {
+    const { channels } = picture;
+    return { width, height, channels, rowBytes: width * channels, blueFirst: false, firstWord };
+  }
+  const rowBytes = Math.ceil((width * 4) / ROW_ALIGNMENT) * ROW_ALIGNMENT;
+  const blueFirst = picture.kind === 'texture' && BLUE_FIRST_FORMATS.includes(picture.texture.format);
+  return { width, height, channels: 4, rowBytes, blueFirst, firstWord };
+}
+
+/** The pictures under way, as bytes in one buffer that grows and never shrinks. */
+export class PixelStore {
+  readonly #context: GpuContext;
+  #buffer: GPUBuffer | null = null;
+  #texture: GPUTexture | null = null;
+
+  constructor(context: GpuContext) {
+    this.#context = context;
+  }
+
+  /** The buffer of the last `write`. */
+  get buffer(): GPUBuffer {
+    return this.#buffer!;
+  }
+
+  /**
+   * Puts pictures one behind the other, for submissions to come.
+   * @throws DeviceError when they are more than the device can bind, ImageError for a source that gives no pixels
+   */
+  async write(pictures: readonly Picture[]): Promise<PixelLayout[]> {
+    let words = 0;
+    const layouts = pictures.map((picture) => {
+      const layout = layoutOf(picture, words);
+      words += Math.ceil((layout.rowBytes * layout.height) / 4);
+      return layout;
+    });
+    // a pixel that straddles two words reads one word further
+    const buffer = this.#reserve((words + 1) * 4, pictures.length);
+    const copied: number[] = [];
+    pictures.forEach((picture, i) => {
+      if (picture.kind === 'pixels') this.#writeBytes(buffer, layouts[i]!.firstWord * 4, picture.data);
+      else copied.push(i);
+    });
+    if (copied.length > 0) {
+      await this.#context.guarded('reading the picture', () => {
+        for (const i of copied) this.#copy(buffer, layouts[i]!, pictures[i]!);
+      });
+    }
+    return layouts;
+  }
+
+  #reserve(bytes: number, count: number): GPUBuffer {
+    if (this.#buffer && this.#buffer.size >= bytes) return this.#buffer;
+    this.#context.assertBindable(bytes, count === 1 ? 'the picture' : `the batch of ${count} pictures`);
+    this.#buffer?.destroy();
+    const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
+    this.#buffer = this.#context.device.createBuffer({ label: 'pixels', size: bytes, usage });
+    return this.#buffer;
+  }
+
+  #writeBytes(buffer: GPUBuffer, offset: number, data: Uint8Array | Uint8ClampedArray): void {
+    const { queue } = this.#context.device;
+    // WebGPU writes whole words; the last bytes go in one of their own
+    const whole = data.length - (data.length % 4);
+    queue.writeBuffer(buffer, offset, data as Uint8Array<ArrayBuffer>, 0, whole);
+    if (whole === data.length) return;
+    const rest = new Uint8Array(4);
+    rest.set(data.subarray(whole));
+    queue.writeBuffer(buffer, offset + whole, rest);
+  }
+
+  /** By way of a texture, because sources go nowhere else; the letterbox then reads all pictures the same way. */
+  #copy(buffer: GPUBuffer, { width, height, rowBytes, firstWord }: PixelLayout, picture: Picture): void {
+    if (picture.kind === 'pixels') return;
+    const { device } = this.#context;
+    let texture: GPUTexture;
+    if (picture.kind === 'texture') {
+      texture = picture.texture;
+    } else {
+      texture = this.#reserveTexture(width, height);
+      try {
+        device.queue.copyExternalImageToTexture({ source: picture.source }, { texture }, [width, height]);
+      } catch (cause) {
+        throw new ImageError(`the browser gives no pixels of the picture: ${(cause as Error).message}`, { cause });
+      }
+    }
+    const encoder = device.createCommandEncoder();
+    const target = { buffer, offset: firstWord * 4, bytesPerRow: rowBytes };
+    encoder.copyTextureToBuffer({ texture }, target, [width, height]);
+    device.queue.submit([encoder.finish()]);
+  }
+
+  #reserveTexture(width: number, height: number): GPUTexture {
+    const present = this.#texture;
+    if (present && present.width >= width && present.height >= height) return present;
+    present?.destroy();
+    this.#texture = this.#context.device.createTexture({
+      label: 'picture',
+      size: [Math.max(width, present?.width ?? 0), Math.max(height, present?.height ?? 0)],
+      format: 'rgba8unorm',
+      usage: TextureUsage.COPY_SRC | TextureUsage.COPY_DST | TextureUsage.RENDER_ATTACHMENT,
+    });
+    return this.#texture;
+  }
+
+  dispose(): void {
+    this.#buffer?.destroy();
+    this.#texture?.destroy();
+  }
+}

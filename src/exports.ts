@@ -1,0 +1,43 @@
+// What both entries export besides the functions that are bound to a platform.
+
+export type { ModelIdentity } from './architectures/identify.ts';
+export {
+  DeviceError,
+  type DeviceErrorReason,
+  DisposedError,
+  ImageError,
+  ModelError,
+  UnsupportedOpError,
+} from './common/errors.ts';
+export type { Face, Pixels } from './common/face.ts';
+export type { Keypoints } from './detector/align-faces.ts';
+export type {
+  AlignOptions,
+  Detector,
+  DetectorEventMap,
+  DetectorOptions,
+  ImageInput,
+} from './detector/detector.ts';
+export type { TextureSource } from './detector/image-buffer.ts';
+export type {
+  Compat,
+  DetectOptions,
+  MaxFacesMetric,
+  Size,
+  Timings,
+} from './detector/options.ts';
+export type { StreamOptions } from './detector/stream.ts';
+export type { StreamResult } from './detector/streaming.ts';
+export { type BlurOptions, blurFaces } from './faces/blur.ts';
+export { type DrawingContext, type DrawOptions, drawFaces } from './faces/draw.ts';
+export { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from './faces/similarity.ts';
+export type { Interpolation } from './kernels/detection/letterbox.ts';
+export type { AffineMatrix } from './kernels/detection/warp-affine.ts';
+export type { Precision } from './kernels/wgsl.ts';
+export type { Progress } from './models/download.ts';
+export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';
+export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './runtime/network.ts';
+export type { ModelInput } from './runtime/open-model.ts';
+export type { LiveInput } from './runtime/platform.ts';
+export type { FetchModelOptions } from './web/model-cache.ts';
+export type { WorkerDetector, WorkerDetectorOptions } from './web/worker/worker-detector.ts';

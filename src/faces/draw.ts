@@ -1,0 +1,66 @@
+import type { Face } from '../common/face.ts';
+import { lineWidth, MARK_COLOURS } from './face-marks.ts';
+
+/** What of a 2D canvas the marks need: a page's or a worker's. */
+export type DrawingContext = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+export interface DrawOptions {
+  /** Canvas pixels per pixel of the picture, where the canvas shows it larger or smaller. Default 1. */
+  readonly scale?: number;
+  /** Canvas pixels per CSS pixel: `devicePixelRatio` for a canvas as sharp as the screen. Default 1. */
+  readonly pixelRatio?: number;
+  /** In CSS pixels. Default 2. */
+  readonly lineWidth?: number;
+  /** Whether scores are written above the boxes. Default true. */
+  readonly labels?: boolean;
+  /** CSS colours of boxes and keypoints. */
+  readonly colours?: { readonly box?: string; readonly point?: string };
+}
+
+/** Draws boxes, scores and keypoints over a picture on a canvas. Leaves the context's state as it was. */
+export function drawFaces(context: DrawingContext, faces: readonly Face[], options: DrawOptions = {}): void {
+  const { scale = 1, pixelRatio = 1, lineWidth: width = 2, labels = true } = options;
+  const colours = { ...MARK_COLOURS, ...options.colours };
+  context.save();
+  // weak faces first, so that strong ones are on top
+  for (const { box, score, keypoints = [] } of [...faces].sort((a, b) => a.score - b.score)) {
+    const [x1, y1, x2, y2] = box.map((value) => value * scale) as [number, number, number, number];
+    const line = lineWidth(width * pixelRatio, [x1, y1, x2, y2], pixelRatio);
+    context.lineWidth = line * 1.8;
+    context.strokeStyle = `${colours.shade}99`;
+    context.strokeRect(x1, y1, x2 - x1, y2 - y1);
+    context.lineWidth = line;
+    context.strokeStyle = colours.box;
+    context.strokeRect(x1, y1, x2 - x1, y2 - y1);
+    for (const [x, y] of keypoints) {
+      context.beginPath();
+      context.arc(x * scale, y * scale, line * 1.3, 0, 2 * Math.PI);
+      context.fillStyle = colours.point;
+      context.fill();
+    }
+    if (labels) drawLabel(context, score.toFixed(2), x1 - line / 2, y1, pixelRatio, colours);
+  }
+  context.restore();
+}
+
+/** Above the box, or inside it where the picture ends above it. */
+function drawLabel(
+  context: DrawingContext,
+  text: string,
+  x: number,
+  y: number,
+  pixelRatio: number,
+  colours: { readonly box: string; readonly shade: string },
+): void {
+  const height = 16 * pixelRatio;
+  context.font = `600 ${12 * pixelRatio}px system-ui, sans-serif`;
+  context.textBaseline = 'middle';
+  context.textAlign = 'left';
+  const width = context.measureText(text).width + 8 * pixelRatio;
+  const left = Math.max(0, x);
+  const top = y - height >= 0 ? y - height : Math.max(0, y);
+  context.fillStyle = colours.box;
+  context.fillRect(left, top, width, height);
+  context.fillStyle = colours.shade;
+  context.fillText(text, left + 4 * pixelRatio, top + height / 2);
+}

@@ -1,0 +1,183 @@
+import { type AdapterTraits, type ByteRange, type Dispatch, floatBytes, padWithZeros } from '../dispatch.ts';
+import { type Precision, withHalfImages } from '../wgsl.ts';
+import { conv2d, packConvWeights } from './conv2d-direct.ts';
+import { conv2dGrouped } from './conv2d-grouped.ts';
+import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
+import { conv2dTiled } from './conv2d-tiled.ts';
+import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
+import { type ConvSpec, convFlops } from './spec.ts';
+import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
+
+/** What the launches of a convolution bind; `zeros` are as many as biases, `windows` and `products` are its own. */
+export type ConvOperand = 'input' | 'weights' | 'bias' | 'residual' | 'output' | 'zeros' | 'windows' | 'products';
+
+export interface ConvLaunch {
+  readonly dispatch: Dispatch;
+  /** At bindings 1, 2, …. */
+  readonly operands: readonly ConvOperand[];
+  /** What it binds of the weights; all of them unless given. */
+  readonly weightsRange?: ByteRange;
+}
+
+type PackWeights = (weights: Float32Array, spec: ConvSpec) => Float32Array<ArrayBuffer>;
+
+const octets: PackWeights = (weights, { outChannels, inChannels, kernel }) =>
+  packConvWeights(weights, outChannels, inChannels, kernel);
+
+/** From every weight on, as much can be bound as uniforms take. */
+function withWholeRanges(weights: Float32Array): Float32Array<ArrayBuffer> {
+  return padWithZeros(weights, weights.length + UNIFORM_BYTES / 4);
+}
+
+/** How methods want ONNX weights `[out][in / group][kh][kw]`; one name is one order, whatever the method. */
+const WEIGHT_ORDERS = {
+  octets,
+  winograd: (weights, { outChannels, inChannels }) => packWinogradWeights(weights, outChannels, inChannels),
+  'octets-uniform': (weights, spec) => withWholeRanges(octets(weights, spec)),
+  depthwise: (weights, { outChannels, kernel }) => packDepthwiseWeights(weights, outChannels, kernel),
+  plain: (weights) => padWithZeros(weights, floatBytes(weights.length) / 4),
+} as const satisfies Record<string, PackWeights>;
+
+type WeightOrder = keyof typeof WEIGHT_ORDERS;
+
+/** ONNX weights in an order. */
+export function packWeights(order: WeightOrder, weights: Float32Array, spec: ConvSpec): Float32Array<ArrayBuffer> {
+  return WEIGHT_ORDERS[order](weights, spec);
+}
+
+/** One way to compute convolutions. */
+interface Method {
+  readonly weightOrder: WeightOrder;
+  isPossible(spec: ConvSpec, traits: AdapterTraits): boolean;
+  launches(spec: ConvSpec, traits: AdapterTraits): readonly ConvLaunch[];
+}
+
+/** What every WebGPU device can bind. */
+const MAX_BINDING_BYTES = 2 ** 27;
+
+const isDense = ({ group }: ConvSpec) => group === 1;
+const isDepthwise = ({ group, inChannels, outChannels }: ConvSpec) => group === inChannels && group === outChannels;
+/** Smaller subgroups cannot share a fetch of weights. */
+const hasLanes = ({ subgroupSize }: AdapterTraits) => subgroupSize >= 4;
+const fitsWinograd = (spec: ConvSpec) => isWinograd(spec) && winogradBytes(spec) <= MAX_BINDING_BYTES;
+
+const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
+
+function single(dispatch: Dispatch): ConvLaunch[] {
+  return [{ dispatch, operands: OPERANDS }];
+}
+
+/** @param multiply the product's launch, were its weights one image's */
+function aroundProduct(spec: ConvSpec, multiply: (product: ConvSpec) => Dispatch): ConvLaunch[] {
+  const { input, product, output } = winograd(spec);
+  // multiplications as the convolution is defined, not as many as there are
+  const dispatch = { ...withOwnWeights(multiply(product), product), flops: convFlops(spec) };
+  return [
+    { dispatch: input, operands: ['input', 'windows'] },
+    { dispatch, operands: ['windows', 'weights', 'zeros', 'zeros', 'products'] },
+    { dispatch: output, operands: ['products', 'bias', 'residual', 'output'] },
+  ];
+}
+
+/** A launch with its images as a network of that precision has them between its layers. */
+export function withPrecision(launch: ConvLaunch, precision: Precision): ConvLaunch {
+  if (precision === 'f32') return launch;
+  const { dispatch, operands } = launch;
+  const inputs = operands.some((operand) => operand === 'input' || operand === 'residual');
+  return { ...launch, dispatch: withHalfImages(dispatch, { inputs, output: operands.includes('output') }) };
+}
+
+/** Every method; what each is for stands beside its kernel. */
+const METHODS = {
+  direct: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2d(spec)) },
+  tiled: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2dTiled(spec)) },
+  lane: {
+    weightOrder: 'octets',
+    isPossible: (spec, traits) => isDense(spec) && hasLanes(traits),
+    launches: (spec, { subgroupSize }) => single(convLane(spec, subgroupSize)),
+  },
+  'lane-uniform': {
+    weightOrder: 'octets-uniform',
+    isPossible: (spec, traits) => isDense(spec) && hasLanes(traits) && countUniformParts(spec, traits.subgroupSize) > 0,
+    launches: (spec, { subgroupSize }) =>
+      convLaneUniform(spec, subgroupSize).map((part) => ({ ...part, operands: OPERANDS })),
+  },
+  'winograd-lane': {
+    weightOrder: 'winograd',
+    isPossible: (spec, traits) => fitsWinograd(spec) && hasLanes(traits),
+    launches: (spec, { subgroupSize }) => aroundProduct(spec, (product) => convLane(product, subgroupSize)),
+  },
+  'winograd-tiled': {
+    weightOrder: 'winograd',
+    isPossible: fitsWinograd,
+    launches: (spec) => aroundProduct(spec, conv2dTiled),
+  },
+  'depthwise-rows': {
+    weightOrder: 'depthwise',
+    isPossible: (spec) => !isDense(spec) && isDepthwise(spec) && slidesByRows(spec),
+    launches: (spec) => single(depthwiseRows(spec)),
+  },
+  depthwise: {
+    weightOrder: 'depthwise',
+    isPossible: (spec) => !isDense(spec) && isDepthwise(spec),
+    launches: (spec) => single(depthwise(spec)),
+  },
+  grouped: {
+    weightOrder: 'plain',
+    isPossible: (spec) => !isDense(spec),
+    launches: (spec) => single(conv2dGrouped(spec)),
+  },
+} as const satisfies Record<string, Method>;
+
+export type ConvMethodName = keyof typeof METHODS;
+
+/** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
+const WINOGRAD_CHANNELS = 24;
+/** Launches of a convolution at most: beyond, on software rasterisers, launching takes what uniforms bring. */
+const MAX_PARTS = 3;
+
+/** The methods by class of adapter, best first: a convolution takes the first that is possible. */
+function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): readonly ConvMethodName[] {
+  if (!software) return ['direct', 'depthwise', 'grouped'];
+  // they run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds
+  const winograds =
+    Math.min(spec.inChannels, spec.outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];
+  // lavapipe's subgroups; to SwiftShader, whose have 4 lanes, the two kinds of buffers are one
+  const pays = subgroupSize >= 8 && spec.group === 1 && countUniformParts(spec, subgroupSize) <= MAX_PARTS;
+  const uniforms = pays ? (['lane-uniform'] as const) : [];
+  return [...winograds, ...uniforms, 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
+}
+
+/** Which method to take for a shape, by `convKey`. */
+export type ConvChoices = ReadonlyMap<string, ConvMethodName>;
+
+/**
+ * Names a shape. The size of a batch is no part of it: a picture has the same result alone and in a batch, but for batches so
+ * large that no device binds Winograd's buffers for them.
+ */
+export function convKey(spec: ConvSpec): string {
+  return JSON.stringify({ ...spec, batch: 1 });
+}
+
+/** Every method that can compute a convolution on such an adapter. */
+export function possibleMethods(spec: ConvSpec, traits: AdapterTraits): ConvMethodName[] {
+  return (Object.keys(METHODS) as ConvMethodName[]).filter((name) => METHODS[name].isPossible(spec, traits));
+}
+
+/** The method for a convolution: the choice for its shape where there is one that is possible, else by class of adapter. */
+export function chooseMethod(spec: ConvSpec, traits: AdapterTraits, choices?: ConvChoices): ConvMethodName {
+  const possible = possibleMethods(spec, traits);
+  const choice = choices?.get(convKey(spec));
+  const names = choice === undefined ? preferences(spec, traits) : [choice, ...preferences(spec, traits)];
+  return names.find((name) => possible.includes(name))!;
+}
+
+/** What a method launches for a convolution, and the order of its weights. */
+export function planConv(
+  name: ConvMethodName,
+  spec: ConvSpec,
+  traits: AdapterTraits,
+): { readonly launches: readonly ConvLaunch[]; readonly weightOrder: WeightOrder } {
+  const { launches, weightOrder }: Method = METHODS[name];
+  return { launches: launches(spec, traits), weightOrder };
+}

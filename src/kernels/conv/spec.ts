@@ -1,0 +1,84 @@
+import { type Activation, activationParams } from '../activation.ts';
+import { blocksOf, packedBytes, packParams, padWithZeros } from '../dispatch.ts';
+
+/** One 2-D convolution with its epilogue: `activation(conv(x) + bias + upsampled residual)`. */
+export interface ConvSpec {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly outChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  /** height, width, as every pair here. */
+  readonly kernel: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  /** top, left; what the bottom and right need follows from the output size. */
+  readonly pads: readonly [number, number];
+  readonly group: number;
+  readonly activation: Activation;
+  /** 0: no residual; s, a power of two: the residual is s times smaller than the output in height and width. */
+  readonly upsample: number;
+}
+
+/** What differs where a launch computes a part of a convolution, or images have weights of their own. */
+interface ConvPart {
+  /** vec4 between the weights of one image and of the next; 0, the default: all share them. For `convLane`, `conv2dTiled`. */
+  readonly weightsStep?: number;
+  /** The first block of four channels of output. For `convLane`. */
+  readonly firstBlock?: number;
+}
+
+/** The `Params` that all convolution shaders share. */
+export function convParams(
+  spec: ConvSpec,
+  { weightsStep = 0, firstBlock = 0 }: ConvPart = {},
+): Uint8Array<ArrayBuffer> {
+  const activation = activationParams(spec.activation);
+  return packParams(
+    [
+      blocksOf(spec.inChannels),
+      spec.inHeight,
+      spec.inWidth,
+      blocksOf(spec.outChannels),
+      spec.outHeight,
+      spec.outWidth,
+      ...spec.kernel,
+      ...spec.strides,
+      ...spec.pads,
+      ...spec.dilations,
+      spec.inChannels / spec.group,
+      spec.outChannels / spec.group,
+      spec.outChannels,
+      Math.log2(Math.max(1, spec.upsample)),
+      weightsStep,
+      firstBlock,
+    ],
+    activation.floats,
+  );
+}
+
+/** The overrides that all convolution shaders share. */
+export function convOverrides({ upsample, activation }: ConvSpec): { RESIDUAL: number; SIGMOID: number } {
+  return { RESIDUAL: Number(upsample > 0), SIGMOID: activationParams(activation).sigmoid };
+}
+
+/** Operations of the convolution as defined, however a kernel computes it; bias and epilogue aside. */
+export function convFlops(spec: ConvSpec): number {
+  const outputs = spec.batch * spec.outChannels * spec.outHeight * spec.outWidth;
+  return 2 * outputs * (spec.inChannels / spec.group) * spec.kernel[0] * spec.kernel[1];
+}
+
+/** Sizes of input, weights, bias, residual and output. */
+export function convBindings(spec: ConvSpec, weightBytes: number): number[] {
+  const input = packedBytes(spec.batch, spec.inChannels, spec.inHeight, spec.inWidth);
+  const output = packedBytes(spec.batch, spec.outChannels, spec.outHeight, spec.outWidth);
+  const residual = spec.upsample === 0 ? 16 : output / spec.upsample ** 2;
+  return [input, weightBytes, blocksOf(spec.outChannels) * 16, residual, output];
+}
+
+/** A per-channel vector (a bias, a scale) padded with zeros to whole vec4. */
+export function packChannels(values: ArrayLike<number> = [], channels: number): Float32Array<ArrayBuffer> {
+  return padWithZeros(values, blocksOf(channels) * 4);
+}

@@ -1,0 +1,107 @@
+import { type Dispatch, packedBytes, packParams } from '../dispatch.ts';
+import { shaders } from '../shaders.gen.ts';
+import { FRAME_BYTES } from './image-params.ts';
+
+/** Strides at most: the person model's 8 to 128. */
+export const MAX_LEVELS = 5;
+/** Bytes of one decoded anchor: box, score, five keypoints, one unused float. */
+export const RECORD_BYTES = 64;
+
+const WORKGROUP = 64;
+
+/** The shape of a detector's heads for one input size. */
+export interface HeadSpec {
+  /** How anchors become boxes: SCRFD's distances from a point, or RetinaFace's deltas from a square. */
+  readonly decoder: 'scrfd' | 'retinaface';
+  readonly batch: number;
+  /** Of a cell. */
+  readonly anchors: number;
+  readonly keypoints: boolean;
+  /** In the order of the file's outputs, which is that of the anchors. */
+  readonly levels: readonly { readonly stride: number; readonly width: number; readonly height: number }[];
+}
+
+/** Channels of one anchor: one or two score logits, four box values and maybe five points. */
+function anchorChannels({ decoder, keypoints }: HeadSpec): number {
+  return (decoder === 'retinaface' ? 6 : 5) + (keypoints ? 10 : 0);
+}
+
+/** Channels of one head. */
+export function headChannels(spec: HeadSpec): number {
+  return spec.anchors * anchorChannels(spec);
+}
+
+/** RetinaFace's larger anchor on each stride, in pixels: 32, 128 and 512 on 8, 16 and 32. */
+function anchorSide({ decoder }: HeadSpec, stride: number): number {
+  return decoder === 'retinaface' ? stride ** 2 / 2 : 0;
+}
+
+/** Anchors of all levels, for one image. */
+export function totalAnchors(spec: HeadSpec): number {
+  return spec.levels.reduce((sum, level) => sum + level.width * level.height * spec.anchors, 0);
+}
+
+/** The candidates of a batch: a list an image, with room for every anchor of all canvases that are searched together. */
+export interface CandidateSpec {
+  readonly batch: number;
+  /** Anchors of all canvases, for one image. */
+  readonly total: number;
+}
+
+/** Room for the candidates of all these heads, canvas by canvas. */
+export function candidatesOf(heads: readonly HeadSpec[]): CandidateSpec {
+  return { batch: heads[0]!.batch, total: heads.reduce((sum, spec) => sum + totalAnchors(spec), 0) };
+}
+
+/** Bytes of the candidate lists: for each image a count, then a (score, anchor) pair for every anchor. */
+export function candidateBytes({ batch, total }: CandidateSpec): number {
+  return batch * (total + 1) * 8;
+}
+
+/** Bytes of the decoded records: a fixed place for every anchor. */
+export function recordBytes({ batch, total }: CandidateSpec): number {
+  return batch * total * RECORD_BYTES;
+}
+
+/**
+ * Heads → unordered candidates. Bindings: frames, five heads (unused ones repeat the first), candidates, records.
+ * The candidate counts must be zero before the first canvas.
+ * @param canvas which of all heads that share the candidates
+ */
+export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
+  const spec = heads[canvas]!;
+  const candidates = candidatesOf(heads);
+  const firstAnchor = heads.slice(0, canvas).reduce((sum, before) => sum + totalAnchors(before), 0);
+  const count = totalAnchors(spec);
+  let first = 0;
+  const table = Array.from({ length: MAX_LEVELS }, (_, i) => {
+    const level = spec.levels[i];
+    if (!level) return [count, 1, 1, 1, 0, 0, 0, 0];
+    const { width, height, stride } = level;
+    const row = [first, width, width * height, stride, anchorSide(spec, stride), 0, 0, 0];
+    first += width * height * spec.anchors;
+    return row;
+  });
+  const headBytes = Array.from({ length: MAX_LEVELS }, (_, i) => {
+    const level = spec.levels[i] ?? spec.levels[0]!;
+    return packedBytes(spec.batch, headChannels(spec), level.height, level.width);
+  });
+  const kernel = spec.decoder === 'retinaface' ? 'decode-retinaface' : 'decode-scrfd';
+  return {
+    kernel,
+    source: shaders[kernel],
+    constants: { WORKGROUP },
+    params: packParams([
+      ...[spec.levels.length, spec.anchors, count, anchorChannels(spec)],
+      ...[candidates.total, firstAnchor, canvas * spec.batch, 0],
+      ...table.flat(),
+    ]),
+    bindingBytes: [
+      heads.length * spec.batch * FRAME_BYTES,
+      ...headBytes,
+      candidateBytes(candidates),
+      recordBytes(candidates),
+    ],
+    workgroups: [Math.ceil(count / WORKGROUP), spec.batch, 1],
+  };
+}

@@ -1,0 +1,133 @@
+import { type Dispatch, packedBytes, packParams } from '../dispatch.ts';
+import { shaders } from '../shaders.gen.ts';
+import { FRAME_BYTES } from './image-params.ts';
+
+const WORKGROUP = 64;
+/** Rows that one invocation writes, as in the shader. */
+const ROWS = 8;
+/** OpenCV's fixed point for linear resize weights: 11 bits. */
+const ONE = 2048;
+
+/** Where an image lands on the canvas. */
+export interface Letterbox {
+  readonly newWidth: number;
+  readonly newHeight: number;
+  /** Resized pixels per original pixel, along x and y. */
+  readonly scale: readonly [x: number, y: number];
+}
+
+/**
+ * How a keep-ratio resize chooses its size: `insightface` fills the canvas along one side, truncates the other and
+ * knows one scale; `mmdet` rounds both and has a scale for each.
+ */
+export type Fit = 'insightface' | 'mmdet';
+
+/** The largest size of the image's proportions that the canvas holds. */
+export function fitLetterbox(
+  width: number,
+  height: number,
+  canvasWidth: number,
+  canvasHeight: number,
+  fit: Fit = 'insightface',
+): Letterbox {
+  if (fit === 'mmdet') {
+    const scale = Math.min(canvasWidth / width, canvasHeight / height);
+    const round = (side: number) => Math.max(1, Math.trunc(side * scale + 0.5));
+    const [newWidth, newHeight] = [round(width), round(height)];
+    return { newWidth, newHeight, scale: [newWidth / width, newHeight / height] };
+  }
+  const imageRatio = height / width;
+  const canvasRatio = canvasHeight / canvasWidth;
+  const tall = imageRatio > canvasRatio;
+  // a side thinner than half a pixel would vanish; the reference fails there
+  const newHeight = tall ? canvasHeight : Math.max(1, Math.trunc(canvasWidth * imageRatio));
+  const newWidth = tall ? Math.max(1, Math.trunc(canvasHeight / imageRatio)) : canvasWidth;
+  const scale = newHeight / height;
+  return { newWidth, newHeight, scale: [scale, scale] };
+}
+
+/** Half to even, as C's rint. Arguments are not negative. */
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+function linearTaps(taps: Int32Array, first: number, source: number, target: number, axis: 'horizontal' | 'vertical') {
+  const scale = 1 / (target / source);
+  for (let i = 0; i < target; i++) {
+    const position = Math.fround((i + 0.5) * scale - 0.5);
+    let index = Math.floor(position);
+    let fraction = Math.fround(position - index);
+    // OpenCV drops the weight at the horizontal edges but only clamps the index at the vertical ones
+    if (axis === 'horizontal' && (index < 0 || index >= source - 1)) {
+      index = index < 0 ? 0 : source - 1;
+      fraction = 0;
+    }
+    const at = (first + i) * 4;
+    taps[at] = Math.min(Math.max(index, 0), source - 1);
+    taps[at + 1] = Math.min(Math.max(index + 1, 0), source - 1);
+    taps[at + 2] = roundHalfEven(Math.fround(Math.fround(1 - fraction) * ONE));
+    taps[at + 3] = roundHalfEven(Math.fround(fraction * ONE));
+  }
+}
+
+function nearestTaps(taps: Int32Array, first: number, source: number, target: number) {
+  const scale = 1 / (target / source);
+  for (let i = 0; i < target; i++) {
+    const index = Math.min(Math.floor(i * scale), source - 1);
+    taps.set([index, index, ONE, 0], (first + i) * 4);
+  }
+}
+
+/** How values between pixels are made: OpenCV's `INTER_LINEAR` or `INTER_NEAREST`. */
+export type Interpolation = 'linear' | 'nearest';
+
+/**
+ * OpenCV 4's resize coefficients for uint8, columns then rows: two source positions and their weights in 1/2048. They
+ * need float64, which WGSL lacks. Source: `resize.cpp`, `cv::hal::resize`, `resizeGeneric_` and `resizeNN`.
+ */
+export function letterboxTaps(
+  width: number,
+  height: number,
+  newWidth: number,
+  newHeight: number,
+  interpolation: Interpolation = 'linear',
+): Int32Array<ArrayBuffer> {
+  const taps = new Int32Array((newWidth + newHeight) * 4);
+  if (interpolation === 'nearest') {
+    nearestTaps(taps, 0, width, newWidth);
+    nearestTaps(taps, newWidth, height, newHeight);
+  } else {
+    linearTaps(taps, 0, width, newWidth, 'horizontal');
+    linearTaps(taps, newWidth, height, newHeight, 'vertical');
+  }
+  return taps;
+}
+
+export interface LetterboxSpec {
+  readonly batch: number;
+  /** Of the canvas, the network's input. */
+  readonly width: number;
+  readonly height: number;
+  /** Frames of other canvases before this one's. */
+  readonly firstFrame: number;
+}
+
+/** Bindings: pixels (RGB or RGBA bytes), taps, frames, output (NC4HW4, 3 channels). */
+export function letterbox(spec: LetterboxSpec): Dispatch {
+  return {
+    kernel: 'letterbox',
+    source: shaders.letterbox,
+    constants: { WORKGROUP },
+    params: packParams([spec.width, spec.height, spec.firstFrame]),
+    bindingBytes: [
+      4,
+      16,
+      (spec.firstFrame + spec.batch) * FRAME_BYTES,
+      packedBytes(spec.batch, 3, spec.height, spec.width),
+    ],
+    workgroups: [Math.ceil(spec.width / WORKGROUP), Math.ceil(spec.height / ROWS), spec.batch],
+  };
+}

@@ -1,0 +1,48 @@
+import { blocksOf, type Dispatch, packedBytes, packParams } from '../dispatch.ts';
+import { shaders } from '../shaders.gen.ts';
+
+export interface PoolSpec {
+  readonly kind: 'max' | 'average';
+  readonly batch: number;
+  readonly channels: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly kernel: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  /** top, left, bottom, right. */
+  readonly pads: readonly [number, number, number, number];
+  /** Whether an average divides by padded positions too; those that only ceil_mode adds never count. */
+  readonly countIncludePad: boolean;
+}
+
+const WORKGROUP = 64;
+
+/** Bindings: input, output. */
+export function pool(spec: PoolSpec): Dispatch {
+  const planes = spec.batch * blocksOf(spec.channels);
+  return {
+    kernel: 'pool',
+    source: shaders.pool,
+    constants: { WORKGROUP, AVERAGE: spec.kind === 'average' ? 1 : 0 },
+    params: packParams([
+      planes,
+      spec.inHeight,
+      spec.inWidth,
+      spec.outHeight,
+      spec.outWidth,
+      ...spec.kernel,
+      ...spec.strides,
+      ...spec.pads,
+      ...spec.dilations,
+      spec.countIncludePad ? 1 : 0,
+    ]),
+    bindingBytes: [
+      packedBytes(spec.batch, spec.channels, spec.inHeight, spec.inWidth),
+      packedBytes(spec.batch, spec.channels, spec.outHeight, spec.outWidth),
+    ],
+    workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), planes, 1],
+  };
+}

@@ -1,0 +1,146 @@
+import type { Tensor } from '../common/tensor.ts';
+import type { AttributeValue } from './attributes.ts';
+import type { ModelValue } from './model.ts';
+
+export interface NodeToWrite {
+  readonly name: string;
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+}
+
+/** An ONNX file to be: what `loadModel` gives back for it. */
+export interface ModelToWrite {
+  readonly producer: string;
+  readonly irVersion: number;
+  readonly opset: number;
+  readonly inputs: readonly ModelValue[];
+  readonly outputs: readonly ModelValue[];
+  readonly nodes: readonly NodeToWrite[];
+  readonly initializers: ReadonlyMap<string, Tensor>;
+}
+
+/** Encoded protobuf fields, concatenated once at the end. */
+type Bytes = readonly Uint8Array[];
+
+const FLOAT = 1;
+const INT64 = 7;
+
+const text = new TextEncoder();
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  do {
+    bytes.push(Number(rest & 127n) | (rest > 127n ? 128 : 0));
+    rest >>= 7n;
+  } while (rest > 0n);
+  return Uint8Array.from(bytes);
+}
+
+const int = (field: number, value: number): Bytes => [varint(field * 8), varint(value)];
+
+const bytes = (field: number, content: Bytes): Bytes => [
+  varint(field * 8 + 2),
+  varint(content.reduce((sum, part) => sum + part.byteLength, 0)),
+  ...content,
+];
+
+const string = (field: number, value: string): Bytes => bytes(field, [text.encode(value)]);
+
+function float(field: number, value: number): Bytes {
+  const content = new Uint8Array(4);
+  new DataView(content.buffer).setFloat32(0, value, true);
+  return [varint(field * 8 + 5), content];
+}
+
+/** A field for every item. */
+const each = <T>(items: readonly T[], field: (item: T) => Bytes): Bytes => items.flatMap(field);
+
+function tensorBytes({ type, dims, data }: Tensor, name?: string): Bytes {
+  const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return [
+    ...each(dims, (dim) => int(1, dim)),
+    ...int(2, type === 'float32' ? FLOAT : INT64),
+    ...(name === undefined ? [] : string(8, name)),
+    ...bytes(9, [raw]),
+  ];
+}
+
+/** The value's field and the number of its kind, AttributeProto's `type`. */
+function attributeValue(name: string, attribute: AttributeValue): [kind: number, value: Bytes] {
+  switch (attribute.kind) {
+    case 'float':
+      return [1, float(2, attribute.value)];
+    case 'int':
+      return [2, int(3, attribute.value)];
+    case 'string':
+      return [3, string(4, attribute.value)];
+    case 'tensor':
+      return [4, bytes(5, tensorBytes(attribute.value))];
+    case 'floats':
+      return [6, each(attribute.value, (value) => float(7, value))];
+    case 'ints':
+      return [7, each(attribute.value, (value) => int(8, value))];
+    case 'strings':
+      return [8, each(attribute.value, (value) => string(9, value))];
+    case 'other':
+      throw new TypeError(`attribute ${name}: expected a value, got ${attribute.value}`);
+    default:
+      return attribute satisfies never;
+  }
+}
+
+function nodeBytes({ name, op, inputs, outputs, attributes = {} }: NodeToWrite): Bytes {
+  const attribute = ([key, entry]: [string, AttributeValue]) => {
+    const [kind, value] = attributeValue(key, entry);
+    return bytes(5, [...string(1, key), ...value, ...int(20, kind)]);
+  };
+  return [
+    ...each(inputs, (value) => string(1, value)),
+    ...each(outputs, (value) => string(2, value)),
+    ...string(3, name),
+    ...string(4, op),
+    ...each(Object.entries(attributes), attribute),
+  ];
+}
+
+function valueBytes({ name, type, dims }: ModelValue): Bytes {
+  if (type !== 'float32') throw new TypeError(`value "${name}": expected float32, got ${type}`);
+  const dimension = (dim: number | string | null) => {
+    if (dim === null) return [];
+    return typeof dim === 'number' ? int(1, dim) : string(2, dim);
+  };
+  const shape =
+    dims &&
+    bytes(
+      2,
+      each(dims, (dim) => bytes(1, dimension(dim))),
+    );
+  return [...string(1, name), ...bytes(2, bytes(1, [...int(1, FLOAT), ...(shape ?? [])]))];
+}
+
+/** Model → ONNX bytes, the same for the same model. Floats and integers are little-endian, as every WebGPU machine is. */
+export function writeModel(model: ModelToWrite): Uint8Array<ArrayBuffer> {
+  const graph = [
+    ...each(model.nodes, (node) => bytes(1, nodeBytes(node))),
+    ...string(2, 'graph'),
+    ...each([...model.initializers], ([name, tensor]) => bytes(5, tensorBytes(tensor, name))),
+    ...each(model.inputs, (value) => bytes(11, valueBytes(value))),
+    ...each(model.outputs, (value) => bytes(12, valueBytes(value))),
+  ];
+  const parts = [
+    ...int(1, model.irVersion),
+    ...string(2, model.producer),
+    ...bytes(7, graph),
+    ...bytes(8, [...string(1, ''), ...int(2, model.opset)]),
+  ];
+  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    file.set(part, offset);
+    offset += part.byteLength;
+  }
+  return file;
+}

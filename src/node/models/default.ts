@@ -1,0 +1,118 @@
+import { ModelError } from '../../common/errors.ts';
+import { bestModels, findModel, type ModelEntry } from '../../models/registry.ts';
+import { type LocatedModel, locateModel, type ResolveOptions, resolveModel } from './resolve.ts';
+
+/** Used where no SCRFD weights are to be had: its own come from npm. */
+export const STAND_IN = 'retinaface_mnet025';
+
+/** The command that gets the best model. */
+export const FETCH_BEST = `npx scrfd models fetch ${bestModels[0]}`;
+
+const FIRST_BYTE_MS = 10_000;
+
+export interface ChooseOptions extends Pick<ResolveOptions, 'offline' | 'home' | 'fetch' | 'signal'> {
+  /** Milliseconds that a download may take to bring its first byte. Default 10,000. */
+  patience?: number;
+  /** Called with a sentence before anything takes its time. */
+  onNotice?: (notice: string) => void;
+}
+
+export interface ChosenModel {
+  readonly path: string;
+  readonly name: string;
+  /** Which model it is and, for one that is not the best, why and how to get a better one. */
+  readonly note: string;
+}
+
+/** The best face detector that is on this machine, without downloading anything. */
+export async function locateDefault(
+  options: Pick<ResolveOptions, 'home' | 'signal'> = {},
+): Promise<(LocatedModel & { readonly name: string }) | undefined> {
+  return locateFirst(bestModels, options);
+}
+
+/**
+ * The best face detector to be had: an SCRFD model of this machine, else one that can be downloaded, else RetinaFace.
+ * @throws ModelError when there is none, and `signal.reason` when aborted
+ */
+export async function chooseModel(options: ChooseOptions = {}): Promise<ChosenModel> {
+  const offline = options.offline ?? Boolean(process.env.SCRFD_OFFLINE);
+  const scrfd = bestModels.filter((name) => name !== STAND_IN);
+  const found = (await locateFirst(scrfd, options)) ?? (offline ? undefined : await downloadFirst(scrfd, options));
+  if (found !== undefined) {
+    const { name, path } = found;
+    return { name, path, note: `using ${name} (${path})` };
+  }
+
+  const why = `no SCRFD model is on this machine and ${offline ? 'offline none is downloaded' : 'none could be downloaded'}`;
+  const { home, fetch, signal } = options;
+  const passed = { offline, ...(home && { home }), ...(fetch && { fetch }), ...(signal && { signal }) };
+  try {
+    return {
+      name: STAND_IN,
+      path: await resolveModel(STAND_IN, passed),
+      note: `using ${STAND_IN}, a simpler detector under the MIT licence, because ${why}. For a better one: ${FETCH_BEST}`,
+    };
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const stand = cause instanceof Error ? cause.message : String(cause);
+    throw new ModelError(`${why}; try ${FETCH_BEST}, or give --model FILE. Nor is there a stand-in: ${stand}`, {
+      cause,
+    });
+  }
+}
+
+function entryOf(name: string): ModelEntry {
+  const entry = findModel(name);
+  if (entry === undefined) throw new Error(`the registry does not know ${name}`);
+  return entry;
+}
+
+async function locateFirst(names: readonly string[], options: Pick<ResolveOptions, 'home' | 'signal'>) {
+  for (const name of names) {
+    const found = await locateModel(entryOf(name), options);
+    if (found !== undefined) return { ...found, name };
+  }
+  return undefined;
+}
+
+/** Downloads the first of these that comes; all of them together have `patience` to bring a first byte. */
+async function downloadFirst(
+  names: readonly string[],
+  { home, fetch, signal, onNotice, patience = FIRST_BYTE_MS }: ChooseOptions,
+): Promise<{ path: string; name: string } | undefined> {
+  onNotice?.('no SCRFD model is on this machine; trying to download one');
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), patience);
+  try {
+    for (const name of names) {
+      let notice: string | undefined;
+      try {
+        const path = await resolveModel(entryOf(name), {
+          ...(home && { home }),
+          ...(fetch && { fetch }),
+          offline: false,
+          signal: signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]),
+          stallTimeout: patience,
+          // Of downloads that never begin nobody need hear.
+          onNotice: (text) => {
+            notice = text;
+          },
+          onProgress() {
+            clearTimeout(timer);
+            if (notice !== undefined) onNotice?.(notice);
+            notice = undefined;
+          },
+        });
+        return { name, path };
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (late.signal.aborted) return undefined;
+        if (!(error instanceof ModelError)) throw error;
+      }
+    }
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}

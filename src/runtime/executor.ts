@@ -1,0 +1,144 @@
+import type { Operand, Plan, Step } from '../graph/plan.ts';
+import { UNIFORM_ALIGNMENT } from '../kernels/dispatch.ts';
+import type { ConstantStore } from './constant-store.ts';
+import type { GpuContext } from './gpu-context.ts';
+import { BufferUsage } from './gpu-flags.ts';
+import type { GpuTimer } from './gpu-timer.ts';
+import { Pace } from './poll-pacer.ts';
+
+interface BoundStep {
+  readonly step: Step;
+  readonly pipeline: GPUComputePipeline;
+  readonly paramsOffset: number;
+  /** Made on first use and again when an external buffer is replaced. */
+  bindGroup: GPUBindGroup | null;
+}
+
+function align(bytes: number, alignment: number): number {
+  return Math.ceil(bytes / alignment) * alignment;
+}
+
+/** A plan on a device: owns its buffers, pipelines and bind groups; a run only encodes. */
+export class Executor {
+  readonly #context: GpuContext;
+  readonly #plan: Plan;
+  readonly #buffers: readonly GPUBuffer[];
+  readonly #store: ConstantStore;
+  readonly #constants: ReadonlyMap<string, GPUBuffer>;
+  readonly #params: GPUBuffer;
+  readonly #steps: readonly BoundStep[];
+  readonly #externals = new Map<string, GPUBuffer>();
+  /** How long this plan's runs take. */
+  readonly pace = new Pace();
+
+  private constructor(
+    context: GpuContext,
+    store: ConstantStore,
+    plan: Plan,
+    buffers: readonly GPUBuffer[],
+    constants: ReadonlyMap<string, GPUBuffer>,
+    params: GPUBuffer,
+    steps: readonly BoundStep[],
+  ) {
+    this.#context = context;
+    this.#store = store;
+    this.#plan = plan;
+    this.#buffers = buffers;
+    this.#constants = constants;
+    this.#params = params;
+    this.#steps = steps;
+  }
+
+  /** Compiles, allocates and uploads. @throws DeviceError */
+  static async create(context: GpuContext, constants: ConstantStore, plan: Plan): Promise<Executor> {
+    context.assertActivations(plan.buffers);
+    const pipelines = await Promise.all(
+      plan.steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants)),
+    );
+    return context.guarded('allocating the network', () => {
+      const { device } = context;
+      const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+      const buffers = plan.buffers.map((size, i) => device.createBuffer({ label: `activations ${i}`, size, usage }));
+      const uploaded = new Map([...plan.constants].map(([key, data]) => [key, constants.acquire(key, data)]));
+      let size = 0;
+      const steps = plan.steps.map((step, i): BoundStep => {
+        const paramsOffset = size;
+        size += align(step.dispatch.params.byteLength, UNIFORM_ALIGNMENT);
+        return { step, pipeline: pipelines[i]!, paramsOffset, bindGroup: null };
+      });
+      const params = device.createBuffer({ label: 'params', size, usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST });
+      const contents = new Uint8Array(size);
+      for (const { step, paramsOffset } of steps) contents.set(step.dispatch.params, paramsOffset);
+      device.queue.writeBuffer(params, 0, contents);
+      return new Executor(context, constants, plan, buffers, uploaded, params, steps);
+    });
+  }
+
+  /** A planned buffer. */
+  buffer(index: number): GPUBuffer {
+    return this.#buffers[index]!;
+  }
+
+  /** Sets an external buffer, which stays its owner's. */
+  bind(name: string, buffer: GPUBuffer): void {
+    if (this.#externals.get(name) === buffer) return;
+    this.#externals.set(name, buffer);
+    for (const bound of this.#steps) {
+      const uses = bound.step.operands.some((operand) => operand.kind === 'external' && operand.name === name);
+      if (uses) bound.bindGroup = null;
+    }
+  }
+
+  /** Encodes one run: one compute pass, or as many as the timer, one of the same plan, asks for. */
+  encode(encoder: GPUCommandEncoder, timer?: GpuTimer): void {
+    for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
+    for (const { first, end, ...descriptor } of timer?.passes ?? [{ first: 0, end: this.#steps.length }]) {
+      const pass = encoder.beginComputePass(descriptor);
+      for (let i = first; i < end; i++) this.#encodeStep(pass, this.#steps[i]!);
+      pass.end();
+    }
+    timer?.resolve(encoder);
+  }
+
+  /** Leaves external buffers to their owners. */
+  dispose(): void {
+    for (const [key, buffer] of this.#constants) this.#store.release(key, buffer);
+    for (const buffer of this.#buffers) buffer.destroy();
+    this.#params.destroy();
+  }
+
+  #encodeStep(pass: GPUComputePassEncoder, bound: BoundStep): void {
+    bound.bindGroup ??= this.#makeBindGroup(bound);
+    pass.setPipeline(bound.pipeline);
+    pass.setBindGroup(0, bound.bindGroup);
+    pass.dispatchWorkgroups(...bound.step.dispatch.workgroups);
+  }
+
+  #makeBindGroup({ step, pipeline, paramsOffset }: BoundStep): GPUBindGroup {
+    const params = { buffer: this.#params, offset: paramsOffset, size: step.dispatch.params.byteLength };
+    const entries = [params, ...step.operands.map((operand) => this.#resolve(operand))];
+    return this.#context.device.createBindGroup({
+      label: step.label,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: entries.map((resource, binding) => ({ binding, resource })),
+    });
+  }
+
+  #resolve(operand: Operand): GPUBufferBinding {
+    switch (operand.kind) {
+      case 'buffer':
+        return { buffer: this.buffer(operand.index) };
+      case 'constant': {
+        const buffer = this.#constants.get(operand.key)!;
+        return operand.range ? { buffer, offset: operand.range.offset, size: operand.range.bytes } : { buffer };
+      }
+      case 'external': {
+        const buffer = this.#externals.get(operand.name);
+        if (!buffer) throw new Error(`external buffer "${operand.name}" is not bound`);
+        return { buffer };
+      }
+      default:
+        return operand satisfies never;
+    }
+  }
+}

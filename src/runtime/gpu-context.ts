@@ -1,0 +1,218 @@
+import { DeviceError, DisposedError } from '../common/errors.ts';
+import type { AdapterTraits } from '../kernels/dispatch.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import { MapMode } from './gpu-flags.ts';
+import type { Platform } from './platform.ts';
+import type { Pace } from './poll-pacer.ts';
+
+/** Limits that large pictures and networks can need more of than WebGPU guarantees. */
+const RAISED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxTextureDimension2D',
+] as const;
+
+/** Used when the adapter has them: subgroups choose kernels, timestamps measure them, half floats are asked for. */
+const WANTED_FEATURES = ['subgroups', 'timestamp-query', 'shader-f16'] as const;
+
+/** Whether an adapter runs on the CPU. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  // in the specification, but not in `@webgpu/types` yet
+  return (info as GPUAdapterInfo & { readonly isFallbackAdapter?: boolean }).isFallbackAdapter === true;
+}
+
+function readTraits(device: GPUDevice): AdapterTraits {
+  const info = device.adapterInfo;
+  const { subgroupMinSize, subgroupMaxSize } = info;
+  // a size that may vary between pipelines cannot be relied on in a shader
+  const fixed = device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
+  return { software: isSoftware(info), subgroupSize: fixed ? subgroupMinSize : 0 };
+}
+
+function pipelineKey(source: string, constants: Readonly<Record<string, number>>): string {
+  return `${JSON.stringify(constants)}\n${source}`;
+}
+
+/** A device with what is compiled on it. One owner disposes it; a borrowed GPUDevice is never destroyed. */
+export class GpuContext {
+  readonly device: GPUDevice;
+  readonly traits: AdapterTraits;
+  /** Resolves when the device is lost, with the error that calls under way reject with. */
+  readonly lost: Promise<DeviceError>;
+  readonly #owned: boolean;
+  readonly #nap: Platform['nap'];
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  #failure: Error | null = null;
+
+  private constructor(device: GPUDevice, owned: boolean, nap: Platform['nap']) {
+    this.device = device;
+    this.traits = readTraits(device);
+    this.#owned = owned;
+    this.#nap = this.traits.software ? nap : null;
+    this.lost = device.lost.then((info) => {
+      const error = new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
+      this.#failure ??= error;
+      return error;
+    });
+    if (owned) {
+      // a result computed after an error that nobody awaited is not to be trusted
+      device.addEventListener('uncapturederror', ({ error }) => {
+        this.#failure ??= new DeviceError('driver', `the GPU reported an error: ${error.message}`);
+      });
+    }
+  }
+
+  /**
+   * Opens the platform's adapter, or wraps a device of the caller's.
+   * @throws DeviceError when there is no adapter or it grants no device
+   */
+  static async open(platform: Platform, borrowed: GPUDevice | undefined): Promise<GpuContext> {
+    if (borrowed) return new GpuContext(borrowed, false, platform.nap);
+    const adapter = await platform.requestAdapter();
+    if (!adapter) throw new DeviceError('no-adapter', `no WebGPU adapter found. ${platform.adapterHelp()}`);
+    const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
+    const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
+    try {
+      const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+      return new GpuContext(device, true, platform.nap);
+    } catch (cause) {
+      throw new DeviceError('driver', `the WebGPU adapter grants no device: ${String(cause)}`, { cause });
+    }
+  }
+
+  /** Whether the device is lost and was this context's own, so that another one can take its place. */
+  get isReplaceable(): boolean {
+    return this.#owned && this.#failure instanceof DeviceError && this.#failure.reason === 'lost';
+  }
+
+  /** @throws DeviceError when the device is lost, DisposedError after `dispose` */
+  assertUsable(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** @throws DeviceError when one buffer of this size is more than the device can bind */
+  assertBindable(bytes: number, what: string): void {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.device.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (bytes <= limit) return;
+    const mib = (n: number) => `${(n / 2 ** 20).toFixed(1)} MiB`;
+    throw new DeviceError('limits', `${what} needs a buffer of ${mib(bytes)}, this GPU device allows ${mib(limit)}`);
+  }
+
+  /** @throws DeviceError when one of a plan's buffers is more than the device can bind */
+  assertActivations(buffers: readonly number[]): void {
+    buffers.forEach((bytes, i) => {
+      this.assertBindable(bytes, `activation buffer ${i}`);
+    });
+  }
+
+  /** @throws DeviceError when the device has no half floats and they are asked for */
+  assertPrecision(precision: Precision): void {
+    if (precision === 'f32' || this.device.features.has('shader-f16')) return;
+    throw new DeviceError(
+      'limits',
+      "precision 'f16' needs the feature shader-f16, which this GPU device does not have",
+    );
+  }
+
+  /** The compute pipeline of a shader, compiled at most once. @throws DeviceError naming line and column */
+  pipeline(label: string, source: string, constants: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
+    const key = pipelineKey(source, constants);
+    let pipeline = this.#pipelines.get(key);
+    if (!pipeline) {
+      pipeline = this.#compile(label, source, constants);
+      this.#pipelines.set(key, pipeline);
+    }
+    return pipeline;
+  }
+
+  async #compile(label: string, source: string, constants: Readonly<Record<string, number>>) {
+    const module = this.device.createShaderModule({ label, code: source });
+    try {
+      return await this.device.createComputePipelineAsync({
+        label,
+        layout: 'auto',
+        compute: { module, entryPoint: 'main', constants },
+      });
+    } catch (cause) {
+      this.assertUsable();
+      const { messages } = await module.getCompilationInfo();
+      const errors = messages.filter(({ type }) => type === 'error');
+      const where = errors.map(({ lineNum, linePos, message }) => `${lineNum}:${linePos} ${message}`).join('; ');
+      throw new DeviceError('shader', `shader ${label} does not compile: ${where || String(cause)}`, { cause });
+    }
+  }
+
+  /** Runs GPU calls and turns what WebGPU reports of them into a typed error. */
+  async guarded<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+    this.assertUsable();
+    this.device.pushErrorScope('out-of-memory');
+    this.device.pushErrorScope('validation');
+    let result: T;
+    let validation: GPUError | null;
+    let memory: GPUError | null;
+    try {
+      result = await work();
+    } finally {
+      // popped in any case: a scope left behind would swallow later errors
+      [validation, memory] = await Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
+    }
+    this.assertUsable();
+    if (memory) throw new DeviceError('out-of-memory', `${what}: the GPU is out of memory: ${memory.message}`);
+    if (validation) throw new DeviceError('driver', `${what}: ${validation.message}`);
+    return result;
+  }
+
+  /** Submits, then copies parts of buffers to the CPU. `staging` must hold all of them; `pace` knows the run's usual time. */
+  async read(
+    encoder: GPUCommandEncoder,
+    staging: GPUBuffer,
+    parts: readonly BufferPart[],
+    pace?: Pace,
+  ): Promise<ArrayBuffer[]> {
+    let offset = 0;
+    for (const part of parts) {
+      encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
+      offset += part.bytes;
+    }
+    this.device.queue.submit([encoder.finish()]);
+    const map = () => this.map(staging, 0, offset);
+    await (this.#nap && pace ? pace.wait(map, this.#nap) : map());
+    const mapped = staging.getMappedRange(0, offset);
+    let end = 0;
+    const copies = parts.map((part) => {
+      end += part.bytes;
+      return mapped.slice(end - part.bytes, end);
+    });
+    staging.unmap();
+    return copies;
+  }
+
+  /** Maps a range for reading; its bounds are multiples of 8. */
+  async map(staging: GPUBuffer, offset: number, bytes: number): Promise<void> {
+    try {
+      await staging.mapAsync(MapMode.READ, offset, bytes);
+    } catch (cause) {
+      // a device that dies rejects the mapping before it reports the loss
+      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+      this.assertUsable();
+      throw new DeviceError('driver', `reading back from the GPU failed: ${String(cause)}`, { cause });
+    }
+  }
+
+  /** Idempotent. */
+  dispose(): void {
+    this.#failure ??= new DisposedError('this detector or network has been disposed');
+    this.#pipelines.clear();
+    if (this.#owned) this.device.destroy();
+  }
+}
+
+/** A range to read back; offset and bytes are multiples of 4. */
+export interface BufferPart {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}

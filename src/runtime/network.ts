@@ -1,0 +1,203 @@
+import { TaskQueue } from '../common/task-queue.ts';
+import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
+import { assertOneOf } from '../detector/options.ts';
+import { compileNetwork } from '../graph/compile.ts';
+import type { NetworkPlan } from '../graph/plan.ts';
+import type { ConvChoices } from '../kernels/conv/methods.ts';
+import { floatBytes } from '../kernels/dispatch.ts';
+import { PRECISIONS, type Precision } from '../kernels/wgsl.ts';
+import type { Model } from '../loader/model.ts';
+import { ConstantStore } from './constant-store.ts';
+import { Executor } from './executor.ts';
+import { GpuContext } from './gpu-context.ts';
+import { BufferUsage } from './gpu-flags.ts';
+import { type ModelInput, openModel } from './open-model.ts';
+import { type Disposable, PlanCache } from './plan-cache.ts';
+import type { Platform } from './platform.ts';
+import { Tuner } from './tuner.ts';
+
+export type InputShape = readonly [batch: number, channels: number, height: number, width: number];
+
+export interface NetworkOptions {
+  /** `[n, 3, h, w]`; `run` may ask for others later. */
+  readonly inputShape: InputShape;
+  /** A device to share; it is never destroyed. By default the network opens and owns one. */
+  readonly device?: GPUDevice;
+  readonly signal?: AbortSignal;
+  /** Time every way to compute each convolution and take the fastest: see the detector's option. Default false. */
+  readonly autotune?: boolean;
+  /** How values are stored between layers: see the detector's option. Inputs and outputs are float32. Default `f32`. */
+  readonly precision?: Precision;
+  /** Merge nodes into fewer kernels (default). Off, every node of the file runs as it stands. */
+  readonly fuse?: boolean;
+  /** Let intermediate values share memory (default). Off, each has its own. */
+  readonly reuse?: boolean;
+}
+
+export interface RunOptions {
+  /** Names of intermediate values to return beside the outputs. They are kept from being fused away. */
+  readonly tap?: readonly string[];
+  /** Another input shape; its plan is compiled on first use, shares the weights, and stays with the eight used last. */
+  readonly inputShape?: InputShape;
+  readonly signal?: AbortSignal;
+}
+
+/** A result tensor, row-major. */
+export interface OutputTensor {
+  readonly dims: Dims;
+  readonly data: Float32Array;
+}
+
+interface Prepared extends Disposable {
+  readonly plan: NetworkPlan;
+  readonly executor: Executor;
+  readonly staging: GPUBuffer;
+}
+
+function assertShape(shape: readonly number[]): void {
+  if (shape.length !== 4 || shape.some((dim) => !Number.isInteger(dim) || dim < 1)) {
+    throw new RangeError(`inputShape: expected four positive integers [n, c, h, w], got [${shape.join(', ')}]`);
+  }
+}
+
+/** An ONNX graph on the GPU with its own outputs: raw tensors, no pre- or post-processing. */
+export class Network {
+  readonly #context: GpuContext;
+  readonly #model: Model;
+  readonly #options: NetworkOptions;
+  readonly #tuner: Tuner | null;
+  readonly #constants: ConstantStore;
+  readonly #plans = new PlanCache<Prepared>();
+  readonly #queue = new TaskQueue();
+  #disposed = false;
+
+  private constructor(context: GpuContext, model: Model, options: NetworkOptions, tuner: Tuner | null) {
+    this.#context = context;
+    this.#model = model;
+    this.#options = options;
+    this.#tuner = tuner;
+    this.#constants = new ConstantStore(context);
+  }
+
+  /** For the entries of each platform; users call `createNetwork`. */
+  static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
+    const { inputShape, device, autotune = false, precision = 'f32', signal } = options;
+    assertOneOf('precision', precision, PRECISIONS);
+    assertShape(inputShape);
+    const { model } = await openModel(platform, input, { signal });
+    const context = await GpuContext.open(platform, device);
+    const tuner = autotune ? new Tuner(context, platform.keepsakes, precision) : null;
+    const network = new Network(context, model, options, tuner);
+    try {
+      context.assertPrecision(precision);
+      signal?.throwIfAborted();
+      await network.#use(inputShape, [], () => undefined, signal);
+      signal?.throwIfAborted();
+    } catch (error) {
+      await network.dispose();
+      throw error;
+    }
+    return network;
+  }
+
+  /** Name of the input in the file. */
+  get inputName(): string {
+    return this.#model.inputs[0]!.name;
+  }
+
+  /** Names of the outputs, in the file's order. */
+  get outputNames(): readonly string[] {
+    return this.#model.outputs.map(({ name }) => name);
+  }
+
+  /** The compiled plan for the network's own input shape: kernels, buffers, constants. */
+  async plan(): Promise<NetworkPlan> {
+    return this.#use(this.#options.inputShape, [], ({ plan }) => plan);
+  }
+
+  /**
+   * Runs the graph on one row-major `[n, c, h, w]` tensor.
+   * @returns every output, and every tapped value, by name
+   * @throws RangeError for another number of elements, ModelError for an unknown tapped value, DeviceError
+   */
+  async run(x: Float32Array, options: RunOptions = {}): Promise<Record<string, OutputTensor>> {
+    const { tap = [], inputShape = this.#options.inputShape, signal } = options;
+    signal?.throwIfAborted();
+    this.#context.assertUsable();
+    assertShape(inputShape);
+    if (!(x instanceof Float32Array)) throw new TypeError('input: expected a Float32Array');
+    if (x.length !== sizeOf(inputShape)) {
+      const expected = `${sizeOf(inputShape)} elements (${formatDims(inputShape)})`;
+      throw new RangeError(`input "${this.inputName}": expected ${expected}, got ${x.length}`);
+    }
+    // a copy, because the caller may reuse the array while the run waits its turn
+    const input = Float32Array.from(x);
+    return this.#queue.run(async () => {
+      signal?.throwIfAborted();
+      const result = await this.#use(inputShape, tap, (prepared) => this.#runOnce(prepared, input));
+      signal?.throwIfAborted();
+      return result;
+    });
+  }
+
+  async #runOnce({ plan, executor, staging }: Prepared, input: Float32Array<ArrayBuffer>) {
+    this.#context.assertUsable();
+    const { device } = this.#context;
+    device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
+    const encoder = device.createCommandEncoder();
+    executor.encode(encoder);
+    const parts = plan.outputs.map(({ dims, buffer }) => ({
+      buffer: executor.buffer(buffer),
+      offset: 0,
+      bytes: sizeOf(dims) * 4,
+    }));
+    const copies = await this.#context.read(encoder, staging, parts, executor.pace);
+    const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
+      name,
+      { dims, data: new Float32Array(copies[i]!) },
+    ]);
+    return Object.fromEntries(tensors);
+  }
+
+  #use<T>(
+    shape: InputShape,
+    tap: readonly string[],
+    task: (prepared: Prepared) => Promise<T> | T,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return this.#plans.use(JSON.stringify([shape, tap]), () => this.#compile(shape, tap, signal), task);
+  }
+
+  async #compile(shape: InputShape, tap: readonly string[], signal?: AbortSignal): Promise<Prepared> {
+    const { fuse = true, reuse = true, precision } = this.#options;
+    const compile = (choices?: ConvChoices) =>
+      compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap, choices, precision });
+    const plan = this.#tuner ? await this.#tuner.plan(compile, signal) : compile();
+    const executor = await Executor.create(this.#context, this.#constants, plan);
+    const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
+    const staging = this.#context.device.createBuffer({
+      label: 'read-back',
+      size,
+      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
+    });
+    const dispose = () => {
+      executor.dispose();
+      staging.destroy();
+    };
+    return { plan, executor, staging, dispose };
+  }
+
+  /** Frees all GPU memory once the runs under way have ended. Idempotent. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#queue.idle();
+    await this.#plans.dispose();
+    this.#constants.dispose();
+    this.#context.dispose();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}

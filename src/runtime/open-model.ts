@@ -1,0 +1,32 @@
+import { loadModel } from '../loader/load-model.ts';
+import type { Model } from '../loader/model.ts';
+import type { LoadOptions, ModelSource, Platform } from './platform.ts';
+
+/** ONNX bytes, or where to find them. */
+export type ModelInput = Uint8Array | ArrayBuffer | Blob | string | URL;
+
+export interface OpenedModel {
+  readonly bytes: Uint8Array;
+  readonly model: Model;
+}
+
+/** @throws ModelError, or `signal.reason` when aborted */
+export async function openModel(
+  platform: Platform,
+  input: ModelInput,
+  options: LoadOptions = {},
+): Promise<OpenedModel> {
+  options.signal?.throwIfAborted();
+  const source = await readSource(platform, input, options);
+  return { bytes: source.bytes, model: await loadModel(source.bytes, source) };
+}
+
+async function readSource(platform: Platform, input: ModelInput, options: LoadOptions): Promise<ModelSource> {
+  if (input instanceof Uint8Array) return { bytes: input };
+  if (input instanceof ArrayBuffer) return { bytes: new Uint8Array(input) };
+  if (typeof input === 'string' || input instanceof URL) return platform.readModel(input, options);
+  if (input instanceof Blob) return { bytes: new Uint8Array(await input.arrayBuffer()) };
+  throw new TypeError(
+    `model: expected a name, a path, a URL, bytes or a Blob, got ${input === null ? 'null' : typeof input}`,
+  );
+}

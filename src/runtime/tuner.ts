@@ -1,0 +1,196 @@
+import { DeviceError } from '../common/errors.ts';
+import { TaskQueue } from '../common/task-queue.ts';
+import type { ModelPlan } from '../graph/plan.ts';
+import {
+  type ConvChoices,
+  type ConvLaunch,
+  type ConvMethodName,
+  type ConvOperand,
+  chooseMethod,
+  convKey,
+  planConv,
+  possibleMethods,
+  withPrecision,
+} from '../kernels/conv/methods.ts';
+import type { ConvSpec } from '../kernels/conv/spec.ts';
+import { MAX_WORKGROUPS } from '../kernels/dispatch.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import type { GpuContext } from './gpu-context.ts';
+import { BufferUsage } from './gpu-flags.ts';
+import { type BoundLaunch, prepareStopwatch, type Stopwatch } from './launch-timer.ts';
+import type { Platform } from './platform.ts';
+
+/** To be raised when kernels change: what was measured before is measured anew. */
+const VERSION = 1;
+/** A run that is long beside a clock's steps. */
+const TARGET_MS = 5;
+const MAX_ROUNDS = 256;
+const REPEATS = 3;
+/** Of the time of the class's own choice: what is not clearly faster is left as it is. */
+const CLEARLY_FASTER = 0.95;
+
+/** Finds the fastest method for every convolution by timing all of them on the device; keeps what it found. */
+export class Tuner {
+  readonly #context: GpuContext;
+  readonly #keepsakes: Platform['keepsakes'];
+  readonly #precision: Precision;
+  readonly #queue = new TaskQueue();
+  readonly #choices = new Map<string, ConvMethodName>();
+
+  constructor(context: GpuContext, keepsakes: Platform['keepsakes'], precision: Precision = 'f32') {
+    this.#context = context;
+    this.#keepsakes = keepsakes;
+    this.#precision = precision;
+  }
+
+  /** A plan with the fastest methods. @throws DeviceError, and `signal.reason` when aborted */
+  async plan<P extends ModelPlan>(compile: (choices?: ConvChoices) => P, signal?: AbortSignal): Promise<P> {
+    const known = await this.choose([]);
+    const plan = compile(known);
+    // what is too large is refused before seconds are spent
+    this.#context.assertActivations(plan.buffers);
+    if (plan.convs.every((spec) => known.has(convKey(spec)))) return plan;
+    return compile(await this.choose(plan.convs, signal));
+  }
+
+  /**
+   * The choices for these convolutions; times those that were never timed on this adapter.
+   * @throws DeviceError, and `signal.reason` when aborted, having kept what was found until then
+   */
+  choose(convs: readonly ConvSpec[], signal?: AbortSignal): Promise<ConvChoices> {
+    return this.#queue.run(async () => {
+      const name = keepsakeName(this.#context, this.#precision);
+      const choices = this.#choices;
+      // with what others have found meanwhile
+      for (const [key, method] of await this.#readKept(name)) if (!choices.has(key)) choices.set(key, method);
+      const known = choices.size;
+      const unknown = convs.filter((spec) => !choices.has(convKey(spec)));
+      try {
+        for (const spec of unknown) {
+          signal?.throwIfAborted();
+          choices.set(convKey(spec), await fastestMethod(this.#context, spec, this.#precision));
+        }
+      } finally {
+        if (choices.size > known) {
+          const all = new Map([...(await this.#readKept(name)), ...choices]);
+          await this.#keepsakes.write(name, JSON.stringify(Object.fromEntries(all)));
+        }
+      }
+      return new Map(choices);
+    });
+  }
+
+  async #readKept(name: string): Promise<Map<string, ConvMethodName>> {
+    return parseChoices(await this.#keepsakes.read(name));
+  }
+}
+
+function keepsakeName({ device: { adapterInfo }, traits }: GpuContext, precision: Precision): string {
+  const { vendor, architecture, device, description } = adapterInfo;
+  const parts = ['convolutions', VERSION, precision, vendor, architecture, device, description, traits.subgroupSize];
+  return parts.join(' ').replaceAll(/[^\w.]+/g, '-');
+}
+
+/** What is damaged counts as not known. */
+function parseChoices(text: string | null): Map<string, ConvMethodName> {
+  try {
+    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, ConvMethodName>));
+  } catch {
+    return new Map();
+  }
+}
+
+async function fastestMethod(context: GpuContext, conv: ConvSpec, precision: Precision): Promise<ConvMethodName> {
+  const spec = { ...conv, batch: 1 };
+  const usual = chooseMethod(spec, context.traits);
+  const others = possibleMethods(spec, context.traits).filter((name) => name !== usual && fits(context, spec, name));
+  if (others.length === 0) return usual;
+  const [usualTime, ...otherTimes] = await timeMethods(context, spec, [usual, ...others], precision);
+  const least = Math.min(...otherTimes);
+  return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
+}
+
+/** Whether the device can launch a method. */
+function fits(context: GpuContext, spec: ConvSpec, name: ConvMethodName): boolean {
+  const { maxStorageBufferBindingSize, maxBufferSize } = context.device.limits;
+  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  return planConv(name, spec, context.traits).launches.every(
+    ({ dispatch: { bindingBytes, workgroups } }) =>
+      bindingBytes.every((bytes) => bytes <= most) && workgroups.every((count) => count <= MAX_WORKGROUPS),
+  );
+}
+
+/** Milliseconds of each method on buffers of zeros; infinite for one that the driver does not compile. @throws DeviceError */
+export async function timeMethods(
+  context: GpuContext,
+  spec: ConvSpec,
+  names: readonly ConvMethodName[],
+  precision: Precision = 'f32',
+): Promise<number[]> {
+  const { device, traits } = context;
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
+  const plans = names.map((name) =>
+    planConv(name, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
+  );
+  const created: GPUBuffer[] = [];
+  const create = (size: number, usage: number) => {
+    const buffer = device.createBuffer({ label: 'tuning', size, usage });
+    created.push(buffer);
+    return buffer;
+  };
+  try {
+    const { bound, staging } = await context.guarded('allocating for tuning', () => {
+      const buffers = new Map(
+        [...operandSizes(plans.flat())].map(([operand, size]) => [operand, create(size, STORAGE | UNIFORM | COPY_SRC)]),
+      );
+      const bind = ({ dispatch, operands, weightsRange }: ConvLaunch): BoundLaunch => {
+        const params = create(dispatch.params.byteLength, UNIFORM | COPY_DST);
+        device.queue.writeBuffer(params, 0, dispatch.params);
+        const bindings = operands.map((operand): GPUBufferBinding => {
+          const buffer = buffers.get(operand)!;
+          // of weights any part will do
+          return operand === 'weights' && weightsRange ? { buffer, size: weightsRange.bytes } : { buffer };
+        });
+        return { ...dispatch, label: dispatch.kernel, bindings: [{ buffer: params }, ...bindings] };
+      };
+      return { bound: plans.map((launches) => launches.map(bind)), staging: create(16, MAP_READ | COPY_DST) };
+    });
+    const runs: Stopwatch[] = [];
+    for (const launches of bound) {
+      runs.push(await prepareStopwatch(context, launches, staging).catch(leaveUncompiled));
+    }
+    return await timeInTurn(runs);
+  } finally {
+    for (const buffer of created) buffer.destroy();
+  }
+}
+
+/** A driver's bug in one method leaves the others to choose from. */
+function leaveUncompiled(error: unknown): Stopwatch {
+  if (error instanceof DeviceError && error.reason === 'shader') return async () => Number.POSITIVE_INFINITY;
+  throw error;
+}
+
+/** Bytes that suffice for every launch. */
+function operandSizes(launches: readonly ConvLaunch[]): Map<ConvOperand, number> {
+  const sizes = new Map<ConvOperand, number>();
+  for (const { dispatch, operands } of launches) {
+    operands.forEach((operand, i) => {
+      sizes.set(operand, Math.max(sizes.get(operand) ?? 16, dispatch.bindingBytes[i]!));
+    });
+  }
+  return sizes;
+}
+
+/** The shortest time of each, in turn, so that a clock that speeds up is everybody's. */
+async function timeInTurn(runs: readonly Stopwatch[]): Promise<number[]> {
+  // first runs compile
+  for (const run of runs) await run();
+  let rounds = 1;
+  while (rounds < MAX_ROUNDS && (await runs[0]!(rounds)) < TARGET_MS) rounds *= 2;
+  const best = runs.map(() => Number.POSITIVE_INFINITY);
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (const [i, run] of runs.entries()) best[i] = Math.min(best[i]!, await run(rounds));
+  }
+  return best.map((ms) => ms / rounds);
+}

@@ -1,0 +1,83 @@
+// The script of a detector's worker: see worker-detector.browser.ts.
+
+import { tagOf } from '../../common/class-name.ts';
+import { Detector, type ImageInput } from '../../detector/detector.ts';
+import type { Timings } from '../../detector/options.ts';
+import type { ModelInput } from '../../runtime/open-model.ts';
+import { browserPlatform } from '../platform.ts';
+import { type Message, type Request, sendError } from './protocol.ts';
+
+let detector: Detector | undefined;
+const calls = new Map<number, AbortController>();
+
+function post(message: Message, transfer: Transferable[] = []): void {
+  // a worker's, not a window's
+  (postMessage as (message: unknown, transfer: Transferable[]) => void)(message, transfer);
+}
+
+async function create(request: Extract<Request, { kind: 'create' }>, signal: AbortSignal) {
+  const { id, model, options } = request;
+  detector = await Detector.create(browserPlatform, model as ModelInput, {
+    ...options,
+    signal,
+    onProgress: (progress) => post({ id, kind: 'progress', progress }),
+  });
+  detector.addEventListener('devicelost', ({ detail }) => post({ kind: 'devicelost', error: sendError(detail) }));
+  detector.addEventListener('devicerestored', () => post({ kind: 'devicerestored' }));
+  return { inputSize: detector.inputSize, hasKeypoints: detector.hasKeypoints };
+}
+
+/** Bitmaps and frames that came are this thread's to free. */
+function close(image: unknown): void {
+  if (tagOf(image) === 'ImageBitmap' || tagOf(image) === 'VideoFrame') (image as ImageBitmap | VideoFrame).close();
+}
+
+async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
+  switch (request.kind) {
+    case 'create':
+      return create(request, signal);
+    case 'detectBatch': {
+      const { id, images, options, timed } = request;
+      const onTimings = timed && { onTimings: (timings: Timings) => post({ id, kind: 'timings', timings }) };
+      try {
+        return await detector!.detectBatch(images as ImageInput[], { ...options, ...onTimings, signal });
+      } finally {
+        images.forEach(close);
+      }
+    }
+    case 'alignFaces': {
+      const { image, faces, options } = request;
+      try {
+        return await detector!.alignFaces(image as ImageInput, faces, { ...options, signal });
+      } finally {
+        close(image);
+      }
+    }
+    case 'identify':
+      return detector!.identify();
+    case 'dispose':
+      return detector!.dispose();
+    case 'abort':
+      return undefined;
+    default:
+      return request satisfies never;
+  }
+}
+
+addEventListener('message', async ({ data }: MessageEvent<Request>) => {
+  const { id, kind } = data;
+  if (kind === 'abort') {
+    calls.get(id)?.abort();
+    return;
+  }
+  const controller = new AbortController();
+  calls.set(id, controller);
+  try {
+    const value = await answer(data, controller.signal);
+    post({ id, kind: 'result', value });
+  } catch (error) {
+    post({ id, kind: 'error', error: sendError(error) });
+  } finally {
+    calls.delete(id);
+  }
+});

@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { type ConvShape, countLayers, walkConvs } from '../../src/architectures/layers.ts';
+import { FAMILY, findMember, type Member } from '../../src/architectures/published.ts';
+import { synthesizeModel } from '../../src/architectures/synthesize.ts';
+import { countWork } from '../../src/graph/compile.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
+import { modelNamed, withData } from '../support/data.ts';
+
+const MEMBERS = Object.entries<Member>(FAMILY);
+const PUBLISHED = MEMBERS.flatMap(([name, { published }]) => (published ? [[name, published] as const] : []));
+
+const offBy = (actual: number, expected: number) => Math.abs(actual / expected - 1);
+
+describe('the published figures', () => {
+  it.each(PUBLISHED)('%s are met within 2 %, or the table says why not', (name, { parameters, gmacs, off }) => {
+    const work = countLayers(findMember(name));
+    expect(offBy(work.parameters / 1e6, parameters) > 0.02, 'parameters').toBe(off?.parameters !== undefined);
+    expect(offBy(work.macs / 1e9, gmacs) > 0.02, 'GMACs').toBe(off?.gmacs !== undefined);
+  });
+
+  it.each(PUBLISHED.filter(([name]) => !/kps|resnet_34g/.test(name)))(
+    '%s are met within 2 % where operations are counted as published',
+    (name, { gmacs }) => {
+      expect(offBy(countLayers(findMember(name)).publishedMacs / 1e9, gmacs)).toBeLessThan(0.02);
+    },
+  );
+
+  it('of resnet_34g are nearly the operations of ResNet-50', () => {
+    const { publishedMacs } = countLayers({ ...FAMILY.resnet_34g, blocks: [3, 4, 6, 3] });
+    expect(offBy(publishedMacs / 1e9, 34.16)).toBeLessThan(0.01);
+  });
+
+  it.each(['scrfd_500m', 'scrfd_1g', 'scrfd_2.5g', 'scrfd_2.5g_kps'])('%s: `scrfd info` counts them', async (name) => {
+    const member = findMember(name);
+    const model = await loadModel(synthesizeModel(member));
+    const { macs, parameters } = countWork(model, [1, 3, 480, 640]);
+    expect(macs).toBe(countLayers(member).macs);
+    expect(offBy(parameters / 1e6, member.published!.parameters)).toBeLessThan(0.02);
+  });
+});
+
+describe('findMember', () => {
+  it('takes names with and without scrfd_', () => {
+    expect(findMember('2.5g_kps')).toBe(FAMILY['scrfd_2.5g_kps']);
+    expect(findMember('scrfd_34g')).toBe(FAMILY.scrfd_34g);
+    expect(findMember('resnet_10g')).toBe(FAMILY.resnet_10g);
+  });
+
+  it('lists the names for another', () => {
+    expect(() => findMember('toString')).toThrow(/^model: expected one of scrfd_500m, .*, got "toString"$/);
+  });
+});
+
+async function readConvs(bytes: Uint8Array): Promise<ConvShape[]> {
+  const model = await loadModel(bytes);
+  return model.nodes
+    .filter(({ op }) => op === 'Conv')
+    .map(({ inputs, attributes }) => {
+      const weight = model.initializers.get(inputs[1]!)!.dims as ConvShape['weight'];
+      return { weight, groups: attributes.int('group', 1), stride: attributes.ints('strides', [1, 1])[0]! };
+    });
+}
+
+withData('the layers of real files', () => {
+  it.each([
+    ['scrfd_500m', 'scrfd_500m'],
+    ['scrfd_500m_kps', 'scrfd_500m_kps'],
+    ['scrfd_500m_kps', 'det_500m'],
+    ['scrfd_1g', 'scrfd_1g'],
+    ['scrfd_2.5g', 'scrfd_2.5g'],
+    ['scrfd_2.5g_kps', 'scrfd_2.5g_kps'],
+  ])('%s has the convolutions of %s.onnx, in its order', async (name, file) => {
+    const real = await readConvs(await readFile(modelNamed(`${file}.onnx`)));
+    expect(walkConvs(findMember(name))).toEqual(real);
+    expect(await readConvs(synthesizeModel(findMember(name)))).toEqual(real);
+  });
+
+  it.each(['scrfd_500m', 'scrfd_1g', 'scrfd_2.5g', 'scrfd_2.5g_kps'])('%s has their other operators', async (name) => {
+    const computing = /^(Relu|Add|Mul|MaxPool|AveragePool|Resize|Transpose|Sigmoid|InstanceNormalization)$/;
+    const ops = async (bytes: Uint8Array) =>
+      (await loadModel(bytes)).nodes.map(({ op }) => op).filter((op) => computing.test(op));
+    const real = await ops(await readFile(modelNamed(`${name}.onnx`)));
+    expect((await ops(synthesizeModel(findMember(name)))).sort()).toEqual(real.sort());
+  });
+});

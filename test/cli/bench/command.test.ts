@@ -1,0 +1,103 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import type { Results } from '../../../src/cli/bench/results.ts';
+import { hidePackage } from '../hide-package.ts';
+import { errorLines, runCli, runNode } from '../run-cli.ts';
+import { resultsOf } from './results.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'scrfd-bench-test-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('scrfd bench', () => {
+  it('measures, writes and draws', { timeout: 120_000 }, async () => {
+    const [json, chart] = [join(folder, 'results.json'), join(folder, 'chart.svg')];
+    const cases = ['--models', '500m', '--size', '64x32', '--batch', '1', '2'];
+    const outputs = ['--kernels', '--cold-start', '--json', json, '--chart', chart];
+    const { code, stdout, stderr } = await runCli(['bench', ...cases, '--runs', '2', ...outputs]);
+    expect(errorLines(stderr).every((line) => !line.includes('rror'))).toBe(true);
+    expect(code, stderr).toBe(0);
+
+    const results = JSON.parse(await readFile(json, 'utf8')) as Results;
+    expect(Object.keys(results)).toEqual(
+      expect.arrayContaining(['adapter', 'versions', 'commit', 'ceilings', 'rows', 'coldStarts', 'kernels']),
+    );
+    expect(results.versions).toMatchObject({ node: process.version, onnxruntime: expect.any(String) });
+    expect(results.rows.map(({ size, batch, provider }) => `${size.join('x')} ${batch} ${provider}`)).toEqual(
+      ['1', '2'].flatMap((batch) =>
+        ['scrfd-webgpu', 'scrfd-network', 'ort-webgpu', 'ort-cpu-1', 'ort-cpu-n'].map(
+          (provider) => `64x32 ${batch} ${provider}`,
+        ),
+      ),
+    );
+    for (const {
+      provider,
+      wallMs,
+      runs,
+      gpuMs,
+      stagesMs,
+      outsideMs,
+      gflops,
+      dispatches,
+      memoryBytes,
+    } of results.rows) {
+      expect(runs).toBe(2);
+      expect(wallMs.p10).toBeGreaterThan(0);
+      expect(wallMs.p10).toBeLessThanOrEqual(wallMs.median);
+      expect(wallMs.median).toBeLessThanOrEqual(wallMs.p90);
+      expect(gflops).toBeGreaterThan(0);
+      const ours = provider.startsWith('scrfd-');
+      expect([gpuMs, dispatches, memoryBytes].map((value) => value !== null)).toEqual([ours, ours, ours]);
+      for (const part of [stagesMs, outsideMs]) expect(part !== null).toBe(provider === 'scrfd-webgpu');
+      if (ours) expect(gpuMs).toBeGreaterThan(0);
+    }
+    expect(results.coldStarts.map(({ cache }) => cache)).toEqual(['cold', 'warm']);
+    for (const { createMs, firstMs } of results.coldStarts) expect(Math.min(createMs, firstMs)).toBeGreaterThan(0);
+    expect(results.kernels.map(({ steps }) => steps.length)).toEqual(
+      results.rows.filter(({ provider }) => provider === 'scrfd-webgpu').map(({ dispatches }) => dispatches),
+    );
+    expect(stdout).toContain(`adapter: ${results.adapter}\n`);
+    expect(await readFile(chart, 'utf8')).toContain('</svg>');
+  });
+
+  it('refuses results of another adapter before it measures', async () => {
+    const file = join(folder, 'other.json');
+    await writeFile(file, JSON.stringify(resultsOf([])));
+    const { code, stdout, stderr } = await runCli(['bench', '--models', '500m', '--compare', file]);
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(errorLines(stderr)).toEqual([
+      expect.stringMatching(
+        /^scrfd: results of different adapters cannot be compared: expected ".+", got "Example GPU"$/,
+      ),
+    ]);
+  });
+
+  test.each([
+    [['--providers', 'tensorflow'], 2, 'Allowed choices are scrfd-webgpu'],
+    [['--size', '0x4'], 2, 'Expected WxH'],
+    [['--batch', '1', 'two'], 2, 'Expected an integer of at least 1.'],
+    [['--models', 'vgg'], 1, 'scrfd: vgg: no such file; model: expected one of scrfd_500m'],
+    [['--compare', 'no/such.json'], 1, 'scrfd: no/such.json: ENOENT'],
+  ])('%j: code %i', async (args, expected, message) => {
+    const { code, stderr } = await runCli(['bench', ...args]);
+    expect(stderr).toContain(message);
+    expect(code).toBe(expected);
+  });
+
+  it('does without onnxruntime unless it is asked for', async () => {
+    const run = (...args: string[]) =>
+      runNode(['--import', hidePackage('onnxruntime-node'), 'src/cli/main.ts', 'bench', '--models', '500m', ...args]);
+    const asked = await run('--providers', 'ort-cpu-1');
+    expect(asked.code).toBe(1);
+    expect(errorLines(asked.stderr)).toEqual(['scrfd: bench compares with onnxruntime: npm install onnxruntime-node']);
+    const plain = await run('--size', '32', '--runs', '1');
+    expect(plain.code, plain.stderr).toBe(0);
+    expect(plain.stdout).toContain('scrfd-network');
+    expect(plain.stdout).not.toContain('ort-');
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type ConvMethodName,
+  chooseMethod,
+  convKey,
+  packWeights,
+  planConv,
+  possibleMethods,
+} from '../../../src/kernels/conv/methods.ts';
+import type { AdapterTraits } from '../../../src/kernels/dispatch.ts';
+import { openGpu } from '../../support/gpu.ts';
+import { checkConvSteps } from '../support/check-conv.ts';
+import { convCase, convCases } from '../support/conv-cases.ts';
+
+const software: AdapterTraits = { software: true, subgroupSize: 8 };
+const hardware: AdapterTraits = { software: false, subgroupSize: 32 };
+const plain: AdapterTraits = { software: false, subgroupSize: 0 };
+
+const wide = convCase([24, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
+const narrow = convCase([12, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
+const pointwise = convCase([24, 40], [8, 8]).spec;
+// weights for two launches, for six, and of one tile for more than one
+const many = convCase([152, 152], [8, 8]).spec;
+const tooMany = convCase([288, 288], [8, 8]).spec;
+const tooLarge = convCase([512, 16], [8, 8], { kernel: [3, 3], strides: [2, 2], pads: 1 }).spec;
+const depthwise = convCase([8, 8], [8, 8], { kernel: [3, 3], pads: 1, group: 8 }).spec;
+const depthwise5 = convCase([8, 8], [8, 8], { kernel: [5, 5], pads: 2, group: 8 }).spec;
+const grouped = convCase([8, 8], [8, 8], { group: 2 }).spec;
+
+describe('chooseMethod', () => {
+  it.each([
+    [software, wide, 'winograd-lane'],
+    [software, narrow, 'lane-uniform'],
+    [software, pointwise, 'lane-uniform'],
+    [{ software: true, subgroupSize: 4 }, pointwise, 'lane'],
+    [software, many, 'lane-uniform'],
+    [software, tooMany, 'lane'],
+    [software, tooLarge, 'lane'],
+    [software, depthwise, 'depthwise-rows'],
+    [software, depthwise5, 'depthwise'],
+    [software, grouped, 'grouped'],
+    [{ software: true, subgroupSize: 0 }, wide, 'direct'],
+    [hardware, wide, 'direct'],
+    [hardware, depthwise, 'depthwise'],
+    [plain, grouped, 'grouped'],
+  ] as const)('by class: %o', (traits, spec, expected) => {
+    expect(chooseMethod(spec, traits)).toBe(expected);
+  });
+
+  it('follows a choice that is possible', () => {
+    const choices = new Map<string, ConvMethodName>([[convKey(wide), 'lane']]);
+    expect(chooseMethod(wide, hardware, choices)).toBe('lane');
+    // a batch is computed as a single picture is
+    expect(chooseMethod({ ...wide, batch: 8 }, hardware, choices)).toBe('lane');
+    expect(chooseMethod(narrow, hardware, choices)).toBe('direct');
+  });
+
+  it('goes by class where a choice is not possible', () => {
+    const choices = new Map<string, ConvMethodName>([[convKey(wide), 'lane']]);
+    expect(chooseMethod(wide, plain, choices)).toBe('direct');
+    const unknown = new Map([[convKey(wide), 'of another version' as ConvMethodName]]);
+    expect(chooseMethod(wide, software, unknown)).toBe('winograd-lane');
+  });
+
+  it('does not let Winograd pass what any device binds', () => {
+    const large = convCase([64, 64], [1024, 1024], { kernel: [3, 3], pads: 1 }).spec;
+    expect(possibleMethods(large, software)).toEqual(['direct', 'tiled', 'lane', 'lane-uniform']);
+  });
+});
+
+describe('weights in uniform buffers', () => {
+  it('takes as many launches as it takes to bind them', () => {
+    const { launches, weightOrder } = planConv('lane-uniform', many, software);
+    const weights = packWeights(weightOrder, new Float32Array(152 * 152), many);
+    expect(launches.map(({ weightsRange }) => weightsRange)).toEqual([
+      { offset: 0, bytes: 65536 },
+      // 3 of 5 tiles of 4 octets of 38 blocks
+      { offset: 3 * 4 * 38 * 128, bytes: 65536 },
+    ]);
+    for (const { weightsRange } of launches) {
+      expect(weightsRange!.offset % 256).toBe(0);
+      expect(weightsRange!.offset + weightsRange!.bytes).toBeLessThanOrEqual(weights.byteLength);
+    }
+    expect(launches.map(({ dispatch }) => dispatch.workgroups[0])).toEqual([3, 2]);
+    const flops = launches.reduce((sum, { dispatch }) => sum + dispatch.flops!, 0);
+    expect(flops).toBeCloseTo(2 * 152 * 152 * 64);
+  });
+});
+
+/** Methods with a test file of their own, which runs the whole table: here a fifth of it goes through the table of methods. */
+const TESTED_APART: readonly ConvMethodName[] = [
+  ...(['direct', 'tiled', 'lane', 'winograd-lane', 'winograd-tiled'] as const),
+  ...(['depthwise', 'depthwise-rows', 'grouped'] as const),
+];
+
+describe('every possible method gives the same result, within its rounding', async () => {
+  const { traits } = await openGpu();
+  convCases.forEach((conv, i) => {
+    const methods = possibleMethods(conv.spec, traits);
+    const due = methods.filter((method) => i % 5 === 0 || !TESTED_APART.includes(method));
+    it.each(due)(`${conv.name}: %s`, async (method) => {
+      const { launches, weightOrder } = planConv(method, conv.spec, traits);
+      const steps = launches.map(({ dispatch, operands, weightsRange }) => {
+        return { dispatch, buffers: operands, ranges: { weights: weightsRange } };
+      });
+      const amplification = method.startsWith('winograd') ? 3 : 1;
+      await checkConvSteps(conv, steps, (weights, spec) => packWeights(weightOrder, weights, spec), amplification);
+    });
+  });
+});

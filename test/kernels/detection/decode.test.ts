@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type CandidateSpec,
+  candidateBytes,
+  candidatesOf,
+  decode,
+  type HeadSpec,
+  RECORD_BYTES,
+  recordBytes,
+  totalAnchors,
+} from '../../../src/kernels/detection/decode.ts';
+import { FRAME_BYTES, type Frame, packFrames } from '../../../src/kernels/detection/image-params.ts';
+import { faceBytes, nms } from '../../../src/kernels/detection/nms.ts';
+import { sortCandidates } from '../../../src/kernels/detection/sort-candidates.ts';
+import { expectClose, expectSameFaces } from '../../support/compare.ts';
+import { type Candidate, decodeOutputs } from '../../support/reference-scrfd.ts';
+import { createRng } from '../../support/rng.ts';
+import {
+  candidateLists,
+  frameOf,
+  type Heads,
+  headBuffers,
+  headContents,
+  headSpec,
+  keptOf,
+  randomHeads,
+} from '../support/heads.ts';
+import { runSteps } from '../support/run-steps.ts';
+
+const RECORD_FLOATS = RECORD_BYTES / 4;
+
+interface Case {
+  readonly levels: 3 | 5;
+  readonly keypoints: boolean;
+  readonly batch: number;
+  readonly inputSize: readonly [number, number];
+  readonly threshold: number;
+  readonly scales: readonly number[];
+}
+
+const CASES: readonly Case[] = [
+  { levels: 3, keypoints: false, batch: 1, inputSize: [96, 64], threshold: 0.5, scales: [1] },
+  { levels: 3, keypoints: true, batch: 1, inputSize: [64, 96], threshold: 0.5, scales: [0.37] },
+  { levels: 3, keypoints: true, batch: 2, inputSize: [96, 64], threshold: 0.02, scales: [1.7, 0.213] },
+  { levels: 5, keypoints: false, batch: 2, inputSize: [128, 256], threshold: 0.5, scales: [0.5, 3] },
+  { levels: 5, keypoints: true, batch: 3, inputSize: [256, 128], threshold: 0.9, scales: [1, 0.1, 10] },
+  { levels: 3, keypoints: true, batch: 1, inputSize: [640, 640], threshold: 0.9, scales: [0.4] },
+  { levels: 3, keypoints: false, batch: 1, inputSize: [32, 32], threshold: 0, scales: [1] },
+  { levels: 5, keypoints: false, batch: 1, inputSize: [128, 128], threshold: 1, scales: [1] },
+];
+
+function titleOf({ levels, keypoints, batch, inputSize, threshold }: Case): string {
+  const size = inputSize.join('×');
+  return `${levels} levels, ${keypoints ? 'keypoints' : 'boxes'}, batch ${batch}, ${size}, threshold ${threshold}`;
+}
+
+function framesOf({ scales, threshold }: Case): Frame[] {
+  return scales.map((scale) => frameOf({ scale: [scale, scale], scoreThreshold: threshold }));
+}
+
+function referenceCandidates({ inputSize, threshold, scales }: Case, heads: Heads): Candidate[][] {
+  return heads.outputs.map((outputs, n) =>
+    decodeOutputs(outputs, { inputSize, scoreThreshold: threshold, detScale: scales[n]! }),
+  );
+}
+
+function decodeStep(spec: HeadSpec) {
+  return { dispatch: decode([spec]), buffers: ['frames', ...headBuffers(spec), 'candidates', 'records'] };
+}
+
+/** One image's list as (score bits, anchor) pairs. */
+function readList(words: Uint32Array, { total }: CandidateSpec, n: number): { bits: number; anchor: number }[] {
+  const start = n * (total + 1) * 2;
+  return Array.from({ length: words[start]! }, (_, i) => ({
+    bits: words[start + 2 + i * 2]!,
+    anchor: words[start + 3 + i * 2]!,
+  }));
+}
+
+describe('decode', () => {
+  it('states its bindings and workgroups', () => {
+    const spec = headSpec(3, true, 2, [640, 640]);
+    expect(totalAnchors(spec)).toBe(16800);
+    expect(candidateBytes(candidatesOf([spec]))).toBe(2 * 16801 * 8);
+    expect(recordBytes(candidatesOf([spec]))).toBe(2 * 16800 * 64);
+    const { bindingBytes, workgroups } = decode([spec]);
+    const heads = [80, 40, 20].map((side) => 2 * 8 * side * side * 16);
+    expect(bindingBytes).toEqual([
+      2 * FRAME_BYTES,
+      ...heads,
+      heads[0],
+      heads[0],
+      candidateBytes(candidatesOf([spec])),
+      recordBytes(candidatesOf([spec])),
+    ]);
+    expect(workgroups).toEqual([263, 2, 1]);
+  });
+
+  it.each(CASES.map((c) => [titleOf(c), c] as const))('finds the anchors above the threshold: %s', async (_, c) => {
+    const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
+    const heads = randomHeads(createRng(1), spec, c.threshold);
+    const contents = {
+      frames: packFrames(framesOf(c)),
+      ...headContents(heads),
+      candidates: candidateLists(candidatesOf([spec]), []),
+    };
+    const result = await runSteps([decodeStep(spec)], contents, ['candidates', 'records']);
+    const words = new Uint32Array(result.candidates);
+    const records = new Float32Array(result.records);
+    const recordBits = new Uint32Array(result.records);
+
+    referenceCandidates(c, heads).forEach((expected, n) => {
+      const list = readList(words, candidatesOf([spec]), n);
+      const anchors = list.map(({ anchor }) => anchor).sort((a, b) => a - b);
+      expect(anchors, `image ${n}`).toEqual(expected.map(({ anchor }) => anchor));
+
+      const first = n * totalAnchors(spec) * RECORD_FLOATS;
+      for (const { bits, anchor } of list) {
+        expect(bits, `score of anchor ${anchor}`).toBe(recordBits[first + anchor * RECORD_FLOATS + 4]);
+      }
+      const record = (anchor: number) => records.subarray(first + anchor * RECORD_FLOATS).subarray(0, RECORD_FLOATS);
+      expectClose(
+        expected.map(({ anchor }) => record(anchor)[4]!),
+        expected.map(({ score }) => score),
+        { abs: 1e-6, reason: 'WGSL exp is within 3 + 2|x| ULP, times s(1 - s) at most 2e-6 / 2' },
+      );
+      const scale = c.scales[n]!;
+      expectClose(
+        expected.flatMap(({ anchor }) => Array.from(record(anchor)).filter((_, i) => i !== 4 && i < 15)),
+        expected.flatMap(({ box, keypoints }) => [...box, ...(keypoints?.flat() ?? new Array<number>(10).fill(0))]),
+        {
+          abs: ((Math.max(...c.inputSize) + 500) / scale) * 2 ** -22,
+          reason: 'a product, a sum and a division (2.5 ULP) of coordinates below input size + 500, all / scale',
+        },
+      );
+      const unwritten = Array.from({ length: totalAnchors(spec) }, (_, anchor) => anchor).filter((a) =>
+        Number.isNaN(record(a)[0]!),
+      );
+      expect(unwritten.length, 'records of no candidate').toBe(totalAnchors(spec) - expected.length);
+    });
+  });
+
+  it('reads each image’s own threshold', async () => {
+    const spec = headSpec(3, false, 2, [32, 32]);
+    const frames = packFrames([frameOf({ scoreThreshold: 0 }), frameOf({ scoreThreshold: 1 })]);
+    const heads = randomHeads(createRng(2), spec, 0.5);
+    const contents = { frames, ...headContents(heads), candidates: candidateLists(candidatesOf([spec]), []) };
+    const { candidates } = await runSteps([decodeStep(spec)], contents, ['candidates']);
+    const words = new Uint32Array(candidates);
+    expect([0, 1].map((n) => readList(words, candidatesOf([spec]), n).length)).toEqual([totalAnchors(spec), 0]);
+  });
+
+  it('gives saturated logits the scores 0 and 1', async () => {
+    const spec = headSpec(5, false, 1, [128, 128]);
+    const heads = randomHeads(createRng(3), spec, 0.5);
+    for (const packed of heads.packed) {
+      for (let i = 0; i < packed.length / 8; i++) packed[i * 4] = i % 2 === 0 ? 1e30 : -1e30;
+    }
+    const contents = {
+      frames: packFrames([frameOf({})]),
+      ...headContents(heads),
+      candidates: candidateLists(candidatesOf([spec]), []),
+    };
+    const { candidates } = await runSteps([decodeStep(spec)], contents, ['candidates']);
+    const scores = readList(new Uint32Array(candidates), candidatesOf([spec]), 0).map(({ bits }) => bits);
+    expect(new Set(scores)).toEqual(new Set([0x3f800000]));
+    expect(scores.length).toBe([16, 8, 4, 2, 1].reduce((sum, side) => sum + Math.ceil((side * side) / 2), 0));
+  });
+});
+
+describe('decode of several canvases', () => {
+  it('puts their candidates into one list, canvas by canvas, each with its own frames', async () => {
+    const heads = [headSpec(3, true, 2, [32, 64]), headSpec(3, true, 2, [96, 64])];
+    const spec = candidatesOf(heads);
+    const scales = [0.25, 0.5, 0.75, 1.5];
+    const random = heads.map((head, i) => randomHeads(createRng(7 + i), head, 0.6));
+    const contents = Object.fromEntries(
+      random.flatMap((each, i) => Object.entries(headContents(each)).map(([name, data]) => [`${name}.${i}`, data])),
+    );
+    const steps = heads.map((head, i) => ({
+      dispatch: decode(heads, i),
+      buffers: ['frames', ...headBuffers(head).map((name) => `${name}.${i}`), 'candidates', 'records'],
+    }));
+    const frames = packFrames(scales.map((scale) => frameOf({ scale: [scale, scale], scoreThreshold: 0.6 })));
+    const all = { ...contents, frames, candidates: candidateLists(spec, []) };
+    const result = await runSteps(steps, all, ['candidates', 'records']);
+    const records = new Float32Array(result.records);
+    for (let n = 0; n < 2; n++) {
+      const expected = heads.flatMap((head, i) => {
+        const inputSize = i === 0 ? ([32, 64] as const) : ([96, 64] as const);
+        const options = { inputSize, scoreThreshold: 0.6 };
+        const found = decodeOutputs(random[i]!.outputs[n]!, { ...options, detScale: scales[i * 2 + n]! });
+        return found.map((each) => ({ ...each, anchor: each.anchor + (i === 0 ? 0 : totalAnchors(heads[0]!)), head }));
+      });
+      const anchors = readList(new Uint32Array(result.candidates), spec, n).map(({ anchor }) => anchor);
+      expect(anchors.sort((a, b) => a - b)).toEqual(expected.map(({ anchor }) => anchor));
+      expectClose(
+        expected.flatMap(({ anchor }) => Array.from(records.subarray((n * spec.total + anchor) * 16).subarray(0, 4))),
+        expected.flatMap(({ box }) => box),
+        { abs: 2400 * 2 ** -22, reason: 'a product, a sum and a division of coordinates below 600 / 0.25' },
+      );
+    }
+  });
+
+  it('clips boxes to the resized image and divides by a scale an axis', async () => {
+    const spec = headSpec(3, true, 1, [64, 64]);
+    const heads = randomHeads(createRng(9), spec, 0.5);
+    const frame = { scoreThreshold: 0.5, newWidth: 50, newHeight: 40 };
+    const run = async (options: Partial<Frame>) => {
+      const frames = packFrames([frameOf({ ...frame, ...options })]);
+      const contents = { frames, ...headContents(heads), candidates: candidateLists(candidatesOf([spec]), []) };
+      const result = await runSteps([decodeStep(spec)], contents, ['candidates', 'records']);
+      const list = readList(new Uint32Array(result.candidates), candidatesOf([spec]), 0);
+      const records = new Float32Array(result.records);
+      return list
+        .map(({ anchor }) => anchor)
+        .sort((a, b) => a - b)
+        .map((a) => Array.from(records.subarray(a * 16, a * 16 + 15)));
+    };
+    const plain = await run({});
+    const clipped = await run({ clip: true, scale: [2, 0.5] });
+    expect(plain.flatMap((record) => record.slice(0, 4)).some((value) => value < 0 || value > 50)).toBe(true);
+    const expected = plain.map((record) =>
+      record.map((value, i) => {
+        if (i === 4) return value;
+        const vertical = i < 4 ? i % 2 === 1 : i % 2 === 0;
+        const inside = i < 4 ? Math.min(Math.max(value, 0), vertical ? 40 : 50) : value;
+        return inside / (vertical ? 0.5 : 2);
+      }),
+    );
+    expect(clipped).toEqual(expected);
+  });
+});
+
+describe('decode → sort → NMS', () => {
+  it.each(CASES.filter(({ threshold }) => threshold > 0.1).map((c) => [titleOf(c), c] as const))(
+    'is insightface: %s',
+    async (_, c) => {
+      const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
+      const heads = randomHeads(createRng(5), spec, c.threshold);
+      const contents = {
+        frames: packFrames(framesOf(c)),
+        ...headContents(heads),
+        candidates: candidateLists(candidatesOf([spec]), []),
+      };
+      const steps = [
+        decodeStep(spec),
+        { dispatch: sortCandidates(candidatesOf([spec])), buffers: ['candidates'] },
+        { dispatch: nms(candidatesOf([spec])), buffers: ['frames', 'records', 'candidates', 'faces'] },
+      ];
+      const { faces } = await runSteps(steps, contents, ['faces']);
+      referenceCandidates(c, heads).forEach((candidates, n) => {
+        const values = new Float32Array(faces, n * faceBytes(candidatesOf([spec])));
+        const expected = keptOf(candidates, 0.4);
+        expect(Array.from(values.subarray(0, 4))).toEqual([expected.length, expected.length, candidates.length, 0]);
+        const actual = expected.map((_, i) => {
+          const [x1, y1, x2, y2, score, ...points] = values.subarray(4 + i * 16, 20 + i * 16);
+          const box = [x1!, y1!, x2!, y2!] as const;
+          if (!c.keypoints) return { box, score: score! };
+          return { box, score: score!, keypoints: [0, 2, 4, 6, 8].map((k) => [points[k]!, points[k + 1]!] as const) };
+        });
+        expectSameFaces(actual, expected, { score: 1e-6, pixels: 1e-3 / c.scales[n]! });
+      });
+    },
+  );
+});

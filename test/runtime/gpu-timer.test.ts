@@ -1,0 +1,152 @@
+import { beforeAll, describe, expect, it, test } from 'vitest';
+import { FAMILY } from '../../src/architectures/published.ts';
+import { synthesizeModel } from '../../src/architectures/synthesize.ts';
+import { PlanRun, planDetector, timeKernels } from '../../src/cli/bench/plan-run.ts';
+import { DeviceError } from '../../src/common/errors.ts';
+import { compileNetwork, countWork } from '../../src/graph/compile.ts';
+import type { Plan } from '../../src/graph/plan.ts';
+import { packedBytes } from '../../src/kernels/dispatch.ts';
+import { unary } from '../../src/kernels/tensor/unary.ts';
+import { loadModel } from '../../src/loader/load-model.ts';
+import type { Model } from '../../src/loader/model.ts';
+import { nodePlatform } from '../../src/node/platform.ts';
+import { ConstantStore } from '../../src/runtime/constant-store.ts';
+import { Executor } from '../../src/runtime/executor.ts';
+import { GpuContext } from '../../src/runtime/gpu-context.ts';
+import { BufferUsage } from '../../src/runtime/gpu-flags.ts';
+import { GpuTimer, STAGES, stageOf } from '../../src/runtime/gpu-timer.ts';
+import { openGpu } from '../support/gpu.ts';
+import { createRng } from '../support/rng.ts';
+
+/** Dawn rounds a timestamp down to a multiple of 65.536 µs: a pass may seem that much longer. */
+const ROUNDING_MS = 0.066;
+
+let model: Model;
+beforeAll(async () => {
+  model = await loadModel(synthesizeModel(FAMILY.scrfd_500m_kps));
+});
+
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+test('stages by label', () => {
+  const stages = ['image/letterbox', 'Conv_1/conv2d', 'faces/decode', 'images/x', 'a/faces/x'];
+  expect(stages.map((label) => stageOf({ label }))).toEqual(['letterbox', 'network', 'faces', 'network', 'network']);
+});
+
+describe('on the GPU', () => {
+  test.each(['stage', 'step'] as const)('times by %s: none negative, together no longer than the run', async (by) => {
+    const context = await openGpu();
+    const plan = compileNetwork(model, [1, 3, 128, 128], context.traits);
+    const run = await PlanRun.create(context, plan, by);
+    expect(run, 'this adapter has no timestamps').not.toBeNull();
+    for (let i = 0; i < 3; i++) {
+      const start = performance.now();
+      const times = await run!.run();
+      const wall = performance.now() - start;
+      expect(times).toHaveLength(by === 'stage' ? STAGES.length : plan.steps.length);
+      expect(times.every((ms) => ms >= 0)).toBe(true);
+      const passes = by === 'stage' ? 1 : plan.steps.length;
+      expect(sum(times)).toBeLessThanOrEqual(wall + passes * ROUNDING_MS);
+      expect(sum(times)).toBeGreaterThan(0);
+      if (by === 'stage') expect([times[0], times[2]]).toEqual([0, 0]);
+    }
+    run!.dispose();
+    run!.dispose();
+  });
+
+  test('one pass a stage; stages that come again are added up', async () => {
+    const context = await openGpu();
+    const labels = ['image/a', 'b', 'c', 'faces/d', 'image/e', 'f', 'faces/g', 'faces/h'];
+    const timer = GpuTimer.create(context, { steps: labels.map((label) => ({ label })) }, 'stage')!;
+    expect(timer.labels).toEqual(['letterbox', 'network', 'faces']);
+    expect(timer.passes.map(({ first, end }) => [first, end])).toEqual([
+      [0, 1],
+      [1, 3],
+      [3, 4],
+      [4, 5],
+      [5, 6],
+      [6, 8],
+    ]);
+    timer.dispose();
+  });
+
+  test('a thousand times the work takes longer, and timing changes no result', async () => {
+    const context = await openGpu();
+    const sides = [16, 512];
+    const steps = sides.map((side, i) => ({
+      label: `map ${side}/unary`,
+      dispatch: unary({ kind: 'sigmoid' }, side * side),
+      operands: [{ kind: 'buffer', index: i * 2 } as const, { kind: 'buffer', index: i * 2 + 1 } as const],
+    }));
+    const buffers = sides.flatMap((side) => [packedBytes(1, 4, side, side), packedBytes(1, 4, side, side)]);
+    const plan: Plan = { buffers, constants: new Map(), cleared: [], steps };
+    const constants = new ConstantStore(context);
+    const executor = await Executor.create(context, constants, plan);
+    const input = createRng(5).floats(sides[1]! ** 2 * 4);
+    context.device.queue.writeBuffer(executor.buffer(2), 0, input);
+    const size = buffers[3]!;
+    const staging = context.device.createBuffer({ size, usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST });
+    const run = async (timer?: GpuTimer) => {
+      const encoder = context.device.createCommandEncoder();
+      executor.encode(encoder, timer);
+      const [bytes] = await context.read(encoder, staging, [{ buffer: executor.buffer(3), offset: 0, bytes: size }]);
+      return new Float32Array(bytes!);
+    };
+    const plain = await run();
+    expect(plain[7]).toBeCloseTo(1 / (1 + Math.exp(-input[7]!)), 5);
+    const timer = GpuTimer.create(context, plan, 'step')!;
+    expect(await run(timer)).toEqual(plain);
+    await timer.read();
+    await run(timer);
+    const [small, large] = (await timer.read()) as [number, number];
+    expect(large).toBeGreaterThan(small);
+    timer.dispose();
+    staging.destroy();
+    executor.dispose();
+    constants.dispose();
+  });
+
+  test('every kernel of a detector, with the work of the whole network', async () => {
+    const context = await openGpu();
+    const spec = { size: [96, 64], batch: 2 } as const;
+    const steps = await timeKernels(context, model, spec, 2);
+    expect(steps!.map(({ label }) => label)).toEqual(
+      planDetector(model, spec, context.traits).steps.map(({ label }) => label),
+    );
+    expect(sum(steps!.map(({ ms }) => ms))).toBeGreaterThan(0);
+    expect(steps!.every(({ gb }) => gb > 0)).toBe(true);
+  });
+
+  test('more passes than queries', async () => {
+    const context = await openGpu();
+    const steps = Array.from({ length: 2049 }, (_, i) => ({ label: `${i}` }));
+    expect(() => GpuTimer.create(context, { steps }, 'step')).toThrow(
+      new DeviceError('limits', 'timing needs 2049 passes, this GPU device has queries for 2048'),
+    );
+  });
+
+  it('has no timer on a device without timestamps', async () => {
+    const adapter = await nodePlatform.requestAdapter();
+    const device = await adapter!.requestDevice();
+    const context = await GpuContext.open(nodePlatform, device);
+    expect(GpuTimer.create(context, { steps: [{ label: 'a' }] }, 'step')).toBeNull();
+    const plan = compileNetwork(model, [1, 3, 32, 32], context.traits);
+    expect(await PlanRun.create(context, plan, 'stage')).toBeNull();
+    device.destroy();
+  });
+});
+
+describe('operations of the kernels', () => {
+  it.each([
+    { software: true, subgroupSize: 8 },
+    { software: false, subgroupSize: 32 },
+    { software: false, subgroupSize: 0 },
+  ])('add up to what the network has: %o', async (traits) => {
+    for (const member of [FAMILY.scrfd_500m_kps, FAMILY['scrfd_2.5g']]) {
+      const each = await loadModel(synthesizeModel(member));
+      const { steps } = planDetector(each, { size: [96, 64], batch: 2 }, traits);
+      const flops = sum(steps.map(({ dispatch }) => dispatch.flops ?? 0));
+      expect(flops).toBe(2 * countWork(each, [2, 3, 64, 96]).macs);
+    }
+  });
+});
