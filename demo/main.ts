@@ -98,7 +98,7 @@ async function detectPicture(): Promise<void> {
   }
 }
 
-async function openPicture(source: Blob): Promise<void> {
+async function openImage(source: Blob): Promise<void> {
   stopCamera();
   let bitmap: ImageBitmap;
   try {
@@ -174,7 +174,7 @@ function openDropped(data: DataTransfer | null): void {
 }
 
 async function openFile(file: File): Promise<void> {
-  if (!file.name.endsWith('.onnx')) return openPicture(file);
+  if (!file.name.endsWith('.onnx')) return openImage(file);
   pickFile(file);
   await load();
 }
@@ -203,7 +203,7 @@ onFile('picture');
 onFile('model-file');
 onPick(() => void attempt(load));
 element('sample', HTMLButtonElement).addEventListener('click', () => {
-  void attempt(async () => openPicture(await (await fetch(sample)).blob()));
+  void attempt(async () => openImage(await (await fetch(sample)).blob()));
 });
 cameraButton.addEventListener('click', () => {
   if (!isLive()) return void attempt(startCamera);

@@ -9,30 +9,17 @@ export {
   ModelError,
   UnsupportedOpError,
 } from './common/errors.ts';
-export type { Face, Pixels } from './common/face.ts';
+export type { Face } from './common/face.ts';
+export type { AffineMatrix, Size } from './common/geometry.ts';
+export type { ImageInput, Pixels, TextureSource } from './common/image.ts';
 export type { Keypoints } from './detector/align-faces.ts';
-export type {
-  AlignOptions,
-  Detector,
-  DetectorEventMap,
-  DetectorOptions,
-  ImageInput,
-} from './detector/detector.ts';
-export type { TextureSource } from './detector/image-buffer.ts';
-export type {
-  Compat,
-  DetectOptions,
-  MaxFacesMetric,
-  Size,
-  Timings,
-} from './detector/options.ts';
-export type { StreamOptions } from './detector/stream.ts';
-export type { StreamResult } from './detector/streaming.ts';
+export type { AlignOptions, Detector, DetectorEventMap, DetectorOptions } from './detector/detector.ts';
+export type { Compat, DetectOptions, MaxFacesMetric, Timings } from './detector/options.ts';
+export type { StreamOptions, StreamResult } from './detector/stream.ts';
 export { type BlurOptions, blurFaces } from './faces/blur.ts';
 export { type DrawingContext, type DrawOptions, drawFaces } from './faces/draw.ts';
 export { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from './faces/similarity.ts';
 export type { Interpolation } from './kernels/detection/letterbox.ts';
-export type { AffineMatrix } from './kernels/detection/warp-affine.ts';
 export type { Precision } from './kernels/wgsl.ts';
 export type { Progress } from './models/download.ts';
 export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';

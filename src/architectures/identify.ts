@@ -1,5 +1,6 @@
 import { sha256 } from '../common/sha256.ts';
 import type { Model } from '../loader/model.ts';
+import { type HeadLayout, headLayoutOf } from './head-layout.ts';
 import { walkConvs } from './layers.ts';
 import { FAMILY, type Member, PRODUCER, type Published } from './published.ts';
 
@@ -15,7 +16,7 @@ export type Generation =
   | 'unknown';
 
 export interface ModelIdentity {
-  readonly family: 'scrfd' | 'retinaface';
+  readonly family: HeadLayout['family'];
   /** Member such as `scrfd_2.5g_kps`; null for a detector of another architecture. */
   readonly name: string | null;
   readonly source: 'hash' | 'graph';
@@ -56,7 +57,7 @@ export async function identifyModel(
   bytesOrHash: Uint8Array | string | undefined,
   model: Model,
 ): Promise<ModelIdentity | null> {
-  const layout = layoutOf(model);
+  const layout = headLayoutOf(model.outputs.map(({ dims }) => dims));
   if (!layout) return null;
   const hash = typeof bytesOrHash === 'string' ? bytesOrHash.toLowerCase() : bytesOrHash && (await sha256(bytesOrHash));
   const [name, generation] = KNOWN[hash ?? ''] ?? [];
@@ -66,31 +67,11 @@ export async function identifyModel(
     name: member ?? null,
     source: name === undefined ? 'graph' : 'hash',
     ...layout,
+    keypoints: layout.keypoints ? 5 : 0,
     norm: model.nodes.some(({ op }) => /^(Instance|Group)Normalization$/.test(op)) ? 'group' : 'batch',
     generation: generation ?? (layout.family === 'scrfd' ? recogniseGeneration(model) : 'mxnet'),
     published: entry?.published ?? null,
   };
-}
-
-/** RetinaFace's nine outputs: for each stride a class, a box and a keypoint map of two anchors. */
-function isRetinaFace({ outputs }: Model): boolean {
-  return outputs.length === 9 && outputs.every(({ dims }, i) => dims?.length === 4 && dims[1] === [4, 8, 20][i % 3]);
-}
-
-function layoutOf(model: Model): Pick<ModelIdentity, 'family' | 'strides' | 'anchors' | 'keypoints'> | undefined {
-  if (isRetinaFace(model)) return { family: 'retinaface', strides: [32, 16, 8], anchors: 2, keypoints: 5 };
-  const family = 'scrfd';
-  const outputs = model.outputs.length;
-  switch (outputs) {
-    case 6:
-    case 9:
-      return { family, strides: [8, 16, 32], anchors: 2, keypoints: outputs === 9 ? 5 : 0 };
-    case 10:
-    case 15:
-      return { family, strides: [8, 16, 32, 64, 128], anchors: 1, keypoints: outputs === 15 ? 5 : 0 };
-    default:
-      return undefined;
-  }
 }
 
 /** The member whose convolutions have the shapes of the file's, in its order. */

@@ -7,12 +7,3 @@ export interface Face {
   /** Left eye, right eye, nose, left mouth corner, right mouth corner, as seen in the picture; only from models that have them. */
   readonly keypoints?: readonly (readonly [number, number])[];
 }
-
-/** Decoded pixels, rows top to bottom, no padding between rows. */
-export interface Pixels {
-  /** `width * height * channels` bytes: RGB or RGBA. Alpha is ignored. */
-  readonly data: Uint8Array | Uint8ClampedArray;
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 3 | 4;
-}

@@ -1,33 +1,24 @@
-import type { Face, Pixels } from '../common/face.ts';
+import type { Face } from '../common/face.ts';
+import { dropAlpha, type Pixels } from '../common/image.ts';
 import { alignmentMatrix } from '../faces/similarity.ts';
 import { align, alignSteps, cropBytes } from '../kernels/detection/warp-affine.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
-import type { PixelLayout } from './image-buffer.ts';
+import { bindLaunch, withBuffers } from '../runtime/launch.ts';
+import type { ImageLayout } from './image-buffer.ts';
 
 /** A face's five keypoints, as `detect` gives them. */
 export type Keypoints = NonNullable<Face['keypoints']>;
 
-/** The alpha that every crop carries on the GPU. */
-function dropAlpha(rgba: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array((rgba.length / 4) * 3);
-  for (let from = 0, to = 0; from < rgba.length; from += 4) {
-    rgb[to++] = rgba[from]!;
-    rgb[to++] = rgba[from + 1]!;
-    rgb[to++] = rgba[from + 2]!;
-  }
-  return rgb;
-}
-
 /**
- * Aligned RGB crops of faces in one picture, in one dispatch. `pixels` must stay as it is until they are there.
- * @param layout where the picture lies at the start of `pixels`
+ * Aligned RGB crops of faces in one image, in one dispatch. `pixels` must stay as it is until they are there.
+ * @param layout where the image lies at the start of `pixels`
  * @throws RangeError for a wrong size or keypoints, DeviceError
  */
 export async function alignFaces(
   context: GpuContext,
   pixels: GPUBuffer,
-  layout: PixelLayout,
+  layout: ImageLayout,
   faces: readonly Keypoints[],
   size: number,
 ): Promise<Pixels[]> {
@@ -39,41 +30,29 @@ export async function alignFaces(
   const dispatch = align({ ...layout, count: faces.length, size });
   const bytes = cropBytes({ count: faces.length, size });
   context.assertBindable(bytes, `${faces.length} crops`);
-  const pipeline = await context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants);
-  const { device } = context;
-  const buffers: GPUBuffer[] = [];
-  const make = (label: string, length: number, usage: number) => {
-    const buffer = device.createBuffer({ label, size: length, usage });
-    buffers.push(buffer);
-    return buffer;
-  };
-  try {
-    const [params, table, crops, staging] = await context.guarded(
-      'aligning faces',
-      () =>
-        [
-          make('align params', dispatch.params.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST),
-          make('align steps', steps.byteLength, BufferUsage.STORAGE | BufferUsage.COPY_DST),
-          make('crops', bytes, BufferUsage.STORAGE | BufferUsage.COPY_SRC),
-          make('read-back of crops', bytes, BufferUsage.MAP_READ | BufferUsage.COPY_DST),
-        ] as const,
-    );
-    device.queue.writeBuffer(params, 0, dispatch.params);
-    device.queue.writeBuffer(table, 0, steps);
-    const entries = [params, pixels, table, crops].map((buffer, binding) => ({ binding, resource: { buffer } }));
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    pass.dispatchWorkgroups(...dispatch.workgroups);
-    pass.end();
-    const [result] = await context.read(encoder, staging, [{ buffer: crops, offset: 0, bytes }]);
-    const one = size * size * 4;
-    return faces.map((_, i) => {
-      const data = dropAlpha(new Uint8Array(result!, i * one, one));
-      return { data, width: size, height: size, channels: 3 };
-    });
-  } finally {
-    for (const buffer of buffers) buffer.destroy();
-  }
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
+  return withBuffers(
+    context,
+    'aligning faces',
+    (create) => ({
+      params: create('align params', dispatch.params, UNIFORM),
+      table: create('align steps', new Uint8Array(steps.buffer), STORAGE),
+      crops: create('crops', bytes, STORAGE | COPY_SRC),
+      staging: create('read-back of crops', bytes, MAP_READ | COPY_DST),
+    }),
+    async ({ params, table, crops, staging }) => {
+      const bindings = [params, pixels, table, crops].map((buffer) => ({ buffer }));
+      const launch = await bindLaunch(context, dispatch, bindings);
+      const encoder = context.device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      launch(pass);
+      pass.end();
+      const [result] = await context.read(encoder, staging, [{ buffer: crops, offset: 0, bytes }]);
+      const one = size * size * 4;
+      return faces.map((_, i) => {
+        const data = dropAlpha(new Uint8Array(result!, i * one, one));
+        return { data, width: size, height: size, channels: 3 };
+      });
+    },
+  );
 }

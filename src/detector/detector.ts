@@ -1,22 +1,22 @@
+import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { ModelIdentity } from '../architectures/identify.ts';
-import { tagOf } from '../common/class-name.ts';
+import { classNameOf } from '../common/class-name.ts';
 import { type DeviceError, DisposedError } from '../common/errors.ts';
-import type { Face, Pixels } from '../common/face.ts';
+import type { Face } from '../common/face.ts';
+import type { Size } from '../common/geometry.ts';
+import { assertPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TaskQueue } from '../common/task-queue.ts';
-import { PRECISIONS, type Precision } from '../kernels/wgsl.ts';
+import type { Precision } from '../kernels/wgsl.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 import type { Progress } from '../models/download.ts';
-import { GpuContext } from '../runtime/gpu-context.ts';
 import { type ModelInput, openModel } from '../runtime/open-model.ts';
 import type { LiveInput, Platform } from '../runtime/platform.ts';
-import { Tuner } from '../runtime/tuner.ts';
-import { alignFaces, type Keypoints } from './align-faces.ts';
+import type { Keypoints } from './align-faces.ts';
 import { DetectorEngine } from './engine.ts';
-import { assertPixels, openTexture, type Picture, type TextureSource } from './image-buffer.ts';
-import { assertOneOf, type DetectOptions, mergeOptions, readSettings, type Settings, type Size } from './options.ts';
-import { assertInFlight, type StreamOptions, streamFaces } from './stream.ts';
-import type { StreamResult } from './streaming.ts';
+import { openTexture } from './image-buffer.ts';
+import { type DetectOptions, mergeOptions, readSettings, type Settings } from './options.ts';
+import { type StreamOptions, type StreamResult, streamFaces } from './stream.ts';
 
 export interface DetectorOptions extends DetectOptions {
   /** A device to share; it is never destroyed. By default the detector opens and owns one. */
@@ -39,22 +39,6 @@ export interface DetectorOptions extends DetectOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/**
- * Pixels, encoded bytes, a path or a URL; in browsers also what a page has pictures in; and a texture of the detector's
- * own device, with usage COPY_SRC, in one of the formats rgba8unorm and bgra8unorm.
- */
-export type ImageInput =
-  | Pixels
-  | Uint8Array
-  | ArrayBuffer
-  | string
-  | URL
-  | Blob
-  | ImageData
-  | HTMLImageElement
-  | TextureSource
-  | GPUTexture;
-
 export interface AlignOptions {
   /** Side of the crops: a multiple of 112 or 128. Default 112. */
   readonly size?: number;
@@ -66,10 +50,6 @@ export interface DetectorEventMap {
   devicelost: CustomEvent<DeviceError>;
   /** A new device has taken the lost one's place. */
   devicerestored: CustomEvent<void>;
-}
-
-function isPixels(image: ImageInput): image is Pixels {
-  return tagOf(image) === 'Object' && 'data' in (image as object) && 'width' in (image as object);
 }
 
 /** Finds faces as insightface's SCRFD does, from pixels to boxes on the GPU. */
@@ -89,6 +69,7 @@ export class Detector extends EventTarget {
     model: Model,
     hash: string | undefined,
     options: DetectorOptions,
+    settings: Settings,
     engine: DetectorEngine,
   ) {
     super();
@@ -96,7 +77,7 @@ export class Detector extends EventTarget {
     this.#model = model;
     this.#hash = hash;
     this.#options = options;
-    this.#settings = readSettings(options, model);
+    this.#settings = settings;
     this.#engine = engine;
     this.#watch(engine);
   }
@@ -108,8 +89,8 @@ export class Detector extends EventTarget {
     // before a device is opened
     const settings = readSettings(rest, model);
     const hash = await sha256(bytes);
-    const engine = await openEngine(platform, model, rest);
-    const detector = new Detector(platform, model, hash, rest, engine);
+    const engine = await DetectorEngine.open(platform, model, rest);
+    const detector = new Detector(platform, model, hash, rest, settings, engine);
     try {
       signal?.throwIfAborted();
       // the size that pictures will have is not known yet where it is their own
@@ -135,7 +116,7 @@ export class Detector extends EventTarget {
 
   /** Whether this model finds the five facial keypoints. */
   get hasKeypoints(): boolean {
-    return this.#model.outputs.length === 9 || this.#model.outputs.length === 15;
+    return headLayoutOf(this.#model.outputs.map(({ dims }) => dims))?.keypoints ?? false;
   }
 
   /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
@@ -180,9 +161,9 @@ export class Detector extends EventTarget {
     const settings = readSettings(merged, this.#model);
     return this.#call(signal, async () => {
       if (images.length === 0) return [];
-      return this.#withPictures(images, signal, async (pictures) => {
+      return this.#withImages(images, signal, async (opened) => {
         const engine = await this.#usableEngine();
-        return engine.run(pictures, settings, onTimings, signal);
+        return engine.run(opened, settings, onTimings, signal);
       });
     });
   }
@@ -225,12 +206,9 @@ export class Detector extends EventTarget {
       throw new TypeError(`faces[${i}]: expected five keypoints, got none: use a model that finds them`);
     });
     return this.#call(signal, () =>
-      this.#withPictures([image], signal, async (pictures) => {
+      this.#withImages([image], signal, async ([opened]) => {
         const engine = await this.#usableEngine();
-        return engine.exclusively(async () => {
-          const [layout] = await engine.pixels.write(pictures);
-          return alignFaces(engine.context, engine.pixels.buffer, layout!, keypoints, size);
-        });
+        return engine.alignFaces(opened!, keypoints, size);
       }),
     );
   }
@@ -240,7 +218,7 @@ export class Detector extends EventTarget {
     signal?.throwIfAborted();
     if (this.#disposal) throw new DisposedError('this detector has been disposed');
     const result = await this.#calls.run(async () => {
-      // before a picture is read in vain
+      // before an image is read in vain
       await this.#usableEngine();
       return task();
     });
@@ -248,29 +226,29 @@ export class Detector extends EventTarget {
     return result;
   }
 
-  /** Opens pictures, hands them to a task, and frees what was opened for it. */
-  async #withPictures<T>(
+  /** Opens images, hands them to a task, and frees what was opened for it. */
+  async #withImages<T>(
     images: readonly ImageInput[],
     signal: AbortSignal | undefined,
-    task: (pictures: readonly Picture[]) => Promise<T>,
+    task: (opened: readonly OpenedImage[]) => Promise<T>,
   ): Promise<T> {
-    const opened = await Promise.allSettled(images.map((image) => this.#open(image, signal)));
-    const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const results = await Promise.allSettled(images.map((image) => this.#open(image, signal)));
+    const opened = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     try {
-      for (const result of opened) if (result.status === 'rejected') throw result.reason;
-      return await task(pictures);
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+      return await task(opened);
     } finally {
-      for (const picture of pictures) if (picture.kind === 'source') picture.close();
+      for (const image of opened) if (image.kind === 'source') image.close();
     }
   }
 
-  async #open(image: ImageInput, signal: AbortSignal | undefined): Promise<Picture> {
-    if (tagOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
-    const picture = isPixels(image)
+  async #open(image: ImageInput, signal: AbortSignal | undefined): Promise<OpenedImage> {
+    if (classNameOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
+    const opened = isPixels(image)
       ? ({ ...image, kind: 'pixels' } as const)
-      : await this.#platform.openPicture(image, signal);
-    if (picture.kind === 'pixels') assertPixels(picture);
-    return picture;
+      : await this.#platform.openImage(image, signal);
+    if (opened.kind === 'pixels') assertPixels(opened);
+    return opened;
   }
 
   /** The engine, or another one on a new device when the device was lost. */
@@ -287,7 +265,7 @@ export class Detector extends EventTarget {
 
   async #reopen(): Promise<DetectorEngine> {
     const lost = this.#engine;
-    const engine = await openEngine(this.#platform, this.#model, this.#options);
+    const engine = await DetectorEngine.open(this.#platform, this.#model, this.#options);
     await lost.dispose();
     this.#engine = engine;
     this.#watch(engine);
@@ -309,19 +287,5 @@ export class Detector extends EventTarget {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
-  }
-}
-
-async function openEngine(platform: Platform, model: Model, options: DetectorOptions): Promise<DetectorEngine> {
-  const { device, inFlight, autotune = false, precision = 'f32' } = options;
-  assertOneOf('precision', precision, PRECISIONS);
-  if (inFlight !== undefined) assertInFlight(inFlight);
-  const context = await GpuContext.open(platform, device);
-  try {
-    const tuner = autotune ? new Tuner(context, platform.keepsakes, precision) : null;
-    return new DetectorEngine(context, model, inFlight ?? (context.traits.software ? 1 : 2), precision, tuner);
-  } catch (error) {
-    context.dispose();
-    throw error;
   }
 }

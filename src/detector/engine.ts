@@ -1,26 +1,32 @@
+import { assertInFlight } from '../common/check.ts';
 import type { Face } from '../common/face.ts';
+import type { ImageSize } from '../common/geometry.ts';
+import type { OpenedImage, Pixels } from '../common/image.ts';
 import { TaskQueue } from '../common/task-queue.ts';
-import { compileDetector } from '../graph/compile.ts';
-import type { DetectorPlan } from '../graph/plan.ts';
-import type { ConvChoices } from '../kernels/conv/methods.ts';
+import type { LoweringOptions } from '../graph/lower.ts';
 import { candidatesOf } from '../kernels/detection/decode.ts';
 import { FRAME_BYTES, type Frame, packFrames } from '../kernels/detection/image-params.ts';
 import { letterboxTaps } from '../kernels/detection/letterbox.ts';
 import { faceBytes } from '../kernels/detection/nms.ts';
-import type { Precision } from '../kernels/wgsl.ts';
 import type { Model } from '../loader/model.ts';
-import { ConstantStore } from '../runtime/constant-store.ts';
-import { Executor } from '../runtime/executor.ts';
+import type { Executor } from '../runtime/executor.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import { GpuTimer } from '../runtime/gpu-timer.ts';
-import { PlanCache } from '../runtime/plan-cache.ts';
-import type { Tuner } from '../runtime/tuner.ts';
+import type { Platform } from '../runtime/platform.ts';
+import { Session, type SessionOptions } from '../runtime/session.ts';
+import { alignFaces, type Keypoints } from './align-faces.ts';
+import { compileDetector, type DetectorPlan } from './compile.ts';
 import { FaceReader } from './face-reader.ts';
-import { type Picture, type PixelLayout, PixelStore } from './image-buffer.ts';
-import { canvasesOf, type ImageSize, placeImage, type Settings, type Size, type Timings } from './options.ts';
+import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
+import { inputSizesFor, placeImage, type Settings, type Timings } from './options.ts';
 
 const TAP_BYTES = 16;
+
+export interface EngineOptions extends SessionOptions {
+  /** Runs on the GPU at a time. Default 2, and 1 where the CPU does the GPU's work. */
+  readonly inFlight?: number | undefined;
+}
 
 /** A compiled plan with what its runs are written to and read from. */
 class PreparedPlan {
@@ -34,13 +40,17 @@ class PreparedPlan {
   readonly #freeTimers: GpuTimer[] = [];
 
   constructor(context: GpuContext, plan: DetectorPlan, executor: Executor) {
-    const { batch, canvases, heads } = plan;
+    const { batch, inputSizes, heads } = plan;
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-    const taps = canvases.reduce((sum, [width, height]) => sum + (width + height) * batch, 0);
+    const taps = inputSizes.reduce((sum, [width, height]) => sum + (width + height) * batch, 0);
     this.plan = plan;
     this.executor = executor;
     this.taps = context.device.createBuffer({ label: 'taps', size: taps * TAP_BYTES, usage });
-    this.frames = context.device.createBuffer({ label: 'frames', size: canvases.length * batch * FRAME_BYTES, usage });
+    this.frames = context.device.createBuffer({
+      label: 'frames',
+      size: inputSizes.length * batch * FRAME_BYTES,
+      usage,
+    });
     const imageBytes = faceBytes(candidatesOf(heads));
     this.reader = new FaceReader(context, { batch, imageBytes, keypoints: heads[0]!.keypoints });
     this.#context = context;
@@ -60,7 +70,6 @@ class PreparedPlan {
   }
 
   dispose(): void {
-    this.executor.dispose();
     this.taps.destroy();
     this.frames.destroy();
     this.reader.dispose();
@@ -68,33 +77,32 @@ class PreparedPlan {
   }
 }
 
-/** What a detector has on one device: weights, plans and pictures. A lost device takes all of it along. */
+/** What a detector has on one device: a session and the images under way. A lost device takes all of it along. */
 export class DetectorEngine {
-  readonly context: GpuContext;
-  readonly pixels: PixelStore;
-  readonly #model: Model;
-  readonly #precision: Precision;
-  readonly #tuner: Tuner | null;
-  readonly #constants: ConstantStore;
-  readonly #plans = new PlanCache<PreparedPlan>();
+  readonly #session: Session<DetectorPlan, PreparedPlan>;
+  readonly #images: ImageBuffer;
   readonly #runs: TaskQueue;
-  // writing pictures may wait; what is written next must not come before they are used
+  // writing images may wait; what is written next must not come before they are used
   readonly #submissions = new TaskQueue();
 
-  /**
-   * @param inFlight runs on the GPU at a time
-   * @param tuner chooses kernels; without one the adapter's class does
-   * @throws DeviceError when the device cannot compute with this precision
-   */
-  constructor(context: GpuContext, model: Model, inFlight: number, precision: Precision, tuner: Tuner | null) {
-    context.assertPrecision(precision);
-    this.context = context;
-    this.#precision = precision;
-    this.#tuner = tuner;
-    this.pixels = new PixelStore(context);
-    this.#model = model;
-    this.#constants = new ConstantStore(context);
+  private constructor(session: Session<DetectorPlan, PreparedPlan>, inFlight: number) {
+    this.#session = session;
+    this.#images = new ImageBuffer(session.context);
     this.#runs = new TaskQueue(inFlight);
+  }
+
+  /** @throws RangeError for wrong options, DeviceError when there is no device or it lacks the precision */
+  static async open(platform: Platform, model: Model, options: EngineOptions): Promise<DetectorEngine> {
+    const { inFlight } = options;
+    if (inFlight !== undefined) assertInFlight(inFlight);
+    const prepare = (context: GpuContext, plan: DetectorPlan, executor: Executor) =>
+      new PreparedPlan(context, plan, executor);
+    const session = await Session.open(platform, model, options, prepare);
+    return new DetectorEngine(session, inFlight ?? (session.context.traits.software ? 1 : 2));
+  }
+
+  get context(): GpuContext {
+    return this.#session.context;
   }
 
   /** Compiles for batches of this many images of this size. */
@@ -102,28 +110,28 @@ export class DetectorEngine {
     await this.#use(settings, images, () => undefined, signal);
   }
 
-  /** The faces of each picture. Runs may overlap and start in the order they were asked for. */
+  /** The faces of each image. Runs may overlap and start in the order they were asked for. */
   run(
-    pictures: readonly Picture[],
+    images: readonly OpenedImage[],
     settings: Settings,
     onTimings: ((timings: Timings) => void) | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Face[][]> {
     return this.#runs.run(async () => {
       signal?.throwIfAborted();
-      return this.#use(settings, pictures, async (prepared) => {
+      return this.#use(settings, images, async (prepared) => {
         const timer = onTimings && prepared.takeTimer();
         try {
-          const { faces } = await this.exclusively(async () => {
+          const { faces } = await this.#submissions.run(async () => {
             this.context.assertUsable();
-            const layouts = await this.pixels.write(pictures);
+            const layouts = await this.#images.write(images);
             this.#writeFrames(prepared, settings, layouts);
             const { executor, plan, reader } = prepared;
-            executor.bind('pixels', this.pixels.buffer);
+            executor.bind('pixels', this.#images.buffer);
             const encoder = this.context.device.createCommandEncoder();
             executor.encode(encoder, timer ?? undefined);
-            // in an object, so that the next picture is written while this one's faces are awaited
-            return { faces: reader.read(encoder, executor.buffer(plan.faces), executor.pace) };
+            // in an object: a bare promise would be awaited inside the lock
+            return { faces: reader.read(encoder, executor.buffer(plan.faces), executor.pacer) };
           });
           const result = await faces;
           if (timer) {
@@ -138,9 +146,12 @@ export class DetectorEngine {
     });
   }
 
-  /** Runs a task that writes pictures and submits what reads them, with no other between. */
-  exclusively<T>(task: () => Promise<T>): Promise<T> {
-    return this.#submissions.run(task);
+  /** Aligned crops of faces in one image: see `Detector.alignFaces`. */
+  alignFaces(image: OpenedImage, faces: readonly Keypoints[], size: number): Promise<Pixels[]> {
+    return this.#submissions.run(async () => {
+      const [layout] = await this.#images.write([image]);
+      return alignFaces(this.context, this.#images.buffer, layout!, faces, size);
+    });
   }
 
   #use<R>(
@@ -149,28 +160,24 @@ export class DetectorEngine {
     task: (prepared: PreparedPlan) => Promise<R> | R,
     signal?: AbortSignal,
   ): Promise<R> {
-    const canvases = canvasesOf(settings, this.#model, images);
-    const key = `${images.length}: ${canvases.map((canvas) => canvas.join('×')).join(' + ')}`;
-    return this.#plans.use(key, () => this.#compile(images.length, canvases, signal), task);
+    const { model, context } = this.#session;
+    const batch = images.length;
+    const inputSizes = inputSizesFor(settings, model, images);
+    const key = `${batch}: ${inputSizes.map((size) => size.join('×')).join(' + ')}`;
+    const compile = (options: LoweringOptions) =>
+      compileDetector(model, { batch, inputSizes }, context.traits, options);
+    return this.#session.use(key, compile, task, signal);
   }
 
-  async #compile(batch: number, canvases: readonly Size[], signal?: AbortSignal): Promise<PreparedPlan> {
-    const compile = (choices?: ConvChoices) =>
-      compileDetector(this.#model, { batch, canvases }, this.context.traits, { choices, precision: this.#precision });
-    const plan = this.#tuner ? await this.#tuner.plan(compile, signal) : compile();
-    const executor = await Executor.create(this.context, this.#constants, plan);
-    return new PreparedPlan(this.context, plan, executor);
-  }
-
-  /** Writes the resize coefficients and the frames of every canvas and image. */
-  #writeFrames({ plan, taps, frames }: PreparedPlan, settings: Settings, layouts: readonly PixelLayout[]): void {
+  /** Writes the resize coefficients and the frames of every input size and image. */
+  #writeFrames({ plan, taps, frames }: PreparedPlan, settings: Settings, layouts: readonly ImageLayout[]): void {
     const { queue } = this.context.device;
     const packed: Frame[] = [];
     let firstTap = 0;
-    for (const canvas of plan.canvases) {
+    for (const inputSize of plan.inputSizes) {
       for (const layout of layouts) {
         const { width, height } = layout;
-        const { newWidth, newHeight, scale } = placeImage(settings, layout, canvas);
+        const { newWidth, newHeight, scale } = placeImage(settings, layout, inputSize);
         const tables = letterboxTaps(width, height, newWidth, newHeight, settings.interpolation);
         queue.writeBuffer(taps, firstTap * TAP_BYTES, tables);
         packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstTap });
@@ -183,9 +190,7 @@ export class DetectorEngine {
   async dispose(): Promise<void> {
     await this.#runs.idle();
     await this.#submissions.idle();
-    await this.#plans.dispose();
-    this.pixels.dispose();
-    this.#constants.dispose();
-    this.context.dispose();
+    this.#images.dispose();
+    await this.#session.dispose();
   }
 }

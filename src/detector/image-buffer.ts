@@ -1,27 +1,11 @@
 import { ImageError } from '../common/errors.ts';
-import type { Pixels } from '../common/face.ts';
+import type { OpenedImage } from '../common/image.ts';
 import type { Frame } from '../kernels/detection/image-params.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 
-/** What WebGPU copies to a texture by itself. */
-export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame;
-
-/** A picture that is ready to go to the GPU, or is there already. */
-export type Picture =
-  | ({ readonly kind: 'pixels' } & Pixels)
-  | {
-      readonly kind: 'source';
-      readonly source: TextureSource;
-      readonly width: number;
-      readonly height: number;
-      /** Frees what was opened for this picture; nothing for what the caller owns. */
-      close(): void;
-    }
-  | { readonly kind: 'texture'; readonly texture: GPUTexture; readonly width: number; readonly height: number };
-
-/** Where a picture lies in the pixel buffer. */
-export type PixelLayout = Pick<Frame, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
+/** Where an image lies in the buffer. */
+export type ImageLayout = Pick<Frame, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
 
 /** WebGPU's alignment of rows in copies between textures and buffers. */
 const ROW_ALIGNMENT = 256;
@@ -29,23 +13,8 @@ const ROW_ALIGNMENT = 256;
 const BLUE_FIRST_FORMATS: readonly string[] = ['bgra8unorm', 'bgra8unorm-srgb'];
 const FORMATS: readonly string[] = ['rgba8unorm', 'rgba8unorm-srgb', ...BLUE_FIRST_FORMATS];
 
-/** @throws RangeError or TypeError for a wrong size, number of channels or type */
-export function assertPixels({ data, width, height, channels }: Pixels): void {
-  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
-    throw new RangeError(`image: expected a width and height of at least 1 pixel, got ${width}×${height}`);
-  }
-  if (channels !== 3 && channels !== 4) throw new RangeError(`image: expected 3 or 4 channels, got ${channels}`);
-  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
-    throw new TypeError('image: expected data to be a Uint8Array or Uint8ClampedArray');
-  }
-  const expected = width * height * channels;
-  if (data.length !== expected) {
-    throw new RangeError(`image: expected ${expected} bytes for ${width}×${height}×${channels}, got ${data.length}`);
-  }
-}
-
 /** @throws TypeError for a texture that cannot be read as bytes */
-export function openTexture(texture: GPUTexture): Picture {
+export function openTexture(texture: GPUTexture): OpenedImage {
   const { format, usage, dimension, sampleCount, width, height } = texture;
   if (!FORMATS.includes(format)) {
     throw new TypeError(`image: expected a texture of format ${FORMATS.join(', ')}, got ${format}`);
@@ -57,7 +26,7 @@ export function openTexture(texture: GPUTexture): Picture {
   return { kind: 'texture', texture, width, height };
 }
 
-function layoutOf(picture: Picture, firstWord: number): PixelLayout {
+function layoutOf(picture: OpenedImage, firstWord: number): ImageLayout {
   const { width, height } = picture;
   if (picture.kind === 'pixels') {
     const { channels } = picture;
@@ -68,8 +37,8 @@ function layoutOf(picture: Picture, firstWord: number): PixelLayout {
   return { width, height, channels: 4, rowBytes, blueFirst, firstWord };
 }
 
-/** The pictures under way, as bytes in one buffer that grows and never shrinks. */
-export class PixelStore {
+/** The images under way, as bytes in one buffer that grows and never shrinks. */
+export class ImageBuffer {
   readonly #context: GpuContext;
   #buffer: GPUBuffer | null = null;
   #texture: GPUTexture | null = null;
@@ -84,26 +53,26 @@ export class PixelStore {
   }
 
   /**
-   * Puts pictures one behind the other, for submissions to come.
+   * Puts images one behind the other, for submissions to come.
    * @throws DeviceError when they are more than the device can bind, ImageError for a source that gives no pixels
    */
-  async write(pictures: readonly Picture[]): Promise<PixelLayout[]> {
+  async write(images: readonly OpenedImage[]): Promise<ImageLayout[]> {
     let words = 0;
-    const layouts = pictures.map((picture) => {
-      const layout = layoutOf(picture, words);
+    const layouts = images.map((image) => {
+      const layout = layoutOf(image, words);
       words += Math.ceil((layout.rowBytes * layout.height) / 4);
       return layout;
     });
     // a pixel that straddles two words reads one word further
-    const buffer = this.#reserve((words + 1) * 4, pictures.length);
+    const buffer = this.#reserve((words + 1) * 4, images.length);
     const copied: number[] = [];
-    pictures.forEach((picture, i) => {
+    images.forEach((picture, i) => {
       if (picture.kind === 'pixels') this.#writeBytes(buffer, layouts[i]!.firstWord * 4, picture.data);
       else copied.push(i);
     });
     if (copied.length > 0) {
       await this.#context.guarded('reading the picture', () => {
-        for (const i of copied) this.#copy(buffer, layouts[i]!, pictures[i]!);
+        for (const i of copied) this.#copy(buffer, layouts[i]!, images[i]!);
       });
     }
     return layouts;
@@ -129,8 +98,8 @@ export class PixelStore {
     queue.writeBuffer(buffer, offset + whole, rest);
   }
 
-  /** By way of a texture, because sources go nowhere else; the letterbox then reads all pictures the same way. */
-  #copy(buffer: GPUBuffer, { width, height, rowBytes, firstWord }: PixelLayout, picture: Picture): void {
+  /** By way of a texture, because sources go nowhere else; the letterbox then reads all images the same way. */
+  #copy(buffer: GPUBuffer, { width, height, rowBytes, firstWord }: ImageLayout, picture: OpenedImage): void {
     if (picture.kind === 'pixels') return;
     const { device } = this.#context;
     let texture: GPUTexture;

@@ -1,9 +1,9 @@
+import { headLayoutOf } from '../architectures/head-layout.ts';
+import { assertOneOf } from '../common/check.ts';
+import type { ImageSize, Size } from '../common/geometry.ts';
 import type { Frame } from '../kernels/detection/image-params.ts';
 import { type Fit, fitLetterbox, type Interpolation } from '../kernels/detection/letterbox.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
-
-/** Width, height, in pixels. */
-export type Size = readonly [width: number, height: number];
 
 /** How to choose when more faces than `maxFaces` are found: large and near the image centre, or just large. */
 export type MaxFacesMetric = 'default' | 'max';
@@ -41,7 +41,7 @@ export interface DetectOptions {
   readonly inputSize?: Size | 'image';
   /** Several sizes instead: faces found at any of them are suppressed together. A small one finds large, close faces. */
   readonly inputSizes?: readonly Size[];
-  /** What lies beyond a picture that does not fill its canvas. Default `black`, for `mmdet` `mean`, the mid-grey. */
+  /** What lies beyond a picture that does not fill the input size. Default `black`, for `mmdet` `mean`, the mid-grey. */
   readonly padding?: 'black' | 'mean';
   /** OpenCV's resize mode. Default `linear`. */
   readonly interpolation?: Interpolation;
@@ -93,12 +93,6 @@ const PROFILES: Readonly<Record<Compat, Profile>> = {
 
 /** The byte of the padding, normalised as pixels are. */
 const PADDINGS = { black: (0 - 127.5) / 128, mean: 0 } as const;
-
-/** @throws RangeError naming what is allowed */
-export function assertOneOf(name: string, value: unknown, allowed: readonly string[]): void {
-  if (allowed.includes(value as string)) return;
-  throw new RangeError(`${name}: expected ${allowed.map((each) => `'${each}'`).join(' or ')}, got ${String(value)}`);
-}
 
 function assertSize(name: string, size: Size): void {
   if (Array.isArray(size) && size.length === 2 && size.every((side) => Number.isInteger(side) && side > 0)) return;
@@ -157,26 +151,21 @@ function readSizes({ inputSize, inputSizes }: DetectOptions, model: Model, usual
 }
 
 /** The sizes that a batch of images is searched at. */
-export function canvasesOf({ sizes }: Settings, model: Model, images: readonly ImageSize[]): readonly Size[] {
+export function inputSizesFor({ sizes }: Settings, model: Model, images: readonly ImageSize[]): readonly Size[] {
   if (sizes !== 'image') return sizes;
   const side = (name: 'width' | 'height') => Math.max(...images.map((image) => image[name]));
   return [roundSize([side('width'), side('height')], largestStride(model))];
 }
 
-export interface ImageSize {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Where an image lands on a canvas. */
-export function placeImage({ sizes, fit }: Settings, { width, height }: ImageSize, canvas: Size) {
+/** Where an image lands in the network's input. */
+export function placeImage({ sizes, fit }: Settings, { width, height }: ImageSize, inputSize: Size) {
   if (sizes === 'image') return { newWidth: width, newHeight: height, scale: [1, 1] as const };
-  return fitLetterbox(width, height, ...canvas, fit);
+  return fitLetterbox(width, height, ...inputSize, fit);
 }
 
-/** Strides of a model by its number of outputs: the person model's go to 128. */
-function largestStride(model: Model): number {
-  return model.outputs.length === 10 || model.outputs.length === 15 ? 128 : 32;
+/** Sides of inputs are multiples of it. */
+function largestStride({ outputs }: Model): number {
+  return Math.max(...(headLayoutOf(outputs.map(({ dims }) => dims))?.strides ?? [32]));
 }
 
 function roundSize([width, height]: Size, stride: number): Size {

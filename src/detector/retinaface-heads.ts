@@ -1,20 +1,11 @@
+import { type HeadLayout, RETINAFACE_CHANNELS } from '../architectures/head-layout.ts';
 import { ModelError } from '../common/errors.ts';
 import { type Dims, formatDims } from '../common/tensor.ts';
-import { constantOf, dimsOf, type Graph, type Node } from '../graph/ir.ts';
+import { constantOf, dimsOf, type Graph } from '../graph/ir.ts';
+import type { Node } from '../graph/operators/index.ts';
 import { asDims4 } from '../graph/shapes.ts';
 import type { HeadSpec } from '../kernels/detection/decode.ts';
-import type { PeeledGraph } from './scrfd-heads.ts';
-
-const LEVELS = 3;
-const ANCHORS = 2;
-/** Channels of the class, box and keypoint maps. */
-const CHANNELS = [2 * ANCHORS, 4 * ANCHORS, 10 * ANCHORS] as const;
-
-/** RetinaFace's nine outputs: for each stride a class, a box and a keypoint map, all NCHW. */
-export function looksLikeRetinaFace(graph: Graph): boolean {
-  const dims = graph.outputs.map((name) => dimsOf(graph, name));
-  return dims.length === 3 * LEVELS && dims.every((d, i) => d.length === 4 && d[1] === CHANNELS[i % 3]);
-}
+import type { DetectorGraph } from './scrfd-heads.ts';
 
 /**
  * The class logits behind the softmax over (background, face) that MXNet's exports spell out:
@@ -40,7 +31,10 @@ function peelSoftmax(graph: Graph, producers: ReadonlyMap<string, Node>, output:
   const logits = split.inputs[0]!;
   const [n, , h, w] = asDims4(`output "${output}"`, dimsOf(graph, output));
   const shapes = [formatDims(dimsOf(graph, logits)), formatDims(split.dims)].join(', ');
-  const expected = [formatDims([n, CHANNELS[0], h, w]), formatDims([n, 2, ANCHORS * h, w])].join(', ');
+  const expected = [
+    formatDims([n, RETINAFACE_CHANNELS[0], h, w]),
+    formatDims([n, 2, (RETINAFACE_CHANNELS[0] / 2) * h, w]),
+  ].join(', ');
   if (shapes !== expected) {
     throw new ModelError(`output "${output}": expected class maps of ${expected}, got ${shapes}`);
   }
@@ -83,12 +77,12 @@ function peelPreprocessing(graph: Graph): Graph {
  * the preprocessing off its start.
  * @throws ModelError when the graph is not RetinaFace-shaped
  */
-export function peelRetinaFace(graph: Graph): PeeledGraph {
+export function extractRetinaFaceHeads(graph: Graph, { strides, anchors }: HeadLayout): DetectorGraph {
   const [batch, , inputHeight, inputWidth] = asDims4('input', dimsOf(graph, graph.input));
   const producers = new Map(graph.nodes.map((node) => [node.output, node]));
   const dims = new Map<string, Dims>(graph.dims);
   const levels: HeadSpec['levels'][number][] = [];
-  const concats = Array.from({ length: LEVELS }, (_, level): Node => {
+  const concats = strides.map((_, level): Node => {
     const [classes, boxes, keypoints] = graph.outputs.slice(level * 3) as [string, string, string];
     const [, , height, width] = asDims4(`output "${classes}"`, dimsOf(graph, classes));
     const stride = inputHeight / height;
@@ -97,13 +91,13 @@ export function peelRetinaFace(graph: Graph): PeeledGraph {
     }
     levels.push({ stride, width, height });
     const output = `:head ${stride}`;
-    dims.set(output, [batch, CHANNELS.reduce<number>((sum, count) => sum + count, 0), height, width]);
+    dims.set(output, [batch, RETINAFACE_CHANNELS.reduce<number>((sum, count) => sum + count, 0), height, width]);
     const inputs = [peelSoftmax(graph, producers, classes), boxes, keypoints];
     return { op: 'Concat', name: output, inputs, output, axis: 1 };
   });
   const peeled = { ...graph, nodes: [...graph.nodes, ...concats], dims, outputs: concats.map((node) => node.output) };
   return {
     graph: peelPreprocessing(peeled),
-    heads: { decoder: 'retinaface', batch, anchors: ANCHORS, keypoints: true, levels },
+    heads: { decoder: 'retinaface', batch, anchors, keypoints: true, levels },
   };
 }

@@ -1,23 +1,17 @@
+import { describeOutputCounts, type HeadLayout } from '../architectures/head-layout.ts';
 import { ModelError } from '../common/errors.ts';
 import { type Dims, formatDims } from '../common/tensor.ts';
-import { dimsOf, type Graph, type Node } from '../graph/ir.ts';
+import { dimsOf, type Graph } from '../graph/ir.ts';
+import type { Node } from '../graph/operators/index.ts';
 import { isNoop } from '../graph/passes/drop-noops.ts';
 import { asDims4 } from '../graph/shapes.ts';
 import type { HeadSpec } from '../kernels/detection/decode.ts';
 
 /** A graph whose outputs are one NCHW map a stride: `[score logits | distances | keypoint offsets]`, as `decode` reads. */
-export interface PeeledGraph {
+export interface DetectorGraph {
   readonly graph: Graph;
   readonly heads: HeadSpec;
 }
-
-/** What SCRFD's outputs must look like, by their number: all scores, then all boxes, then all keypoints. */
-const LAYOUTS: Readonly<Record<number, { levels: number; anchors: number; keypoints: boolean }>> = {
-  6: { levels: 3, anchors: 2, keypoints: false },
-  9: { levels: 3, anchors: 2, keypoints: true },
-  10: { levels: 5, anchors: 1, keypoints: false },
-  15: { levels: 5, anchors: 1, keypoints: true },
-};
 
 const WHAT = ['score', 'box', 'keypoint'] as const;
 const VALUES = [1, 4, 10] as const;
@@ -76,12 +70,10 @@ function withoutSigmoid(node: Node): Node {
  * Sigmoid that end the file. Output names are never read: their order is the contract.
  * @throws ModelError when the graph is not SCRFD-shaped
  */
-export function peelHeads(graph: Graph): PeeledGraph {
-  const layout = LAYOUTS[graph.outputs.length];
+export function extractScrfdHeads(graph: Graph, layout: HeadLayout | undefined): DetectorGraph {
   if (!layout) {
-    throw new ModelError(
-      `model is not an SCRFD detector: expected 6, 9, 10 or 15 outputs, got ${graph.outputs.length} (${graph.outputs.join(', ')})`,
-    );
+    const got = `${graph.outputs.length} (${graph.outputs.join(', ')})`;
+    throw new ModelError(`model is not an SCRFD detector: expected ${describeOutputCounts()} outputs, got ${got}`);
   }
   const [batch, , inputHeight, inputWidth] = asDims4('input', dimsOf(graph, graph.input));
   const producers = new Map(graph.nodes.map((node) => [node.output, node]));
@@ -91,9 +83,9 @@ export function peelHeads(graph: Graph): PeeledGraph {
   const scoreMaps = new Set<string>();
   const kinds = layout.keypoints ? 3 : 2;
 
-  for (let level = 0; level < layout.levels; level++) {
+  for (let level = 0; level < layout.strides.length; level++) {
     const parts = Array.from({ length: kinds }, (_, kind) => {
-      const output = graph.outputs[kind * layout.levels + level]!;
+      const output = graph.outputs[kind * layout.strides.length + level]!;
       return peel(graph, producers, output, layout.anchors * VALUES[kind]!, kind === 0);
     });
     const [, , height, width] = parts[0]!.dims;

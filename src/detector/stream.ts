@@ -1,9 +1,9 @@
-import { tagOf } from '../common/class-name.ts';
+import { assertInFlight } from '../common/check.ts';
+import { classNameOf } from '../common/class-name.ts';
 import type { Face } from '../common/face.ts';
+import type { ImageInput } from '../common/image.ts';
 import type { LiveInput, Platform } from '../runtime/platform.ts';
-import type { ImageInput } from './detector.ts';
 import type { DetectOptions } from './options.ts';
-import { type StreamResult, streamResults } from './streaming.ts';
 
 export interface StreamOptions extends DetectOptions {
   /** Frames under way at a time. Default 2. */
@@ -24,21 +24,98 @@ export async function* streamFaces<F extends ImageInput>(
     yield* streamResults(source, detectFrame, { inFlight, signal });
     return;
   }
-  const live = await platform.openLive(source, signal);
+  const live = await platform.openFrames(source, signal);
   if (!live) {
     throw new TypeError(
-      `stream: expected a video element, a media stream or its track, or an iterable, got ${tagOf(source)}`,
+      `stream: expected a video element, a media stream or its track, or an iterable, got ${classNameOf(source)}`,
     );
   }
   yield* streamResults(live.frames, detectFrame, { inFlight, signal, release: (frame) => live.release(frame) });
 }
 
-export function assertInFlight(inFlight: number): void {
-  if (Number.isInteger(inFlight) && inFlight > 0) return;
-  throw new RangeError(`inFlight: expected an integer of at least 1, got ${inFlight}`);
-}
-
 function isIterable<F>(source: unknown): source is AsyncIterable<F> | Iterable<F> {
   if (typeof source !== 'object' || source === null) return false;
   return Symbol.asyncIterator in source || Symbol.iterator in source;
+}
+
+/** One frame of a stream with what was found in it. */
+export interface StreamResult<Frame, Result> {
+  readonly frame: Frame;
+  readonly faces: Result;
+}
+
+export interface StreamFlow<F> {
+  /** Frames under way at a time. */
+  readonly inFlight: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Frees a frame that was dropped or whose turn is over. */
+  readonly release?: (frame: F) => void;
+}
+
+type Event<F> = { readonly kind: 'frame'; readonly next: IteratorResult<F> } | { readonly kind: 'result' };
+
+/**
+ * Detects in frames as they come, at most `inFlight` at a time, and yields results in the frames' order. A frame is
+ * asked for when there is room for it: a source of files is never read ahead, a live one skips what came meanwhile.
+ * When the loop is left, the source is closed and the frames under way are waited for.
+ */
+export async function* streamResults<F, R>(
+  frames: AsyncIterable<F> | Iterable<F>,
+  detect: (frame: F) => Promise<R>,
+  { inFlight, signal, release }: StreamFlow<F>,
+): AsyncGenerator<StreamResult<F, R>, void, undefined> {
+  signal?.throwIfAborted();
+  const iterator = Symbol.asyncIterator in frames ? frames[Symbol.asyncIterator]() : frames[Symbol.iterator]();
+  const pending: { readonly frame: F; readonly faces: Promise<R> }[] = [];
+  const aborted = abortion(signal);
+  let coming: Promise<IteratorResult<F>> | null = null;
+  let ended = false;
+  try {
+    for (;;) {
+      if (!ended && pending.length < inFlight) coming ??= Promise.resolve(iterator.next());
+      const events: Promise<Event<F>>[] = [];
+      if (pending[0]) events.push(pending[0].faces.then(() => ({ kind: 'result' })));
+      if (coming) events.push(coming.then((next) => ({ kind: 'frame', next })));
+      if (events.length === 0) return;
+      const event = await Promise.race([...events, aborted.promise]);
+      if (event.kind === 'result') {
+        const { frame, faces } = pending[0]!;
+        yield { frame, faces: await faces };
+        pending.shift();
+        release?.(frame);
+        continue;
+      }
+      coming = null;
+      if (event.next.done) {
+        ended = true;
+        continue;
+      }
+      const frame = event.next.value;
+      const faces = detect(frame);
+      // awaited above, in its turn; until then a failure is no unhandled one
+      faces.catch(() => {});
+      pending.push({ frame, faces });
+    }
+  } finally {
+    aborted.forget();
+    // a frame that is still asked for is closed by the source, or here if it comes all the same
+    if (release) coming?.then(({ done, value }) => done || release(value)).catch(() => {});
+    coming?.catch(() => {});
+    const closed = ended ? undefined : iterator.return?.();
+    // a generator that waits for its next frame closes after it, whenever that may be
+    if (!coming) await closed;
+    await Promise.allSettled(pending.map(({ faces }) => faces));
+    if (release) for (const { frame } of pending) release(frame);
+  }
+}
+
+/** A promise that rejects when the signal does, and how to stop listening. */
+function abortion(signal: AbortSignal | undefined): { readonly promise: Promise<never>; forget(): void } {
+  let onAbort = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal?.reason);
+  });
+  promise.catch(() => {});
+  signal?.addEventListener('abort', onAbort);
+  return { promise, forget: () => signal?.removeEventListener('abort', onAbort) };
 }

@@ -1,5 +1,6 @@
-import type { Face, Pixels } from '../common/face.ts';
-import { assertPixels } from '../detector/image-buffer.ts';
+import type { Face } from '../common/face.ts';
+import type { Pixels } from '../common/image.ts';
+import { assertPixels } from '../common/image.ts';
 
 export interface BlurOptions {
   /** Squares along a face's longer side, margin included, 1 to 64; fewer show less. Default 6. */

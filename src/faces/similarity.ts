@@ -1,4 +1,4 @@
-import type { AffineMatrix } from '../kernels/detection/warp-affine.ts';
+import type { AffineMatrix } from '../common/geometry.ts';
 
 type Point = readonly [x: number, y: number];
 

@@ -2,7 +2,6 @@ import { ModelError, UnsupportedOpError } from '../common/errors.ts';
 import {
   type Dims,
   floatTensor,
-  formatDims,
   intTensor,
   rowMajorStrides,
   sizeOf,
@@ -10,65 +9,9 @@ import {
   toNumbers,
 } from '../common/tensor.ts';
 import type { ModelNode } from '../loader/model.ts';
-import { broadcastDims } from './shapes.ts';
-
-/** ONNX TensorProto.DataType values that stay integers here. */
-const INTEGER_TYPES = new Set([2, 3, 4, 5, 6, 7, 9, 12, 13]);
-const FLOAT_TYPES = new Set([1, 10, 11, 16]);
-
-/** An axis attribute or input, counted from the end when negative. */
-export function normalizeAxis(who: string, axis: number, rank: number): number {
-  const normalized = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(normalized) || normalized < 0 || normalized >= rank) {
-    throw new ModelError(`${who}: axis ${axis} is outside ${rank} dimensions`);
-  }
-  return normalized;
-}
-
-/** Whether a Cast keeps or makes floats; throws on types that are neither numbers nor booleans. */
-export function castsToFloat(node: ModelNode): boolean {
-  const to = node.attributes.int('to');
-  if (FLOAT_TYPES.has(to)) return true;
-  if (INTEGER_TYPES.has(to)) return false;
-  throw new UnsupportedOpError(node.name, node.op, `to ONNX type ${to} has no mapping`);
-}
-
-/** Reshape's rule: 0 copies the input's dimension, one -1 takes what is left. */
-export function resolveReshape(who: string, dims: Dims, target: readonly number[]): number[] {
-  const resolved = target.map((dim, i) => (dim === 0 ? (dims[i] ?? 0) : dim));
-  const unknown = resolved.indexOf(-1);
-  if (unknown >= 0) {
-    const known = resolved.reduce((product, dim, i) => (i === unknown ? product : product * dim), 1);
-    resolved[unknown] = sizeOf(dims) / known;
-  }
-  if (resolved.some((dim) => !Number.isInteger(dim) || dim < 1) || sizeOf(resolved) !== sizeOf(dims)) {
-    throw new ModelError(`${who}: cannot reshape ${formatDims(dims)} to [${target.join(', ')}]`);
-  }
-  return resolved;
-}
-
-/** Squeeze and Unsqueeze take axes as an attribute up to opset 12, as an input since 13. */
-export function readAxes(node: ModelNode, axesInput: Tensor | undefined): number[] | null {
-  if (axesInput) return toNumbers(axesInput);
-  return node.attributes.has('axes') ? [...node.attributes.ints('axes')] : null;
-}
-
-export function squeezeDims(who: string, dims: Dims, axes: readonly number[] | null): number[] {
-  const dropped = new Set(axes ? axes.map((axis) => normalizeAxis(who, axis, dims.length)) : undefined);
-  const drop = (dim: number, i: number) => (axes ? dropped.has(i) : dim === 1);
-  const bad = dims.findIndex((dim, i) => drop(dim, i) && dim !== 1);
-  if (bad >= 0) throw new ModelError(`${who}: cannot squeeze axis ${bad} of ${formatDims(dims)}`);
-  return dims.filter((dim, i) => !drop(dim, i));
-}
-
-export function unsqueezeDims(who: string, dims: Dims, axes: readonly number[] | null): number[] {
-  if (!axes) throw new ModelError(`${who}: expected axes, got none`);
-  const rank = dims.length + axes.length;
-  const added = new Set(axes.map((axis) => normalizeAxis(who, axis, rank)));
-  if (added.size !== axes.length) throw new ModelError(`${who}: axes ${axes} repeat`);
-  const rest = [...dims];
-  return Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : rest.shift()!));
-}
+import { castsToFloat, readAxes, resolveReshape, squeezeDims, unsqueezeDims } from './operators/reshape.ts';
+import { readSlice } from './operators/slice.ts';
+import { broadcastDims, normalizeAxis } from './shapes.ts';
 
 /** A tensor of the same type with other elements. */
 function make(like: Tensor['type'], dims: Dims, values: readonly number[]): Tensor {
@@ -122,37 +65,6 @@ function gather(node: ModelNode, data: Tensor, indices: Tensor): Tensor {
     const source = [...position.slice(0, axis), picks[index]!, ...position.slice(axis + indices.dims.length)];
     return source.reduce((at, p, i) => at + p * strides[i]!, 0);
   });
-}
-
-/** Which part of each dimension a Slice takes. */
-export interface SliceRange {
-  readonly starts: readonly number[];
-  readonly steps: readonly number[];
-  readonly dims: readonly number[];
-}
-
-/** Starts, ends, axes and steps are attributes up to opset 9, inputs 1 to 4 since; `inputs[0]` is not read. */
-export function readSlice(node: ModelNode, shape: Dims, inputs: readonly (Tensor | undefined)[]): SliceRange {
-  const numbers = (i: number, name: string) => {
-    if (inputs[i]) return toNumbers(inputs[i]);
-    return node.attributes.has(name) ? [...node.attributes.ints(name)] : null;
-  };
-  const starts = numbers(1, 'starts') ?? [];
-  const ends = numbers(2, 'ends') ?? [];
-  const axes = numbers(3, 'axes') ?? starts.map((_, i) => i);
-  const steps = numbers(4, 'steps') ?? starts.map(() => 1);
-  const range = { starts: shape.map(() => 0), steps: shape.map(() => 1), dims: [...shape] };
-  axes.forEach((rawAxis, i) => {
-    const axis = normalizeAxis(node.name, rawAxis, shape.length);
-    const size = shape[axis]!;
-    const step = steps[i]!;
-    if (step < 1) throw new UnsupportedOpError(node.name, node.op, `with step ${step} has no mapping`);
-    const clamp = (value: number) => Math.min(Math.max(value < 0 ? value + size : value, 0), size);
-    range.starts[axis] = clamp(starts[i]!);
-    range.steps[axis] = step;
-    range.dims[axis] = Math.max(0, Math.ceil((clamp(ends[i]!) - range.starts[axis]!) / step));
-  });
-  return range;
 }
 
 function slice(node: ModelNode, inputs: readonly (Tensor | undefined)[]): Tensor {

@@ -1,50 +1,17 @@
 import { UnsupportedOpError } from '../common/errors.ts';
-import { type Dims, sizeOf } from '../common/tensor.ts';
-import {
-  type ConvChoices,
-  type ConvOperand,
-  chooseMethod,
-  convKey,
-  packWeights,
-  planConv,
-} from '../kernels/conv/methods.ts';
-import { type ConvSpec, packChannels } from '../kernels/conv/spec.ts';
-import {
-  type AdapterTraits,
-  type Dispatch,
-  floatBytes,
-  MAX_WORKGROUPS,
-  packedBytes,
-  padWithZeros,
-} from '../kernels/dispatch.ts';
-import { type LayoutSpec, pack, packOnCpu } from '../kernels/nc4hw4.ts';
-import { batchNorm, batchNormAffine, packAffine } from '../kernels/tensor/batchnorm.ts';
-import { binary, binaryStrided } from '../kernels/tensor/binary.ts';
-import { concat, concatChannels } from '../kernels/tensor/concat.ts';
-import { globalPool } from '../kernels/tensor/global-pool.ts';
-import { norm } from '../kernels/tensor/group-norm.ts';
-import { pool } from '../kernels/tensor/pool.ts';
-import { packResizeTaps, resize, resizeAxis } from '../kernels/tensor/resize.ts';
-import { softmax } from '../kernels/tensor/softmax.ts';
-import { slice, transpose } from '../kernels/tensor/strided-copy.ts';
-import { unary } from '../kernels/tensor/unary.ts';
+import type { Dims, FloatTensor } from '../common/tensor.ts';
+import { type ConvChoices, type ConvPlan, chooseMethod, convKey, planConv } from '../kernels/conv/methods.ts';
+import type { ConvSpec } from '../kernels/conv/spec.ts';
+import { type AdapterTraits, type Dispatch, floatBytes, MAX_WORKGROUPS, padWithZeros } from '../kernels/dispatch.ts';
+import { pack, packOnCpu } from '../kernels/nc4hw4.ts';
 import { unpack } from '../kernels/unpack.ts';
 import { type Precision, toHalf, withHalfImages } from '../kernels/wgsl.ts';
 import { assignBuffers, type Lifetime } from './assign-buffers.ts';
-import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
-import type { ConstantData, ModelPlan, Operand } from './plan.ts';
-import { asDims4, type Dims4 } from './shapes.ts';
-
-/** `packed` is NC4HW4, which all image kernels use; `plain` is row-major, for tails of any rank. */
-export type Layout = 'packed' | 'plain';
-
-/** A tensor in one layout before it has a buffer. */
-export interface Value {
-  readonly kind: 'value';
-  readonly id: number;
-  /** Stored as half floats. */
-  readonly half: boolean;
-}
+import { constantOf, dimsOf, type Graph } from './ir.ts';
+import { lowerNode } from './operators/index.ts';
+import type { Layout, LowerContext, Source, Value } from './operators/operator.ts';
+import type { ConstantData, ModelPlan, Operand, Step } from './plan.ts';
+import { alignedDims4, asDims4, layoutSpec, storageBytes } from './shapes.ts';
 
 export interface LoweringOptions {
   /** Methods of convolutions; by the adapter's class unless given. */
@@ -53,40 +20,28 @@ export interface LoweringOptions {
   readonly precision?: Precision | undefined;
 }
 
-type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
-
 /** The parts of a plan that lowering decides. */
 export interface Lowered extends Pick<ModelPlan, 'buffers' | 'constants' | 'steps' | 'convs'> {
   bufferOf(value: Value): number;
 }
 
-interface DraftStep {
-  readonly label: string;
-  readonly dispatch: Dispatch;
+interface DraftStep extends Omit<Step, 'operands'> {
   readonly operands: readonly Source[];
-}
-
-function layoutSpec([batch, channels, height, width]: Dims4): LayoutSpec {
-  return { batch, channels, height, width };
-}
-
-/** Rank 4 by leading ones, as numpy aligns a smaller operand. */
-function alignedDims4(dims: Dims): Dims4 {
-  return asDims4('broadcast operand', [1, 1, 1, 1, ...dims].slice(-Math.max(4, dims.length)));
 }
 
 /**
  * Turns graph nodes into kernel launches on values, converting between layouts where a kernel needs the other one;
  * `finish` then gives every value a buffer.
  */
-export class Lowering {
+export class Lowering implements LowerContext {
   #graph: Graph;
+  #stage = 'network';
+  #values = new Map<string, Value>();
   readonly #traits: AdapterTraits;
   readonly #choices: ConvChoices | undefined;
   readonly #precision: Precision;
   readonly #convs = new Map<string, ConvSpec>();
   readonly #bytes: number[] = [];
-  #values = new Map<string, Value>();
   readonly #constants = new Map<string, ConstantData>();
   readonly #steps: DraftStep[] = [];
 
@@ -103,36 +58,80 @@ export class Lowering {
     this.#values = new Map();
   }
 
+  /** Names what the launches to come are timed as; `network` until then. */
+  enter(stage: string): void {
+    this.#stage = stage;
+  }
+
   /** Defines the graph's input: `plain` to be written by the caller, `packed` by a first step. */
   defineInput(layout: Layout): Value {
-    return this.#define(this.#graph.input, layout);
+    return this.define(this.#graph.input, layout);
   }
 
   /** Lowers every node. */
   lowerNodes(): void {
-    for (const node of this.#graph.nodes) this.#lower(node);
+    for (const node of this.#graph.nodes) lowerNode(node, this);
   }
 
-  /** The value's buffer in the layout asked for, converted if need be. */
-  read(name: string, layout: Layout): Source {
-    return this.#graph.constants.has(name) ? this.#readConstant(name, layout) : this.readValue(name, layout);
+  dims(value: string): Dims {
+    return dimsOf(this.#graph, value);
   }
 
-  /** The same for a value that is computed at run time. */
+  constantOf(value: string): FloatTensor {
+    return constantOf(this.#graph, value);
+  }
+
+  isConstant(value: string): boolean {
+    return this.#graph.constants.has(value);
+  }
+
+  isPacked(value: string): boolean {
+    return this.isConstant(value) || this.#values.has(`${value}@packed`);
+  }
+
+  read(value: string, layout: Layout): Source {
+    return this.isConstant(value) ? this.#readConstant(value, layout) : this.readValue(value, layout);
+  }
+
+  /** What `read` gives of a value that is computed at run time. */
   readValue(name: string, layout: Layout): Value {
     const present = this.#values.get(`${name}@${layout}`);
     if (present) return present;
-    const dims = asDims4(`value "${name}"`, dimsOf(this.#graph, name));
+    const spec = layoutSpec(asDims4(`value "${name}"`, this.dims(name)));
     const other = layout === 'packed' ? 'plain' : 'packed';
     const source = this.#values.get(`${name}@${other}`);
     if (!source) throw new Error(`value "${name}" is not lowered yet`);
-    const spec = layoutSpec(dims);
-    const target = this.#define(name, layout);
+    const target = this.define(name, layout);
     this.emit(name, layout === 'packed' ? pack(spec) : unpack(spec), [source, target]);
     return target;
   }
 
-  /** Adds a launch; operands are inputs first, output last. */
+  define(name: string, layout: Layout): Value {
+    const floats = storageBytes(name, this.dims(name), layout);
+    const half = layout === 'packed' && this.#precision === 'f16' && this.#isRead(name);
+    const value: Value = { kind: 'value', id: this.#bytes.push(half ? floats / 2 : floats) - 1, half };
+    this.#values.set(`${name}@${layout}`, value);
+    return value;
+  }
+
+  alias(name: string, of: string): void {
+    this.#values.set(`${name}@plain`, this.readValue(of, 'plain'));
+  }
+
+  constant(key: string, make: () => ConstantData): Extract<Operand, { kind: 'constant' }> {
+    if (!this.#constants.has(key)) this.#constants.set(key, make());
+    return { kind: 'constant', key };
+  }
+
+  scratch(bytes: number): Value {
+    return { kind: 'value', id: this.#bytes.push(bytes) - 1, half: false };
+  }
+
+  planConv(spec: ConvSpec): ConvPlan {
+    this.#convs.set(convKey(spec), spec);
+    return planConv(chooseMethod(spec, this.#traits, this.#choices), spec, this.#traits);
+  }
+
   emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void {
     const wide = dispatch.workgroups.findIndex((count) => count > MAX_WORKGROUPS);
     if (wide >= 0) {
@@ -148,18 +147,7 @@ export class Lowering {
         : operand.kind === 'constant' && this.#constants.get(operand.key) instanceof Uint16Array;
     const halves = { inputs: operands.slice(0, -1).some(isHalf), output: isHalf(operands.at(-1)!) };
     const label = `${node}/${dispatch.kernel}`;
-    this.#steps.push({ label, dispatch: withHalfImages(dispatch, halves), operands });
-  }
-
-  /** A constant by key, made once. */
-  constant(key: string, make: () => ConstantData): Extract<Operand, { kind: 'constant' }> {
-    if (!this.#constants.has(key)) this.#constants.set(key, make());
-    return { kind: 'constant', key };
-  }
-
-  /** A buffer that is no tensor of the graph. */
-  scratch(bytes: number): Value {
-    return { kind: 'value', id: this.#bytes.push(bytes) - 1, half: false };
+    this.#steps.push({ label, stage: this.#stage, dispatch: withHalfImages(dispatch, halves), operands });
   }
 
   /** Assigns buffers. The host fills or clears `fromStart` before the first step and reads `toEnd` after the last. */
@@ -188,17 +176,8 @@ export class Lowering {
     };
   }
 
-  #define(name: string, layout: Layout): Value {
-    const dims = dimsOf(this.#graph, name);
-    const floats = layout === 'packed' ? packedBytes(...asDims4(`value "${name}"`, dims)) : floatBytes(sizeOf(dims));
-    const half = layout === 'packed' && this.#precision === 'f16' && this.#isRead(name);
-    const value: Value = { kind: 'value', id: this.#bytes.push(half ? floats / 2 : floats) - 1, half };
-    this.#values.set(`${name}@${layout}`, value);
-    return value;
-  }
-
   #readConstant(name: string, layout: Layout): Source {
-    const { data, dims } = constantOf(this.#graph, name);
+    const { data, dims } = this.constantOf(name);
     if (layout === 'packed') {
       const packed = () => packOnCpu(data, layoutSpec(alignedDims4(dims)));
       if (this.#precision === 'f16') return this.constant(`${name}@packed half`, () => toHalf(packed()));
@@ -210,212 +189,5 @@ export class Lowering {
   /** Whether a kernel reads a value packed. The heads are decoded from what their convolutions give. */
   #isRead(name: string): boolean {
     return this.#graph.nodes.some(({ inputs }) => inputs.includes(name));
-  }
-
-  /** Whether a value can be read packed without a conversion. */
-  #isPacked(name: string): boolean {
-    return this.#graph.constants.has(name) || this.#values.has(`${name}@packed`);
-  }
-
-  #lower(node: Node): void {
-    const dims = (name: string) => dimsOf(this.#graph, name);
-    const input = node.inputs[0]!;
-    const outDims = dims(node.output);
-    switch (node.op) {
-      case 'Conv':
-        return this.#lowerConv(node);
-      case 'BatchNorm': {
-        const data = (name: string) => constantOf(this.#graph, name).data;
-        const affine = this.constant(`${node.output}@affine`, () => {
-          const { scale, shift } = batchNormAffine(
-            data(node.gamma),
-            data(node.beta),
-            data(node.mean),
-            data(node.variance),
-            node.epsilon,
-          );
-          return packAffine(scale, shift);
-        });
-        const dispatch = batchNorm(layoutSpec(asDims4(node.name, outDims)));
-        return this.emit(node.name, dispatch, [
-          this.read(input, 'packed'),
-          affine,
-          this.#define(node.output, 'packed'),
-        ]);
-      }
-      case 'GroupNorm': {
-        const layout = this.#isPacked(input) ? 'packed' : 'plain';
-        const affine = this.constant(`${node.output}@affine`, () => {
-          const [scale, shift] = [node.scale, node.shift].map((name) => constantOf(this.#graph, name).data);
-          const both = new Float32Array(floatBytes(scale!.length * 2) / 4);
-          both.set(scale!);
-          both.set(shift!, scale!.length);
-          return both;
-        });
-        const dispatch = norm({
-          batch: outDims[0]!,
-          channels: outDims[1]!,
-          planeSize: sizeOf(outDims.slice(2)),
-          groups: node.groups,
-          epsilon: node.epsilon,
-          layout,
-          activation: node.activation,
-        });
-        return this.emit(node.name, dispatch, [this.read(input, layout), affine, this.#define(node.output, layout)]);
-      }
-      case 'Pool': {
-        const [batch, channels, inHeight, inWidth] = asDims4(node.name, dims(input));
-        const [, , outHeight, outWidth] = asDims4(node.name, outDims);
-        const dispatch = pool({ ...node, batch, channels, inHeight, inWidth, outHeight, outWidth });
-        return this.emit(node.name, dispatch, [this.read(input, 'packed'), this.#define(node.output, 'packed')]);
-      }
-      case 'GlobalPool': {
-        const dispatch = globalPool({ kind: node.kind, ...layoutSpec(asDims4(node.name, dims(input))) });
-        return this.emit(node.name, dispatch, [this.read(input, 'packed'), this.#define(node.output, 'packed')]);
-      }
-      case 'Resize': {
-        const [batch, channels, inHeight, inWidth] = asDims4(node.name, dims(input));
-        const [outHeight, outWidth] = node.size;
-        const taps = this.constant(`${node.output}@taps ${inHeight}×${inWidth} → ${outHeight}×${outWidth}`, () =>
-          packResizeTaps(
-            resizeAxis(inHeight, outHeight, node.scales[0], node.mode),
-            resizeAxis(inWidth, outWidth, node.scales[1], node.mode),
-          ),
-        );
-        const dispatch = resize({ batch, channels, inHeight, inWidth, outHeight, outWidth });
-        return this.emit(node.name, dispatch, [this.read(input, 'packed'), taps, this.#define(node.output, 'packed')]);
-      }
-      case 'Binary': {
-        const [a, b] = node.inputs as [string, string];
-        const packed =
-          outDims.length === 4 &&
-          node.inputs.every((name) => this.#isPacked(name)) &&
-          node.inputs.some((name) => !this.#graph.constants.has(name));
-        const layout = packed ? 'packed' : 'plain';
-        const dispatch = packed
-          ? binary(node.operation, alignedDims4(dims(a)), alignedDims4(dims(b)), asDims4(node.name, outDims))
-          : binaryStrided(node.operation, dims(a), dims(b), outDims);
-        return this.emit(node.name, dispatch, [
-          this.read(a, layout),
-          this.read(b, layout),
-          this.#define(node.output, layout),
-        ]);
-      }
-      case 'Unary': {
-        const layout = this.#isPacked(input) ? 'packed' : 'plain';
-        const source = this.read(input, layout);
-        const target = this.#define(node.output, layout);
-        const vectors = this.#bytes[target.id]! / (target.half ? 8 : 16);
-        return this.emit(node.name, unary(node.activation, vectors), [source, target]);
-      }
-      case 'Softmax': {
-        const rest = sizeOf(outDims.slice(node.axis));
-        const size = node.flatten ? rest : outDims[node.axis]!;
-        const dispatch = softmax(sizeOf(outDims.slice(0, node.axis)), size, rest / size);
-        return this.emit(node.name, dispatch, [this.read(input, 'plain'), this.#define(node.output, 'plain')]);
-      }
-      case 'Concat':
-        if (outDims.length === 4 && node.axis === 1 && node.inputs.every((name) => this.#isPacked(name))) {
-          return this.#concatChannels(node.name, node.inputs, node.output);
-        }
-        return this.#concatPlain(node.name, node.inputs, node.output, node.axis);
-      case 'Transpose':
-        return this.emit(node.name, transpose(dims(input), node.perm), [
-          this.read(input, 'plain'),
-          this.#define(node.output, 'plain'),
-        ]);
-      case 'Slice':
-        return this.emit(node.name, slice(dims(input), { starts: node.starts, steps: node.steps, outDims }), [
-          this.read(input, 'plain'),
-          this.#define(node.output, 'plain'),
-        ]);
-      case 'Reshape': {
-        // row-major data has no shape: the result is the same buffer
-        this.#values.set(`${node.output}@plain`, this.readValue(input, 'plain'));
-        return;
-      }
-      default:
-        return node satisfies never;
-    }
-  }
-
-  #concatChannels(name: string, inputs: readonly string[], output: string): void {
-    const [batch, outChannels, height, width] = asDims4(name, dimsOf(this.#graph, output));
-    const target = this.#define(output, 'packed');
-    let firstChannel = 0;
-    for (const input of inputs) {
-      const inChannels = dimsOf(this.#graph, input)[1]!;
-      const dispatch = concatChannels({ batch, height, width, inChannels, outChannels, firstChannel });
-      this.emit(name, dispatch, [this.read(input, 'packed'), target]);
-      firstChannel += inChannels;
-    }
-  }
-
-  #concatPlain(name: string, inputs: readonly string[], output: string, axis: number): void {
-    const outDims = dimsOf(this.#graph, output);
-    const sources = inputs.map((input) => this.read(input, 'plain'));
-    const target = this.#define(output, 'plain');
-    let offset = 0;
-    inputs.forEach((input, i) => {
-      const inputRun = sizeOf(dimsOf(this.#graph, input).slice(axis));
-      const dispatch = concat({
-        outer: sizeOf(outDims.slice(0, axis)),
-        inputRun,
-        outputRun: sizeOf(outDims.slice(axis)),
-        offset,
-      });
-      this.emit(name, dispatch, [sources[i]!, target]);
-      offset += inputRun;
-    });
-  }
-
-  #lowerConv(node: ConvNode): void {
-    const [input, residual] = node.inputs as [string, string?];
-    const [batch, inChannels, inHeight, inWidth] = asDims4(node.name, dimsOf(this.#graph, input));
-    const [, outChannels, outHeight, outWidth] = asDims4(node.name, dimsOf(this.#graph, node.output));
-    const spec: ConvSpec = {
-      batch,
-      inChannels,
-      inHeight,
-      inWidth,
-      outChannels,
-      outHeight,
-      outWidth,
-      kernel: node.kernel,
-      strides: node.strides,
-      dilations: node.dilations,
-      pads: [node.pads[0], node.pads[1]],
-      group: node.group,
-      activation: node.activation,
-      upsample: node.residualUpsample,
-    };
-    this.#convs.set(convKey(spec), spec);
-    const { launches, weightOrder } = planConv(chooseMethod(spec, this.#traits, this.#choices), spec, this.#traits);
-    const { data } = constantOf(this.#graph, node.weight);
-    const weights = this.constant(`${node.weight}@${weightOrder}`, () => packWeights(weightOrder, data, spec));
-    const zeros = () => this.constant(`zeros ${outChannels}`, () => packChannels(undefined, outChannels));
-    const biasName = node.bias;
-    const bias =
-      biasName === null
-        ? zeros()
-        : this.constant(`${biasName}@channels`, () =>
-            packChannels(constantOf(this.#graph, biasName).data, outChannels),
-          );
-    const known = new Map<ConvOperand, Source>([
-      ['input', this.read(input, 'packed')],
-      ['bias', bias],
-      // without a residual the binding is never read
-      ['residual', residual === undefined ? bias : this.read(residual, 'packed')],
-      ['output', this.#define(node.output, 'packed')],
-    ]);
-    for (const { dispatch, operands, weightsRange } of launches) {
-      const bound = operands.map((operand, i): Source => {
-        if (operand === 'weights') return { ...weights, range: weightsRange };
-        const source = known.get(operand) ?? (operand === 'zeros' ? zeros() : this.scratch(dispatch.bindingBytes[i]!));
-        known.set(operand, source);
-        return source;
-      });
-      this.emit(node.name, dispatch, bound);
-    }
   }
 }

@@ -1,57 +1,6 @@
 import { formatDims } from '../common/tensor.ts';
-import type { Activation } from '../kernels/activation.ts';
-import { constantNames, dimsOf, type Graph, type Node } from './ir.ts';
-
-function describeActivation(activation: Activation): string {
-  switch (activation.kind) {
-    case 'leakyRelu':
-      return `leakyRelu(${activation.slope})`;
-    case 'clip':
-      return `clip(${activation.low}, ${activation.high})`;
-    default:
-      return activation.kind;
-  }
-}
-
-function describeAttributes(node: Node): string[] {
-  switch (node.op) {
-    case 'Conv':
-      return [
-        `${node.kernel.join('×')} /${node.strides} pad ${node.pads}`,
-        ...(node.dilations.some((d) => d !== 1) ? [`dilation ${node.dilations}`] : []),
-        ...(node.group > 1 ? [`group ${node.group}`] : []),
-        ...(node.residualUpsample > 0 ? [`residual ×${node.residualUpsample}`] : []),
-        ...(node.activation.kind === 'none' ? [] : [describeActivation(node.activation)]),
-      ];
-    case 'Pool':
-      return [node.kind, `${node.kernel.join('×')} /${node.strides} pad ${node.pads}${node.ceilMode ? ' ceil' : ''}`];
-    case 'GlobalPool':
-      return [node.kind];
-    case 'GroupNorm':
-      return [
-        `${node.groups} groups`,
-        ...(node.activation.kind === 'none' ? [] : [describeActivation(node.activation)]),
-      ];
-    case 'Resize':
-      return [node.mode.mode, node.mode.coordinates];
-    case 'Binary':
-      return [node.operation];
-    case 'Unary':
-      return [describeActivation(node.activation)];
-    case 'Softmax':
-    case 'Concat':
-      return [`axis ${node.axis}`];
-    case 'Transpose':
-      return [`perm ${node.perm}`];
-    case 'Slice':
-      return [`from ${node.starts} step ${node.steps}`];
-    case 'Reshape':
-    case 'BatchNorm':
-      return [];
-    default:
-      return node satisfies never;
-  }
-}
+import { dimsOf, type Graph } from './ir.ts';
+import { constantNames, describeAttributes, type Node } from './operators/index.ts';
 
 /** One line a node: `output: shape = Op(inputs) attributes`. */
 export function printGraph(graph: Graph): string {

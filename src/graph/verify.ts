@@ -1,6 +1,6 @@
 import { formatDims } from '../common/tensor.ts';
-import { constantNames, dimsOf, type Graph } from './ir.ts';
-import { inferDims } from './shapes.ts';
+import { dimsOf, type Graph } from './ir.ts';
+import { constantNames, inferDims } from './operators/index.ts';
 
 /**
  * Checks that every value is defined once and before its use, that every shape is what its node implies, and that

@@ -36,3 +36,14 @@ export function activationParams(activation: Activation): ActivationParams {
       return activation satisfies never;
   }
 }
+
+export function describeActivation(activation: Activation): string {
+  switch (activation.kind) {
+    case 'leakyRelu':
+      return `leakyRelu(${activation.slope})`;
+    case 'clip':
+      return `clip(${activation.low}, ${activation.high})`;
+    default:
+      return activation.kind;
+  }
+}

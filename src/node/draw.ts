@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { ImageError } from '../common/errors.ts';
-import type { Face, Pixels } from '../common/face.ts';
+import type { Face } from '../common/face.ts';
+import type { Pixels } from '../common/image.ts';
 import { lineWidth, MARK_COLOURS } from '../faces/face-marks.ts';
 import { loadSharp } from './sharp.ts';
 import { writeWhole } from './write-file.ts';

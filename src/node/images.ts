@@ -1,5 +1,5 @@
 import { ImageError } from '../common/errors.ts';
-import type { Pixels } from '../common/face.ts';
+import type { Pixels } from '../common/image.ts';
 import { describeSource, readSource } from './files.ts';
 import { loadSharp } from './sharp.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DeviceError, ModelError } from '../common/errors.ts';
-import type { Picture } from '../detector/image-buffer.ts';
+import type { OpenedImage } from '../common/image.ts';
 import { DownloadError, downloadBytes } from '../models/download.ts';
 import { findModel } from '../models/registry.ts';
 import type { LoadOptions, ModelSource, Platform } from '../runtime/platform.ts';
@@ -20,11 +20,11 @@ const napping = new Int32Array(new SharedArrayBuffer(4));
 
 /** Node: WebGPU by Dawn (the package `webgpu`), files by fs, pictures by sharp. */
 export const nodePlatform: Platform = {
-  async nap() {
+  async yieldCore() {
     await new Promise((resolve) => setImmediate(resolve));
     Atomics.wait(napping, 0, 0, NAP_MS);
   },
-  keepsakes: fileKeepsakes(notify),
+  tuningStore: fileKeepsakes(notify),
   async requestAdapter() {
     const gpu = await loadGpu();
     // Dawn prints two "artificially reduced" warnings here from native code; no option of webgpu 0.6.2 silences them.
@@ -32,8 +32,8 @@ export const nodePlatform: Platform = {
   },
   adapterHelp: () => adapterHelp(process.platform, process.platform === 'linux' ? readOsRelease() : ''),
   readModel,
-  openPicture,
-  openLive: async () => null,
+  openImage,
+  openFrames: async () => null,
 };
 
 /** The process's one GPU object. @throws DeviceError when the package `webgpu` is missing or does not load */
@@ -79,7 +79,7 @@ async function downloadModel(url: URL, options: LoadOptions): Promise<Uint8Array
   }
 }
 
-async function openPicture(source: unknown, signal: AbortSignal | undefined): Promise<Picture> {
+async function openImage(source: unknown, signal: AbortSignal | undefined): Promise<OpenedImage> {
   const encoded = source instanceof Blob ? await source.arrayBuffer() : source;
   return { kind: 'pixels', ...(await readImage(encoded as string | URL | Uint8Array | ArrayBuffer, signal)) };
 }

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Keepsakes } from '../runtime/platform.ts';
+import type { TuningStore } from '../runtime/tuner.ts';
 import { cacheHome } from './models/cache.ts';
 import { writeWhole } from './write-file.ts';
 
@@ -8,7 +8,7 @@ import { writeWhole } from './write-file.ts';
  * Texts in files of `tuning/` in the folder of caches.
  * @param notify told when one cannot be written, which costs the next process what it took to make
  */
-export function fileKeepsakes(notify: (notice: string) => void): Keepsakes {
+export function fileKeepsakes(notify: (notice: string) => void): TuningStore {
   const folder = () => join(cacheHome(undefined), 'tuning');
   return {
     async read(name) {

@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { ImageError } from '../common/errors.ts';
-import type { Pixels } from '../common/face.ts';
+import type { Pixels } from '../common/image.ts';
 
 /** What a video file says of its picture; upright, as players show it. */
 export interface VideoInfo {

@@ -4,7 +4,7 @@ import type { ConstantStore } from './constant-store.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import type { GpuTimer } from './gpu-timer.ts';
-import { Pace } from './poll-pacer.ts';
+import { PollPacer } from './poll-pacer.ts';
 
 interface BoundStep {
   readonly step: Step;
@@ -29,7 +29,7 @@ export class Executor {
   readonly #steps: readonly BoundStep[];
   readonly #externals = new Map<string, GPUBuffer>();
   /** How long this plan's runs take. */
-  readonly pace = new Pace();
+  readonly pacer = new PollPacer();
 
   private constructor(
     context: GpuContext,

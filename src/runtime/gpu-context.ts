@@ -2,8 +2,7 @@ import { DeviceError, DisposedError } from '../common/errors.ts';
 import type { AdapterTraits } from '../kernels/dispatch.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import { MapMode } from './gpu-flags.ts';
-import type { Platform } from './platform.ts';
-import type { Pace } from './poll-pacer.ts';
+import type { PollPacer } from './poll-pacer.ts';
 
 /** Limits that large pictures and networks can need more of than WebGPU guarantees. */
 const RAISED_LIMITS = [
@@ -35,6 +34,19 @@ function pipelineKey(source: string, constants: Readonly<Record<string, number>>
   return `${JSON.stringify(constants)}\n${source}`;
 }
 
+/** Where devices come from. */
+export interface GpuProvider {
+  /** The high-performance WebGPU adapter, or null where there is none. */
+  requestAdapter(): Promise<GPUAdapter | null>;
+  /** How to get a WebGPU adapter on this machine, as full sentences. */
+  adapterHelp(): string;
+  /**
+   * Where waiting for the GPU keeps a core busy: lets events in, then gives that core away for a moment. See
+   * `PollPacer`. Null elsewhere.
+   */
+  readonly yieldCore: (() => Promise<void>) | null;
+}
+
 /** A device with what is compiled on it. One owner disposes it; a borrowed GPUDevice is never destroyed. */
 export class GpuContext {
   readonly device: GPUDevice;
@@ -42,15 +54,15 @@ export class GpuContext {
   /** Resolves when the device is lost, with the error that calls under way reject with. */
   readonly lost: Promise<DeviceError>;
   readonly #owned: boolean;
-  readonly #nap: Platform['nap'];
+  readonly #yieldCore: GpuProvider['yieldCore'];
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #failure: Error | null = null;
 
-  private constructor(device: GPUDevice, owned: boolean, nap: Platform['nap']) {
+  private constructor(device: GPUDevice, owned: boolean, yieldCore: GpuProvider['yieldCore']) {
     this.device = device;
     this.traits = readTraits(device);
     this.#owned = owned;
-    this.#nap = this.traits.software ? nap : null;
+    this.#yieldCore = this.traits.software ? yieldCore : null;
     this.lost = device.lost.then((info) => {
       const error = new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
       this.#failure ??= error;
@@ -65,18 +77,18 @@ export class GpuContext {
   }
 
   /**
-   * Opens the platform's adapter, or wraps a device of the caller's.
+   * Opens the provider's adapter, or wraps a device of the caller's.
    * @throws DeviceError when there is no adapter or it grants no device
    */
-  static async open(platform: Platform, borrowed: GPUDevice | undefined): Promise<GpuContext> {
-    if (borrowed) return new GpuContext(borrowed, false, platform.nap);
-    const adapter = await platform.requestAdapter();
-    if (!adapter) throw new DeviceError('no-adapter', `no WebGPU adapter found. ${platform.adapterHelp()}`);
+  static async open(provider: GpuProvider, borrowed: GPUDevice | undefined): Promise<GpuContext> {
+    if (borrowed) return new GpuContext(borrowed, false, provider.yieldCore);
+    const adapter = await provider.requestAdapter();
+    if (!adapter) throw new DeviceError('no-adapter', `no WebGPU adapter found. ${provider.adapterHelp()}`);
     const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
     const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
     try {
       const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-      return new GpuContext(device, true, platform.nap);
+      return new GpuContext(device, true, provider.yieldCore);
     } catch (cause) {
       throw new DeviceError('driver', `the WebGPU adapter grants no device: ${String(cause)}`, { cause });
     }
@@ -165,12 +177,12 @@ export class GpuContext {
     return result;
   }
 
-  /** Submits, then copies parts of buffers to the CPU. `staging` must hold all of them; `pace` knows the run's usual time. */
+  /** Submits, then copies parts of buffers to the CPU. `staging` must hold all of them; `pacer` knows the run's usual time. */
   async read(
     encoder: GPUCommandEncoder,
     staging: GPUBuffer,
     parts: readonly BufferPart[],
-    pace?: Pace,
+    pacer?: PollPacer,
   ): Promise<ArrayBuffer[]> {
     let offset = 0;
     for (const part of parts) {
@@ -179,7 +191,7 @@ export class GpuContext {
     }
     this.device.queue.submit([encoder.finish()]);
     const map = () => this.map(staging, 0, offset);
-    await (this.#nap && pace ? pace.wait(map, this.#nap) : map());
+    await (this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map());
     const mapped = staging.getMappedRange(0, offset);
     let end = 0;
     const copies = parts.map((part) => {

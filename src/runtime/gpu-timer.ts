@@ -3,16 +3,12 @@ import type { Step } from '../graph/plan.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage, MapMode } from './gpu-flags.ts';
 
-/** What a detector's launches do; a network of its own has the second stage alone. */
-export const STAGES = ['letterbox', 'network', 'faces'] as const;
-export type Stage = (typeof STAGES)[number];
-
 /** A number for every stage, or for every step of the plan. */
 export type Granularity = 'stage' | 'step';
 
 /** What a timer needs to know of a plan. */
 export interface TimedPlan {
-  readonly steps: readonly Pick<Step, 'label'>[];
+  readonly steps: readonly Pick<Step, 'label' | 'stage'>[];
 }
 
 /** Steps `[first, end)`, encoded as one compute pass. */
@@ -26,15 +22,9 @@ export interface TimedPass {
 const MAX_QUERIES = 4096;
 const TIMESTAMP_BYTES = 8;
 
-/** The stage of a step, by the node of its label. */
-export function stageOf({ label }: Pick<Step, 'label'>): Stage {
-  if (label.startsWith('image/')) return 'letterbox';
-  return label.startsWith('faces/') ? 'faces' : 'network';
-}
-
 /** GPU times of one plan's runs by timestamp queries. `Executor.encode` takes it; one run at a time. */
 export class GpuTimer {
-  /** What `read` gives numbers of, in its order: the stages, or the labels of all steps. */
+  /** What `read` gives numbers of, in its order: the stages as they first come, or the labels of all steps. */
   readonly labels: readonly string[];
   readonly passes: readonly TimedPass[];
   /** For every pass the place in `labels` that its time counts for. */
@@ -86,10 +76,12 @@ export class GpuTimer {
       const labels = plan.steps.map(({ label }) => label);
       return new GpuTimer(context, labels, [...labels.keys()]);
     }
+    const stages = plan.steps.map(({ stage }) => stage);
+    const labels = [...new Set(stages)];
     return new GpuTimer(
       context,
-      STAGES,
-      plan.steps.map((step) => STAGES.indexOf(stageOf(step))),
+      labels,
+      stages.map((stage) => labels.indexOf(stage)),
     );
   }
 

@@ -1,61 +1,43 @@
 import type { GpuContext } from './gpu-context.ts';
 import { GpuTimer } from './gpu-timer.ts';
-import { Pace } from './poll-pacer.ts';
+import { bindLaunch, type Launchable } from './launch.ts';
+import { PollPacer } from './poll-pacer.ts';
 
-/** A kernel launch with all that it needs. */
+/** A launch with all that it binds, from binding 0 on; its result is the last. */
 export interface BoundLaunch {
-  readonly label: string;
-  readonly source: string;
-  readonly constants?: Readonly<Record<string, number>>;
-  /** From binding 0 on. */
+  readonly dispatch: Launchable;
   readonly bindings: readonly GPUBufferBinding[];
-  readonly workgroups: readonly [number, number, number];
 }
 
 /** Runs prepared launches, all of them `rounds` times over, and gives milliseconds. */
-export type Stopwatch = (rounds?: number) => Promise<number>;
+export type LaunchTimer = (rounds?: number) => Promise<number>;
 
 /**
  * Compiles launches to be timed as one, by the GPU's own clock where it has one.
  * @param staging at least 16 bytes, mappable; nothing else may use it meanwhile
  */
-export async function prepareStopwatch(
+export async function prepareLaunchTimer(
   context: GpuContext,
-  launches: readonly BoundLaunch[],
+  bound: readonly BoundLaunch[],
   staging: GPUBuffer,
-): Promise<Stopwatch> {
+): Promise<LaunchTimer> {
   const { device } = context;
-  const prepared = await Promise.all(
-    launches.map(async ({ label, source, constants = {}, bindings, workgroups }) => {
-      const pipeline = await context.pipeline(label, source, constants);
-      const entries = bindings.map((resource, binding) => ({ binding, resource }));
-      return {
-        pipeline,
-        workgroups,
-        bindGroup: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
-      };
-    }),
-  );
-  const result = launches.at(-1)!.bindings.at(-1)!;
-  const pace = new Pace();
+  const launches = await Promise.all(bound.map(({ dispatch, bindings }) => bindLaunch(context, dispatch, bindings)));
+  const { buffer } = bound.at(-1)!.bindings.at(-1)!;
+  const label = bound[0]!.dispatch.kernel;
+  const pacer = new PollPacer();
   return async (rounds = 1) => {
-    const timer = GpuTimer.create(context, { steps: [{ label: launches[0]!.label }] }, 'step');
+    const timer = GpuTimer.create(context, { steps: [{ label, stage: label }] }, 'step');
     const encoder = device.createCommandEncoder();
     const { timestampWrites } = timer?.passes[0] ?? {};
     const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
-    for (let round = 0; round < rounds; round++) {
-      for (const { pipeline, bindGroup, workgroups } of prepared) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...workgroups);
-      }
-    }
+    for (let round = 0; round < rounds; round++) for (const launch of launches) launch(pass);
     pass.end();
     timer?.resolve(encoder);
     const start = performance.now();
     try {
       // a wall clock would time the sleep, too
-      await context.read(encoder, staging, [{ buffer: result.buffer, offset: 0, bytes: 16 }], timer ? pace : undefined);
+      await context.read(encoder, staging, [{ buffer, offset: 0, bytes: 16 }], timer ? pacer : undefined);
       const wall = performance.now() - start;
       const [gpu] = timer ? await timer.read() : [wall];
       // a clock too coarse for the run says 0

@@ -1,20 +1,15 @@
 import { TaskQueue } from '../common/task-queue.ts';
 import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
-import { assertOneOf } from '../detector/options.ts';
 import { compileNetwork } from '../graph/compile.ts';
 import type { NetworkPlan } from '../graph/plan.ts';
-import type { ConvChoices } from '../kernels/conv/methods.ts';
 import { floatBytes } from '../kernels/dispatch.ts';
-import { PRECISIONS, type Precision } from '../kernels/wgsl.ts';
-import type { Model } from '../loader/model.ts';
-import { ConstantStore } from './constant-store.ts';
-import { Executor } from './executor.ts';
-import { GpuContext } from './gpu-context.ts';
+import type { Precision } from '../kernels/wgsl.ts';
+import type { Executor } from './executor.ts';
+import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { type ModelInput, openModel } from './open-model.ts';
-import { type Disposable, PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
-import { Tuner } from './tuner.ts';
+import { assertSessionOptions, Session } from './session.ts';
 
 export type InputShape = readonly [batch: number, channels: number, height: number, width: number];
 
@@ -48,10 +43,26 @@ export interface OutputTensor {
   readonly data: Float32Array;
 }
 
-interface Prepared extends Disposable {
+/** A compiled plan with what its runs are read from. */
+class PreparedPlan {
   readonly plan: NetworkPlan;
   readonly executor: Executor;
   readonly staging: GPUBuffer;
+
+  constructor({ device }: GpuContext, plan: NetworkPlan, executor: Executor) {
+    const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
+    this.plan = plan;
+    this.executor = executor;
+    this.staging = device.createBuffer({
+      label: 'read-back',
+      size,
+      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
+    });
+  }
+
+  dispose(): void {
+    this.staging.destroy();
+  }
 }
 
 function assertShape(shape: readonly number[]): void {
@@ -62,34 +73,27 @@ function assertShape(shape: readonly number[]): void {
 
 /** An ONNX graph on the GPU with its own outputs: raw tensors, no pre- or post-processing. */
 export class Network {
-  readonly #context: GpuContext;
-  readonly #model: Model;
+  readonly #session: Session<NetworkPlan, PreparedPlan>;
   readonly #options: NetworkOptions;
-  readonly #tuner: Tuner | null;
-  readonly #constants: ConstantStore;
-  readonly #plans = new PlanCache<Prepared>();
   readonly #queue = new TaskQueue();
   #disposed = false;
 
-  private constructor(context: GpuContext, model: Model, options: NetworkOptions, tuner: Tuner | null) {
-    this.#context = context;
-    this.#model = model;
+  private constructor(session: Session<NetworkPlan, PreparedPlan>, options: NetworkOptions) {
+    this.#session = session;
     this.#options = options;
-    this.#tuner = tuner;
-    this.#constants = new ConstantStore(context);
   }
 
   /** For the entries of each platform; users call `createNetwork`. */
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
-    const { inputShape, device, autotune = false, precision = 'f32', signal } = options;
-    assertOneOf('precision', precision, PRECISIONS);
+    const { inputShape, signal } = options;
+    // before a model is read
+    assertSessionOptions(options);
     assertShape(inputShape);
     const { model } = await openModel(platform, input, { signal });
-    const context = await GpuContext.open(platform, device);
-    const tuner = autotune ? new Tuner(context, platform.keepsakes, precision) : null;
-    const network = new Network(context, model, options, tuner);
+    const prepare = (context: GpuContext, plan: NetworkPlan, executor: Executor) =>
+      new PreparedPlan(context, plan, executor);
+    const network = new Network(await Session.open(platform, model, options, prepare), options);
     try {
-      context.assertPrecision(precision);
       signal?.throwIfAborted();
       await network.#use(inputShape, [], () => undefined, signal);
       signal?.throwIfAborted();
@@ -102,12 +106,12 @@ export class Network {
 
   /** Name of the input in the file. */
   get inputName(): string {
-    return this.#model.inputs[0]!.name;
+    return this.#session.model.inputs[0]!.name;
   }
 
   /** Names of the outputs, in the file's order. */
   get outputNames(): readonly string[] {
-    return this.#model.outputs.map(({ name }) => name);
+    return this.#session.model.outputs.map(({ name }) => name);
   }
 
   /** The compiled plan for the network's own input shape: kernels, buffers, constants. */
@@ -123,7 +127,7 @@ export class Network {
   async run(x: Float32Array, options: RunOptions = {}): Promise<Record<string, OutputTensor>> {
     const { tap = [], inputShape = this.#options.inputShape, signal } = options;
     signal?.throwIfAborted();
-    this.#context.assertUsable();
+    this.#session.context.assertUsable();
     assertShape(inputShape);
     if (!(x instanceof Float32Array)) throw new TypeError('input: expected a Float32Array');
     if (x.length !== sizeOf(inputShape)) {
@@ -140,9 +144,9 @@ export class Network {
     });
   }
 
-  async #runOnce({ plan, executor, staging }: Prepared, input: Float32Array<ArrayBuffer>) {
-    this.#context.assertUsable();
-    const { device } = this.#context;
+  async #runOnce({ plan, executor, staging }: PreparedPlan, input: Float32Array<ArrayBuffer>) {
+    this.#session.context.assertUsable();
+    const { device } = this.#session.context;
     device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
     const encoder = device.createCommandEncoder();
     executor.encode(encoder);
@@ -151,7 +155,7 @@ export class Network {
       offset: 0,
       bytes: sizeOf(dims) * 4,
     }));
-    const copies = await this.#context.read(encoder, staging, parts, executor.pace);
+    const copies = await this.#session.context.read(encoder, staging, parts, executor.pacer);
     const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
       name,
       { dims, data: new Float32Array(copies[i]!) },
@@ -162,29 +166,17 @@ export class Network {
   #use<T>(
     shape: InputShape,
     tap: readonly string[],
-    task: (prepared: Prepared) => Promise<T> | T,
+    task: (prepared: PreparedPlan) => Promise<T> | T,
     signal?: AbortSignal,
   ): Promise<T> {
-    return this.#plans.use(JSON.stringify([shape, tap]), () => this.#compile(shape, tap, signal), task);
-  }
-
-  async #compile(shape: InputShape, tap: readonly string[], signal?: AbortSignal): Promise<Prepared> {
-    const { fuse = true, reuse = true, precision } = this.#options;
-    const compile = (choices?: ConvChoices) =>
-      compileNetwork(this.#model, shape, this.#context.traits, { fuse, reuse, tap, choices, precision });
-    const plan = this.#tuner ? await this.#tuner.plan(compile, signal) : compile();
-    const executor = await Executor.create(this.#context, this.#constants, plan);
-    const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
-    const staging = this.#context.device.createBuffer({
-      label: 'read-back',
-      size,
-      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
-    });
-    const dispose = () => {
-      executor.dispose();
-      staging.destroy();
-    };
-    return { plan, executor, staging, dispose };
+    const { fuse = true, reuse = true } = this.#options;
+    const { model, context } = this.#session;
+    return this.#session.use(
+      JSON.stringify([shape, tap]),
+      (options) => compileNetwork(model, shape, context.traits, { ...options, fuse, reuse, tap }),
+      task,
+      signal,
+    );
   }
 
   /** Frees all GPU memory once the runs under way have ended. Idempotent. */
@@ -192,9 +184,7 @@ export class Network {
     if (this.#disposed) return;
     this.#disposed = true;
     await this.#queue.idle();
-    await this.#plans.dispose();
-    this.#constants.dispose();
-    this.#context.dispose();
+    await this.#session.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,7 @@
-import type { Picture } from '../detector/image-buffer.ts';
+import type { OpenedImage } from '../common/image.ts';
 import type { Progress } from '../models/download.ts';
+import type { GpuProvider } from './gpu-context.ts';
+import type { TuningStore } from './tuner.ts';
 
 /** A model's bytes, and how to read the files that its external initializers live in. */
 export interface ModelSource {
@@ -14,7 +16,7 @@ export interface LoadOptions {
 }
 
 /** Frames that come by themselves: the newest when asked, the ones between are skipped. */
-export interface LiveSource<F> {
+export interface FrameSource<F> {
   readonly frames: AsyncIterable<F>;
   /** Frees a frame. */
   release(frame: F): void;
@@ -23,31 +25,17 @@ export interface LiveSource<F> {
 /** Sources of live frames in browsers. */
 export type LiveInput = HTMLVideoElement | MediaStreamTrack | MediaStream;
 
-/** Small texts that are kept between runs, by name. */
-export interface Keepsakes {
-  /** Null for what was never written, or cannot be read. */
-  read(name: string): Promise<string | null>;
-  /** Keeps a text where that is possible. */
-  write(name: string, text: string): Promise<void>;
-}
-
 /** What Node and browsers do differently; everything else is written against this. */
-export interface Platform {
-  /** Where waiting for the GPU keeps a core busy, lets events in, then gives that core away for a moment: see `Pace`. */
-  readonly nap: (() => Promise<void>) | null;
+export interface Platform extends GpuProvider {
   /** Where results of tuning are kept. */
-  readonly keepsakes: Keepsakes;
-  /** The high-performance WebGPU adapter, or null where there is none. */
-  requestAdapter(): Promise<GPUAdapter | null>;
-  /** How to get a WebGPU adapter on this machine, as full sentences. */
-  adapterHelp(): string;
+  readonly tuningStore: TuningStore;
   /** Reads a model by name, path or URL. Rejects with `signal.reason` when aborted. */
   readModel(source: string | URL, options: LoadOptions): Promise<ModelSource>;
   /**
-   * Opens a picture that is neither pixels nor a texture: a path, a URL, encoded bytes, or what a page has pictures in.
+   * Opens an image that is neither pixels nor a texture: a path, a URL, encoded bytes, or what a page has images in.
    * Upright as its EXIF orientation says.
    */
-  openPicture(source: unknown, signal: AbortSignal | undefined): Promise<Picture>;
+  openImage(source: unknown, signal: AbortSignal | undefined): Promise<OpenedImage>;
   /** Null for what is no live source here. */
-  openLive(source: unknown, signal: AbortSignal | undefined): Promise<LiveSource<VideoFrame | ImageBitmap> | null>;
+  openFrames(source: unknown, signal: AbortSignal | undefined): Promise<FrameSource<VideoFrame | ImageBitmap> | null>;
 }

@@ -17,29 +17,37 @@ import { MAX_WORKGROUPS } from '../kernels/dispatch.ts';
 import type { Precision } from '../kernels/wgsl.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
-import { type BoundLaunch, prepareStopwatch, type Stopwatch } from './launch-timer.ts';
-import type { Platform } from './platform.ts';
+import { withBuffers } from './launch.ts';
+import { type BoundLaunch, type LaunchTimer, prepareLaunchTimer } from './launch-timer.ts';
 
 /** To be raised when kernels change: what was measured before is measured anew. */
 const VERSION = 1;
-/** A run that is long beside a clock's steps. */
+/** How long a run must be beside a clock's steps. */
 const TARGET_MS = 5;
 const MAX_ROUNDS = 256;
 const REPEATS = 3;
-/** Of the time of the class's own choice: what is not clearly faster is left as it is. */
+/** A method replaces the default one when it takes less than this part of its time. */
 const CLEARLY_FASTER = 0.95;
+
+/** Small texts that are kept between runs, by name. */
+export interface TuningStore {
+  /** Null for what was never written, or cannot be read. */
+  read(name: string): Promise<string | null>;
+  /** Keeps a text where that is possible. */
+  write(name: string, text: string): Promise<void>;
+}
 
 /** Finds the fastest method for every convolution by timing all of them on the device; keeps what it found. */
 export class Tuner {
   readonly #context: GpuContext;
-  readonly #keepsakes: Platform['keepsakes'];
+  readonly #store: TuningStore;
   readonly #precision: Precision;
   readonly #queue = new TaskQueue();
   readonly #choices = new Map<string, ConvMethodName>();
 
-  constructor(context: GpuContext, keepsakes: Platform['keepsakes'], precision: Precision = 'f32') {
+  constructor(context: GpuContext, store: TuningStore, precision: Precision = 'f32') {
     this.#context = context;
-    this.#keepsakes = keepsakes;
+    this.#store = store;
     this.#precision = precision;
   }
 
@@ -59,7 +67,7 @@ export class Tuner {
    */
   choose(convs: readonly ConvSpec[], signal?: AbortSignal): Promise<ConvChoices> {
     return this.#queue.run(async () => {
-      const name = keepsakeName(this.#context, this.#precision);
+      const name = storeName(this.#context, this.#precision);
       const choices = this.#choices;
       // with what others have found meanwhile
       for (const [key, method] of await this.#readKept(name)) if (!choices.has(key)) choices.set(key, method);
@@ -73,7 +81,7 @@ export class Tuner {
       } finally {
         if (choices.size > known) {
           const all = new Map([...(await this.#readKept(name)), ...choices]);
-          await this.#keepsakes.write(name, JSON.stringify(Object.fromEntries(all)));
+          await this.#store.write(name, JSON.stringify(Object.fromEntries(all)));
         }
       }
       return new Map(choices);
@@ -81,11 +89,11 @@ export class Tuner {
   }
 
   async #readKept(name: string): Promise<Map<string, ConvMethodName>> {
-    return parseChoices(await this.#keepsakes.read(name));
+    return parseChoices(await this.#store.read(name));
   }
 }
 
-function keepsakeName({ device: { adapterInfo }, traits }: GpuContext, precision: Precision): string {
+function storeName({ device: { adapterInfo }, traits }: GpuContext, precision: Precision): string {
   const { vendor, architecture, device, description } = adapterInfo;
   const parts = ['convolutions', VERSION, precision, vendor, architecture, device, description, traits.subgroupSize];
   return parts.join(' ').replaceAll(/[^\w.]+/g, '-');
@@ -127,46 +135,46 @@ export async function timeMethods(
   names: readonly ConvMethodName[],
   precision: Precision = 'f32',
 ): Promise<number[]> {
-  const { device, traits } = context;
+  const { traits } = context;
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
   const plans = names.map((name) =>
     planConv(name, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
   );
-  const created: GPUBuffer[] = [];
-  const create = (size: number, usage: number) => {
-    const buffer = device.createBuffer({ label: 'tuning', size, usage });
-    created.push(buffer);
-    return buffer;
-  };
-  try {
-    const { bound, staging } = await context.guarded('allocating for tuning', () => {
+  return withBuffers(
+    context,
+    'allocating for tuning',
+    (create) => {
       const buffers = new Map(
-        [...operandSizes(plans.flat())].map(([operand, size]) => [operand, create(size, STORAGE | UNIFORM | COPY_SRC)]),
+        [...operandSizes(plans.flat())].map(([operand, size]) => [
+          operand,
+          create(operand, size, STORAGE | UNIFORM | COPY_SRC),
+        ]),
       );
       const bind = ({ dispatch, operands, weightsRange }: ConvLaunch): BoundLaunch => {
-        const params = create(dispatch.params.byteLength, UNIFORM | COPY_DST);
-        device.queue.writeBuffer(params, 0, dispatch.params);
         const bindings = operands.map((operand): GPUBufferBinding => {
           const buffer = buffers.get(operand)!;
           // of weights any part will do
           return operand === 'weights' && weightsRange ? { buffer, size: weightsRange.bytes } : { buffer };
         });
-        return { ...dispatch, label: dispatch.kernel, bindings: [{ buffer: params }, ...bindings] };
+        return { dispatch, bindings: [{ buffer: create('params', dispatch.params, UNIFORM) }, ...bindings] };
       };
-      return { bound: plans.map((launches) => launches.map(bind)), staging: create(16, MAP_READ | COPY_DST) };
-    });
-    const runs: Stopwatch[] = [];
-    for (const launches of bound) {
-      runs.push(await prepareStopwatch(context, launches, staging).catch(leaveUncompiled));
-    }
-    return await timeInTurn(runs);
-  } finally {
-    for (const buffer of created) buffer.destroy();
-  }
+      return {
+        bound: plans.map((launches) => launches.map(bind)),
+        staging: create('read-back', 16, MAP_READ | COPY_DST),
+      };
+    },
+    async ({ bound, staging }) => {
+      const timers: LaunchTimer[] = [];
+      for (const launches of bound) {
+        timers.push(await prepareLaunchTimer(context, launches, staging).catch(leaveUncompiled));
+      }
+      return timeInTurn(timers);
+    },
+  );
 }
 
 /** A driver's bug in one method leaves the others to choose from. */
-function leaveUncompiled(error: unknown): Stopwatch {
+function leaveUncompiled(error: unknown): LaunchTimer {
   if (error instanceof DeviceError && error.reason === 'shader') return async () => Number.POSITIVE_INFINITY;
   throw error;
 }
@@ -183,14 +191,14 @@ function operandSizes(launches: readonly ConvLaunch[]): Map<ConvOperand, number>
 }
 
 /** The shortest time of each, in turn, so that a clock that speeds up is everybody's. */
-async function timeInTurn(runs: readonly Stopwatch[]): Promise<number[]> {
+async function timeInTurn(timers: readonly LaunchTimer[]): Promise<number[]> {
   // first runs compile
-  for (const run of runs) await run();
+  for (const time of timers) await time();
   let rounds = 1;
-  while (rounds < MAX_ROUNDS && (await runs[0]!(rounds)) < TARGET_MS) rounds *= 2;
-  const best = runs.map(() => Number.POSITIVE_INFINITY);
+  while (rounds < MAX_ROUNDS && (await timers[0]!(rounds)) < TARGET_MS) rounds *= 2;
+  const best = timers.map(() => Number.POSITIVE_INFINITY);
   for (let repeat = 0; repeat < REPEATS; repeat++) {
-    for (const [i, run] of runs.entries()) best[i] = Math.min(best[i]!, await run(rounds));
+    for (const [i, time] of timers.entries()) best[i] = Math.min(best[i]!, await time(rounds));
   }
   return best.map((ms) => ms / rounds);
 }

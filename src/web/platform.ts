@@ -1,25 +1,25 @@
-import { tagOf } from '../common/class-name.ts';
+import { classNameOf } from '../common/class-name.ts';
 import { ImageError, ModelError } from '../common/errors.ts';
-import type { Picture, TextureSource } from '../detector/image-buffer.ts';
+import type { OpenedImage, TextureSource } from '../common/image.ts';
 import { DownloadError, downloadBytes } from '../models/download.ts';
 import { findModel } from '../models/registry.ts';
 import type { LoadOptions, ModelSource, Platform } from '../runtime/platform.ts';
 import { fetchModel } from './model-cache.ts';
 import { cachedKeepsakes } from './tuning-store.ts';
-import { openLive } from './video-frames.ts';
+import { openFrames } from './video-frames.ts';
 
 /** Browsers: their own WebGPU, models by fetch and Cache API, pictures by the browser's decoders. */
 export const browserPlatform: Platform = {
-  nap: null,
-  keepsakes: cachedKeepsakes,
+  yieldCore: null,
+  tuningStore: cachedKeepsakes,
   async requestAdapter() {
     const gpu = globalThis.navigator?.gpu;
     return gpu ? gpu.requestAdapter({ powerPreference: 'high-performance' }) : null;
   },
   adapterHelp,
   readModel,
-  openPicture,
-  openLive,
+  openImage,
+  openFrames,
 };
 
 /** What keeps WebGPU from this page. */
@@ -59,12 +59,12 @@ const CLOSE_NOTHING = () => {};
 /** Pixels as they are in the file: profiles are not applied, alpha is not multiplied in. As Node's decoder does it. */
 export const DECODING: ImageBitmapOptions = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' };
 
-async function openPicture(source: unknown, signal: AbortSignal | undefined): Promise<Picture> {
-  const borrowed = (picture: TextureSource, width: number, height: number): Picture => {
+async function openImage(source: unknown, signal: AbortSignal | undefined): Promise<OpenedImage> {
+  const borrowed = (picture: TextureSource, width: number, height: number): OpenedImage => {
     if (width > 0 && height > 0) return { kind: 'source', source: picture, width, height, close: CLOSE_NOTHING };
-    throw new ImageError(`image: expected a ${tagOf(source)} with pixels, got one of ${width}×${height}`);
+    throw new ImageError(`image: expected a ${classNameOf(source)} with pixels, got one of ${width}×${height}`);
   };
-  switch (tagOf(source)) {
+  switch (classNameOf(source)) {
     case 'ImageBitmap':
     case 'HTMLCanvasElement':
     case 'OffscreenCanvas': {
@@ -104,7 +104,7 @@ async function openPicture(source: unknown, signal: AbortSignal | undefined): Pr
       return openBitmap(await fetchPicture(source as string | URL, signal), String(source));
     default:
       throw new TypeError(
-        `image: expected pixels, an image, canvas, video, frame, blob, URL or texture, got ${tagOf(source)}`,
+        `image: expected pixels, an image, canvas, video, frame, blob, URL or texture, got ${classNameOf(source)}`,
       );
   }
 }
@@ -120,7 +120,7 @@ async function fetchPicture(source: string | URL, signal: AbortSignal | undefine
   }
 }
 
-async function openBitmap(source: Blob | HTMLImageElement, name: string): Promise<Picture> {
+async function openBitmap(source: Blob | HTMLImageElement, name: string): Promise<OpenedImage> {
   if (source instanceof Blob && source.size === 0) throw new ImageError(`${name}: expected a picture, got 0 bytes`);
   try {
     const bitmap = await createImageBitmap(source, DECODING);

@@ -1,11 +1,11 @@
-import type { Keepsakes } from '../runtime/platform.ts';
+import type { TuningStore } from '../runtime/tuner.ts';
 import { openCache } from './model-cache.ts';
 
 const CACHE_NAME = 'scrfd-tuning';
 const address = (name: string) => `https://scrfd.invalid/tuning/${name}`;
 
 /** Texts in the page's Cache API, which workers have too; nothing is kept where there is none. */
-export const cachedKeepsakes: Keepsakes = {
+export const cachedKeepsakes: TuningStore = {
   async read(name) {
     try {
       const stored = await (await openCache(CACHE_NAME))?.match(address(name));

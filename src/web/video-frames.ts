@@ -1,6 +1,6 @@
-import { tagOf } from '../common/class-name.ts';
+import { classNameOf } from '../common/class-name.ts';
 import { ImageError } from '../common/errors.ts';
-import type { LiveSource } from '../runtime/platform.ts';
+import type { FrameSource } from '../runtime/platform.ts';
 
 type LiveFrame = VideoFrame | ImageBitmap;
 
@@ -11,12 +11,12 @@ interface TrackProcessor {
 type TrackProcessorClass = new (init: { track: MediaStreamTrack; maxBufferSize?: number }) => TrackProcessor;
 
 /** Frames of a video element, a stream's video track or a track. Null for anything else. */
-export async function openLive(
+export async function openFrames(
   source: unknown,
   signal: AbortSignal | undefined,
-): Promise<LiveSource<LiveFrame> | null> {
+): Promise<FrameSource<LiveFrame> | null> {
   const release = (frame: LiveFrame) => frame.close();
-  switch (tagOf(source)) {
+  switch (classNameOf(source)) {
     case 'HTMLVideoElement':
       return { frames: videoFrames(source as HTMLVideoElement), release };
     case 'MediaStream': {
@@ -82,7 +82,7 @@ function videoFrames(video: HTMLVideoElement, release = () => {}): AsyncIterable
   // of the last frame, in seconds
   let shown = Number.NEGATIVE_INFINITY;
   const ended = () => {
-    const stream = tagOf(video.srcObject) === 'MediaStream' ? (video.srcObject as MediaStream) : null;
+    const stream = classNameOf(video.srcObject) === 'MediaStream' ? (video.srcObject as MediaStream) : null;
     const emptied = shown >= 0 && video.readyState === HTMLMediaElement.HAVE_NOTHING;
     return video.ended || emptied || stream?.active === false;
   };

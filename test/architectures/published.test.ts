@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type ConvShape, countLayers, walkConvs } from '../../src/architectures/layers.ts';
 import { FAMILY, findMember, type Member } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
-import { countWork } from '../../src/graph/compile.ts';
+import { countWork } from '../../src/graph/count-work.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { modelNamed, withData } from '../support/data.ts';
 

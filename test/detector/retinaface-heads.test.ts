@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ModelError } from '../../src/common/errors.ts';
 import { floatTensor, intTensor, type Tensor } from '../../src/common/tensor.ts';
-import { optimizeDetector } from '../../src/graph/passes/index.ts';
+import { optimizeDetector } from '../../src/detector/compile.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import { graphOf, weights } from '../graph/models.ts';
 import { int, ints, type NodeSpec } from '../support/onnx-builder.ts';

@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { headLayoutOf } from '../../src/architectures/head-layout.ts';
 import { ModelError } from '../../src/common/errors.ts';
 import type { Dims } from '../../src/common/tensor.ts';
-import { type PeeledGraph, peelHeads } from '../../src/detector/scrfd-heads.ts';
+import { compileDetector, optimizeDetector } from '../../src/detector/compile.ts';
+import { type DetectorGraph, extractScrfdHeads } from '../../src/detector/scrfd-heads.ts';
 import { buildGraph } from '../../src/graph/build.ts';
-import { compileDetector } from '../../src/graph/compile.ts';
-import { optimizeDetector } from '../../src/graph/passes/index.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import { modelOf, node, type ScrfdOptions, scrfdModel, scrfdSpec } from '../graph/models.ts';
 import { int, ints, type ModelSpec, type NodeSpec } from '../support/onnx-builder.ts';
 
 const LAYOUTS = ['rows', 'interleaved', 'maps'] as const;
 
-function lines(peeled: PeeledGraph): string[] {
+function lines(peeled: DetectorGraph): string[] {
   return printGraph(peeled.graph).split('\n').slice(1, -2);
 }
 
-async function peelSpec({ nodes, ...spec }: ModelSpec, dims: Dims = [1, 3, 64, 64]): Promise<PeeledGraph> {
+async function peelSpec({ nodes, ...spec }: ModelSpec, dims: Dims = [1, 3, 64, 64]): Promise<DetectorGraph> {
   const model = await modelOf(nodes, spec as object);
   return optimizeDetector(buildGraph(model, dims));
 }
@@ -27,7 +27,7 @@ function edit(spec: ModelSpec, changes: Readonly<Record<string, readonly NodeSpe
   return { ...spec, nodes: spec.nodes.flatMap((old) => changes[old.outputs[0]!] ?? [old]) };
 }
 
-describe('peelHeads', () => {
+describe('extractScrfdHeads', () => {
   //     Conv → Transpose → Reshape → Sigmoid → score ┐
   //     Conv → Mul → Transpose → Reshape → box       ┤    becomes    Conv → head of [scores | boxes | keypoints]
   //     Conv → Transpose → Reshape → keypoints       ┘
@@ -96,7 +96,8 @@ describe('peelHeads', () => {
   it('does not change its input', async () => {
     const graph = buildGraph(await scrfdModel(), [1, 3, 64, 64]);
     const before = [printGraph(graph), JSON.stringify(graph.nodes), [...graph.dims.keys()].join()];
-    const { graph: peeled } = peelHeads(graph);
+    const layout = headLayoutOf(graph.outputs.map((name) => graph.dims.get(name)!));
+    const { graph: peeled } = extractScrfdHeads(graph, layout);
     expect([printGraph(graph), JSON.stringify(graph.nodes), [...graph.dims.keys()].join()]).toEqual(before);
     expect(peeled.outputs).toEqual([':head 8', ':head 16', ':head 32']);
   });
@@ -105,7 +106,7 @@ describe('peelHeads', () => {
     for (const layout of LAYOUTS) {
       const plan = compileDetector(
         await scrfdModel({ layout }),
-        { batch: 3, canvases: [[64, 96]] },
+        { batch: 3, inputSizes: [[64, 96]] },
         {
           software: false,
           subgroupSize: 0,
@@ -122,7 +123,7 @@ describe('peelHeads', () => {
   });
 });
 
-describe('peelHeads refuses', () => {
+describe('extractScrfdHeads refuses', () => {
   const maps = scrfdSpec({ layout: 'maps' });
   const rows = scrfdSpec();
 

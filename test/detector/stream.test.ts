@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { streamResults } from '../../src/detector/streaming.ts';
+import { streamResults } from '../../src/detector/stream.ts';
 
 const later = (ms = 1) => new Promise((resolve) => setTimeout(resolve, ms));
 

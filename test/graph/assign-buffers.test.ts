@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { compileDetector } from '../../src/detector/compile.ts';
 import { type Assignment, assignBuffers, type Lifetime } from '../../src/graph/assign-buffers.ts';
-import { compileDetector, compileNetwork } from '../../src/graph/compile.ts';
+import { compileNetwork } from '../../src/graph/compile.ts';
 import type { Operand, Plan, Step } from '../../src/graph/plan.ts';
 import type { AdapterTraits } from '../../src/kernels/dispatch.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
@@ -173,7 +174,7 @@ function checkNetwork(model: Model, dims: readonly number[], traits: AdapterTrai
 }
 
 function checkDetector(model: Model, batch: number, size: number, traits: AdapterTraits): void {
-  const spec = { batch, canvases: [[size, size]] as const };
+  const spec = { batch, inputSizes: [[size, size]] as const };
   planner.forbidReuse = true;
   const own = compileDetector(model, spec, traits);
   planner.forbidReuse = false;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Dims, floatTensor } from '../../src/common/tensor.ts';
-import type { ConvNode, Graph, Node } from '../../src/graph/ir.ts';
+import type { Graph } from '../../src/graph/ir.ts';
+import type { ConvNode } from '../../src/graph/operators/conv.ts';
+import type { Node } from '../../src/graph/operators/index.ts';
 import { verify } from '../../src/graph/verify.ts';
 import { weights } from './models.ts';
 

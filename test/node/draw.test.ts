@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/common/errors.ts';
-import type { Face, Pixels } from '../../src/common/face.ts';
+import type { Face } from '../../src/common/face.ts';
+import type { Pixels } from '../../src/common/image.ts';
 import { paintFaces, writeAnnotated } from '../../src/node/draw.ts';
 
 let folder: string;

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/common/errors.ts';
-import type { Pixels } from '../../src/common/face.ts';
+import type { Pixels } from '../../src/common/image.ts';
 import { readImage } from '../../src/node/images.ts';
 import { dataDir } from '../support/data.ts';
 

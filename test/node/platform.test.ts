@@ -100,7 +100,7 @@ describe('adapterHelp', () => {
 
 describe('packages that are not installed', () => {
   test.each([
-    ['sharp', `openPicture('any.png', undefined)`, /ImageError.*npm install sharp/],
+    ['sharp', `openImage('any.png', undefined)`, /ImageError.*npm install sharp/],
     ['webgpu', 'requestAdapter()', /DeviceError.*npm install webgpu/],
   ])('%s: the error says how to install it', async (name, call, message) => {
     const code = `import { nodePlatform } from './src/node/platform.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Pace } from '../../src/runtime/poll-pacer.ts';
+import { PollPacer } from '../../src/runtime/poll-pacer.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
@@ -9,30 +9,30 @@ afterEach(() => {
 });
 
 /** A millisecond, and a turn of the event loop. */
-const nap = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
+const yieldCore = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
 
 /** How long a run that takes `workMs` is waited for, and how much of that is polling. */
-async function runOf(pace: Pace, workMs: number): Promise<{ total: number; polled: number }> {
+async function runOf(pace: PollPacer, workMs: number): Promise<{ total: number; polled: number }> {
   const start = performance.now();
   let woken = 0;
   const done = pace.wait(() => {
     woken = performance.now();
     const rest = Math.max(0, workMs - (woken - start));
     return rest > 0 ? new Promise<void>((resolve) => setTimeout(resolve, rest)) : Promise.resolve();
-  }, nap);
+  }, yieldCore);
   await vi.runAllTimersAsync();
   await done;
   return { total: performance.now() - start, polled: performance.now() - woken };
 }
 
 test('the first run is polled from the start', async () => {
-  const { total, polled } = await runOf(new Pace(), 100);
+  const { total, polled } = await runOf(new PollPacer(), 100);
   expect(total).toBe(polled);
   expect(total).toBeLessThanOrEqual(101);
 });
 
 test('later runs sleep nearly through and end within a nap', async () => {
-  const pace = new Pace();
+  const pace = new PollPacer();
   await runOf(pace, 100);
   for (let i = 0; i < 20; i++) {
     const { total, polled } = await runOf(pace, 100);
@@ -42,7 +42,7 @@ test('later runs sleep nearly through and end within a nap', async () => {
 });
 
 test('a run that has become four times faster is soon waited for no longer', async () => {
-  const pace = new Pace();
+  const pace = new PollPacer();
   for (let i = 0; i < 8; i++) await runOf(pace, 120);
   const totals: number[] = [];
   for (let i = 0; i < 12; i++) totals.push((await runOf(pace, 30)).total);
@@ -51,19 +51,21 @@ test('a run that has become four times faster is soon waited for no longer', asy
 });
 
 test('one slow run does not put the next ones to sleep for longer than they take', async () => {
-  const pace = new Pace();
+  const pace = new PollPacer();
   for (let i = 0; i < 3; i++) await runOf(pace, 100);
   await runOf(pace, 140);
   expect((await runOf(pace, 100)).total).toBeLessThanOrEqual(101);
 });
 
-test('short runs take no longer than a nap more', async () => {
-  const pace = new Pace();
+test('short runs take no longer than a yieldCore more', async () => {
+  const pace = new PollPacer();
   for (let i = 0; i < 10; i++) expect((await runOf(pace, 1)).total).toBeLessThanOrEqual(2);
 });
 
 test('a failure is passed on', async () => {
-  const failing = expect(new Pace().wait(() => Promise.reject(new Error('lost')), nap)).rejects.toThrow('lost');
+  const failing = expect(new PollPacer().wait(() => Promise.reject(new Error('lost')), yieldCore)).rejects.toThrow(
+    'lost',
+  );
   await vi.runAllTimersAsync();
   await failing;
 });

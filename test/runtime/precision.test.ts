@@ -4,8 +4,8 @@ import { FAMILY } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { DeviceError } from '../../src/common/errors.ts';
 import { sizeOf } from '../../src/common/tensor.ts';
-import { compileDetector } from '../../src/graph/compile.ts';
-import { planMemory } from '../../src/graph/plan.ts';
+import { compileDetector } from '../../src/detector/compile.ts';
+import { planMemory } from '../../src/graph/count-work.ts';
 import { createDetector, createNetwork, readImage } from '../../src/index.node.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { nodePlatform } from '../../src/node/platform.ts';
@@ -47,7 +47,7 @@ describe.skipIf(!supported)('half precision (needs shader-f16)', () => {
 
   it('takes half the memory between layers', async () => {
     const model = await loadModel(MODEL);
-    const spec = { batch: 1, canvases: [[640, 480]] } as const;
+    const spec = { batch: 1, inputSizes: [[640, 480]] } as const;
     const whole = compileDetector(model, spec, traits);
     const half = compileDetector(model, spec, traits, { precision: 'f16' });
     expect(planMemory(half).activations).toBeLessThan(planMemory(whole).activations * 0.75);
@@ -64,10 +64,10 @@ describe.skipIf(!supported)('half precision (needs shader-f16)', () => {
 
   it('is tuned apart from single precision', async () => {
     const names: string[] = [];
-    const keepsakes = { read: async () => null, write: async (name: string) => void names.push(name) };
+    const tuningStore = { read: async () => null, write: async (name: string) => void names.push(name) };
     const { spec } = convCase([8, 8], [8, 8], { kernel: [3, 3], pads: 1, group: 8 });
     for (const precision of ['f16', 'f32'] as const) {
-      expect((await new Tuner(gpu, keepsakes, precision).choose([spec])).size).toBe(1);
+      expect((await new Tuner(gpu, tuningStore, precision).choose([spec])).size).toBe(1);
     }
     expect(names).toEqual([expect.stringContaining('f16'), expect.stringContaining('f32')]);
   });

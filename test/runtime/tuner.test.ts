@@ -3,7 +3,7 @@ import { Detector } from '../../src/detector/detector.ts';
 import { type ConvMethodName, chooseMethod, convKey, possibleMethods } from '../../src/kernels/conv/methods.ts';
 import { nodePlatform } from '../../src/node/platform.ts';
 import { Network } from '../../src/runtime/network.ts';
-import type { Keepsakes } from '../../src/runtime/platform.ts';
+import type { TuningStore } from '../../src/runtime/tuner.ts';
 import { Tuner } from '../../src/runtime/tuner.ts';
 import { convCase } from '../kernels/support/conv-cases.ts';
 import { expectClose, expectSameFaces } from '../support/compare.ts';
@@ -16,7 +16,7 @@ const MODEL = smallModel();
 const SIZE = [96, 64] as const;
 const PIXELS = { data: createRng(3).bytes(96 * 64 * 3), width: 96, height: 64, channels: 3 } as const;
 
-class Drawer implements Keepsakes {
+class Drawer implements TuningStore {
   readonly texts = new Map<string, string>();
   writes = 0;
 
@@ -34,8 +34,8 @@ const gpu = await openGpu();
 const { device, traits } = gpu;
 afterAll(disposeOrt);
 
-function openDetector(keepsakes: Keepsakes, inputSize: readonly [number, number] = SIZE) {
-  return Detector.create({ ...nodePlatform, keepsakes }, MODEL, { device, inputSize, autotune: true });
+function openDetector(tuningStore: TuningStore, inputSize: readonly [number, number] = SIZE) {
+  return Detector.create({ ...nodePlatform, tuningStore }, MODEL, { device, inputSize, autotune: true });
 }
 
 /** The faces found without tuning. */
@@ -117,7 +117,7 @@ describe('autotune', { timeout: 300_000 }, () => {
     await expect(new Tuner(gpu, kept).choose(shapes, secondLook)).rejects.toBe(reason);
     const [text] = [...kept.texts.values()];
     expect(Object.keys(JSON.parse(text!))).toEqual([convKey(shapes[0]!)]);
-    const aborted = Detector.create({ ...nodePlatform, keepsakes: kept }, MODEL, {
+    const aborted = Detector.create({ ...nodePlatform, tuningStore: kept }, MODEL, {
       ...{ device, inputSize: SIZE, autotune: true },
       signal: AbortSignal.abort(reason),
     });
@@ -137,16 +137,16 @@ describe('whatever is chosen, the network is onnxruntime’s', { timeout: 120_00
     const usual = await Network.create(nodePlatform, MODEL, { device, inputShape });
     const { convs, steps } = await usual.plan();
     await usual.dispose();
-    const keepsakes = new Drawer();
+    const tuningStore = new Drawer();
     const pick = (spec: (typeof convs)[number]) =>
       possibleMethods(spec, traits).includes(method) ? method : chooseMethod(spec, traits);
-    keepsakes.read = async () => JSON.stringify(Object.fromEntries(convs.map((spec) => [convKey(spec), pick(spec)])));
-    await using network = await Network.create({ ...nodePlatform, keepsakes }, MODEL, {
+    tuningStore.read = async () => JSON.stringify(Object.fromEntries(convs.map((spec) => [convKey(spec), pick(spec)])));
+    await using network = await Network.create({ ...nodePlatform, tuningStore }, MODEL, {
       device,
       inputShape,
       autotune: true,
     });
-    expect(keepsakes.writes).toBe(0);
+    expect(tuningStore.writes).toBe(0);
     if (convs.some((spec) => pick(spec) !== chooseMethod(spec, traits))) {
       const kernels = (plan: typeof steps) => plan.map(({ dispatch }) => dispatch.kernel);
       expect(kernels((await network.plan()).steps)).not.toEqual(kernels(steps));

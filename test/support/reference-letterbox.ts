@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Pixels } from '../../src/common/face.ts';
+import type { Pixels } from '../../src/common/image.ts';
 
 export interface Letterbox {
   /** Height × width × 3 bytes, the picture at the top left, zeros elsewhere. */

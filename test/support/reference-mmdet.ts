@@ -1,4 +1,5 @@
-import type { Face, Pixels } from '../../src/common/face.ts';
+import type { Face } from '../../src/common/face.ts';
+import type { Pixels } from '../../src/common/image.ts';
 import { runOrtInOrder } from './ort.ts';
 import { loadOpenCv, resizeOpenCv } from './reference-letterbox.ts';
 import { type Candidate, decodeOutputs } from './reference-scrfd.ts';

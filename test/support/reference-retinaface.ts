@@ -1,4 +1,5 @@
-import type { Face, Pixels } from '../../src/common/face.ts';
+import type { Face } from '../../src/common/face.ts';
+import type { Pixels } from '../../src/common/image.ts';
 import { type OrtTensor, runOrtInOrder } from './ort.ts';
 import { letterbox, loadOpenCv } from './reference-letterbox.ts';
 import { type Candidate, nms } from './reference-scrfd.ts';

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Face, Pixels } from '../../src/common/face.ts';
+import type { Face } from '../../src/common/face.ts';
+import type { Pixels } from '../../src/common/image.ts';
 import { expectSameFaces } from './compare.ts';
 import { disposeOrt, type OrtTensor } from './ort.ts';
 import { transpose } from './reference-ops.ts';

@@ -1,4 +1,5 @@
-import type { Face, Pixels } from '../../src/common/face.ts';
+import type { Face } from '../../src/common/face.ts';
+import type { Pixels } from '../../src/common/image.ts';
 import { type OrtTensor, runOrtInOrder } from './ort.ts';
 import { type LetterboxOptions, letterbox, loadOpenCv } from './reference-letterbox.ts';
 

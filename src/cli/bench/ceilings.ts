@@ -1,7 +1,8 @@
 import { flatGrid } from '../../kernels/dispatch.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { BufferUsage } from '../../runtime/gpu-flags.ts';
-import { type BoundLaunch, prepareStopwatch, type Stopwatch } from '../../runtime/launch-timer.ts';
+import { type Launchable, withBuffers } from '../../runtime/launch.ts';
+import { type LaunchTimer, prepareLaunchTimer } from '../../runtime/launch-timer.ts';
 
 /** The most that this adapter does in kernels made for nothing else. */
 export interface Ceilings {
@@ -54,7 +55,7 @@ ${copies.join('\n')}
 }`;
 }
 
-async function fastest(run: Stopwatch): Promise<number> {
+async function fastest(run: LaunchTimer): Promise<number> {
   let best = await run();
   for (let i = 1; i < REPEATS; i++) best = Math.min(best, await run());
   return best;
@@ -74,13 +75,13 @@ async function measureFma(context: GpuContext, params: GPUBuffer, result: GPUBuf
   for (const multiplyAdd of [(a: string) => `fma(${a}, x, y)`, (a: string) => `${a} * x + y`]) {
     for (const accumulators of [8, 12]) {
       for (const workgroup of [64, 256]) {
-        const launch: BoundLaunch = {
-          label: `fma × ${accumulators}`,
+        const dispatch: Launchable = {
+          kernel: `fma × ${accumulators}`,
           source: fmaShader(workgroup, accumulators, multiplyAdd),
-          bindings: [{ buffer: params }, { buffer: result }],
           workgroups: [FMA_INVOCATIONS / workgroup, 1, 1],
         };
-        const run = await prepareStopwatch(context, [launch], staging);
+        const bindings = [{ buffer: params }, { buffer: result }];
+        const run = await prepareLaunchTimer(context, [{ dispatch, bindings }], staging);
         let rounds = 1;
         setRounds(rounds);
         // the first run compiles
@@ -101,16 +102,14 @@ async function measureCopy(context: GpuContext, source: GPUBuffer, target: GPUBu
   let best = 0;
   for (const each of [1, 4]) {
     for (const workgroup of [64, 256]) {
-      const launch: BoundLaunch = {
-        label: `copy × ${each}`,
+      const dispatch: Launchable = {
+        kernel: `copy × ${each}`,
         source: copyShader(workgroup, each),
-        bindings: [{ buffer: source }, { buffer: target }],
         workgroups: flatGrid(COPY_BYTES / 16 / each, workgroup),
       };
-      best = Math.max(
-        best,
-        (2 * COPY_BYTES) / 1e6 / (await fastest(await prepareStopwatch(context, [launch], staging))),
-      );
+      const bindings = [{ buffer: source }, { buffer: target }];
+      const run = await prepareLaunchTimer(context, [{ dispatch, bindings }], staging);
+      best = Math.max(best, (2 * COPY_BYTES) / 1e6 / (await fastest(run)));
     }
   }
   return best;
@@ -118,24 +117,20 @@ async function measureCopy(context: GpuContext, source: GPUBuffer, target: GPUBu
 
 /** Measures what the adapter does at best: the fastest of a few kernels, at their fastest. @throws DeviceError */
 export function measureCeilings(context: GpuContext): Promise<Ceilings> {
-  return context.guarded('measuring the ceilings', async () => {
-    const { device } = context;
-    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
-    const created: GPUBuffer[] = [];
-    const create = (size: number, usage: number) => {
-      const buffer = device.createBuffer({ label: 'ceilings', size, usage });
-      created.push(buffer);
-      return buffer;
-    };
-    try {
-      const params = create(16, UNIFORM | COPY_DST);
-      const result = create(FMA_INVOCATIONS * 4, STORAGE | COPY_SRC);
-      const staging = create(16, MAP_READ | COPY_DST);
-      const fmaGflops = await measureFma(context, params, result, staging);
-      const [source, target] = [create(COPY_BYTES, STORAGE), create(COPY_BYTES, STORAGE | COPY_SRC)] as const;
-      return { fmaGflops, copyGBs: await measureCopy(context, source, target, staging) };
-    } finally {
-      for (const buffer of created) buffer.destroy();
-    }
-  });
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
+  return withBuffers(
+    context,
+    'measuring the ceilings',
+    (create) => ({
+      params: create('params', 16, UNIFORM | COPY_DST),
+      result: create('sums', FMA_INVOCATIONS * 4, STORAGE | COPY_SRC),
+      source: create('source', COPY_BYTES, STORAGE),
+      target: create('target', COPY_BYTES, STORAGE | COPY_SRC),
+      staging: create('read-back', 16, MAP_READ | COPY_DST),
+    }),
+    async ({ params, result, source, target, staging }) => ({
+      fmaGflops: await measureFma(context, params, result, staging),
+      copyGBs: await measureCopy(context, source, target, staging),
+    }),
+  );
 }

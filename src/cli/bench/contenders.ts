@@ -1,11 +1,11 @@
-import type { Pixels } from '../../common/face.ts';
+import type { Pixels } from '../../common/image.ts';
 import { createRandom } from '../../common/random.ts';
+import { STAGES } from '../../detector/compile.ts';
 import { Detector } from '../../detector/detector.ts';
-import { planMemory } from '../../graph/plan.ts';
+import { planMemory } from '../../graph/count-work.ts';
 import type { Precision } from '../../kernels/wgsl.ts';
 import type { Model } from '../../loader/model.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
-import { STAGES } from '../../runtime/gpu-timer.ts';
 import { Network } from '../../runtime/network.ts';
 import type { Platform } from '../../runtime/platform.ts';
 import type { Tuner } from '../../runtime/tuner.ts';
@@ -71,7 +71,7 @@ function totalMemory(plan: Parameters<typeof planMemory>[0]): number {
   return activations + constants;
 }
 
-/** Pixels in, faces out: pictures that fill the canvas, uploaded every time. */
+/** Pixels in, faces out: pictures that fill the input size, uploaded every time. */
 export async function openDetector(platform: Platform, context: GpuContext, work: Workload): Promise<Contender> {
   const { device, traits } = context;
   const { size, scoreThreshold, tuner, precision } = work;
@@ -108,22 +108,22 @@ export async function openNetwork(platform: Platform, context: GpuContext, work:
   const { device } = context;
   const { precision } = work;
   const autotune = work.tuner !== null;
-  const network = await Network.create(platform, work.bytes, { device, inputShape, autotune, precision });
-  const plan = await network.plan();
+  const own = await Network.create(platform, work.bytes, { device, inputShape, autotune, precision });
+  const plan = await own.plan();
   const timed = await PlanRun.create(context, plan, 'stage');
   return {
     provider: 'scrfd-network',
     dispatches: plan.steps.length,
     memoryBytes: totalMemory(plan),
-    run: () => network.run(input),
+    run: () => own.run(input),
     async time() {
       if (!timed) return null;
-      const [letterbox, own, faces] = (await timed.run()) as [number, number, number];
-      return { letterbox, network: own, faces };
+      const [network] = (await timed.run()) as [number];
+      return { letterbox: 0, network, faces: 0 };
     },
     async dispose() {
       timed?.dispose();
-      await network.dispose();
+      await own.dispose();
     },
   };
 }

@@ -1,6 +1,7 @@
-import { compileDetector } from '../../graph/compile.ts';
+import type { DetectorPlan } from '../../detector/compile.ts';
+import { compileDetector } from '../../detector/compile.ts';
 import type { LoweringOptions } from '../../graph/lower.ts';
-import type { DetectorPlan, Plan } from '../../graph/plan.ts';
+import type { Plan } from '../../graph/plan.ts';
 import type { ConvChoices } from '../../kernels/conv/methods.ts';
 import { packFrames } from '../../kernels/detection/image-params.ts';
 import { letterboxTaps } from '../../kernels/detection/letterbox.ts';
@@ -21,14 +22,14 @@ export interface CaseSpec {
   readonly batch: number;
 }
 
-/** The plan that a detector runs for a batch of pictures on one canvas. */
+/** The plan that a detector runs for a batch of pictures at one input size. */
 export function planDetector(
   model: Model,
   { size, batch }: CaseSpec,
   traits: AdapterTraits,
   options?: LoweringOptions,
 ): DetectorPlan {
-  return compileDetector(model, { batch, canvases: [size] }, traits, options);
+  return compileDetector(model, { batch, inputSizes: [size] }, traits, options);
 }
 
 /** The same with the choices of a tuner, if there is one. */
@@ -97,7 +98,7 @@ export class PlanRun {
     const encoder = this.#context.device.createCommandEncoder();
     this.#executor.encode(encoder, this.#timer);
     const parts = [{ buffer: this.#executor.buffer(0), offset: 0, bytes: 4 }];
-    await this.#context.read(encoder, this.#staging, parts, this.#executor.pace);
+    await this.#context.read(encoder, this.#staging, parts, this.#executor.pacer);
     return this.#timer.read();
   }
 
@@ -110,7 +111,7 @@ export class PlanRun {
   }
 }
 
-/** What a detector would write for black pictures that fill the canvas. */
+/** What a detector would write for black pictures that fill the input size. */
 function blackPictures({ size: [width, height], batch }: CaseSpec): Map<string, Uint8Array<ArrayBuffer>> {
   const words = Math.ceil((width * height * 3) / 4);
   const taps = new Uint8Array(letterboxTaps(width, height, width, height).buffer);

@@ -1,4 +1,4 @@
-import { STAGES, type Stage } from '../../runtime/gpu-timer.ts';
+import { STAGES, type Stage } from '../../detector/compile.ts';
 import type { Ceilings } from './ceilings.ts';
 import type { Summary } from './statistics.ts';
 

@@ -1,4 +1,4 @@
-import { STAGES } from '../../runtime/gpu-timer.ts';
+import { STAGES } from '../../detector/compile.ts';
 import type { Ceilings } from './ceilings.ts';
 import { caseOf, groupByCase, type KernelTable, type KernelTime, type Results, type Row, roofMs } from './results.ts';
 

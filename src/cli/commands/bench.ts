@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { findMember } from '../../architectures/published.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
-import { countWork } from '../../graph/compile.ts';
+import { countWork } from '../../graph/count-work.ts';
 import type { Precision } from '../../kernels/wgsl.ts';
 import { declaredSize } from '../../loader/model.ts';
 import { nodePlatform } from '../../node/platform.ts';
@@ -203,7 +203,7 @@ async function measureModels(
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
   const { precision } = options;
-  const tuner = options.autotune ? new Tuner(context, platform.keepsakes, precision) : null;
+  const tuner = options.autotune ? new Tuner(context, platform.tuningStore, precision) : null;
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {

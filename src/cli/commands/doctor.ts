@@ -231,6 +231,7 @@ async function runCompute(): Promise<ComputeReport> {
       steps: [
         {
           label: 'doctor/unary',
+          stage: 'network',
           dispatch: unary({ kind: 'relu' }, input.length / 4),
           operands: [
             { kind: 'buffer', index: 0 },

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { identifyModel, type ModelIdentity } from '../../architectures/identify.ts';
 import { ModelError } from '../../common/errors.ts';
-import { compileDetector, compileNetwork, countWork } from '../../graph/compile.ts';
-import { planMemory } from '../../graph/plan.ts';
+import { compileDetector } from '../../detector/compile.ts';
+import { compileNetwork } from '../../graph/compile.ts';
+import { countWork, planMemory } from '../../graph/count-work.ts';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../../loader/model.ts';
 import { nodePlatform } from '../../node/platform.ts';
@@ -61,7 +62,7 @@ function describe(model: Model, [width, height]: [number, number]) {
 /** Null for a network that is not an SCRFD detector, or not at this size. */
 function describeDetector(model: Model, width: number, height: number) {
   try {
-    const { heads, steps } = compileDetector(model, { batch: 1, canvases: [[width, height]] }, PLAIN_ADAPTER);
+    const { heads, steps } = compileDetector(model, { batch: 1, inputSizes: [[width, height]] }, PLAIN_ADAPTER);
     const { levels, anchors, keypoints } = heads[0]!;
     return {
       strides: levels.map(({ stride }) => stride),

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { Face, Pixels } from '../../common/face.ts';
+import type { Face } from '../../common/face.ts';
+import type { Pixels } from '../../common/image.ts';
 import { blurFaces } from '../../faces/blur.ts';
 import { ByteTracker } from '../../faces/tracking/byte-track.ts';
 import { paintFaces } from '../../node/draw.ts';

@@ -1,5 +1,6 @@
 import type { Dims, FloatTensor } from '../../common/tensor.ts';
-import { countUses, type Graph, type Node } from '../ir.ts';
+import { countUses, type Graph } from '../ir.ts';
+import type { Node } from '../operators/index.ts';
 
 /** A node that does its own work and that of the producers it replaces. */
 export interface Absorbed {

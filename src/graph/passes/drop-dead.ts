@@ -1,4 +1,5 @@
-import { constantNames, type Graph } from '../ir.ts';
+import type { Graph } from '../ir.ts';
+import { constantNames } from '../operators/index.ts';
 
 /** Drops nodes and constants that no output depends on. */
 export function dropDead(graph: Graph): Graph {

@@ -1,5 +1,7 @@
 import { formatDims } from '../../common/tensor.ts';
-import { dimsOf, type Graph, type Node, type ReshapeNode } from '../ir.ts';
+import { dimsOf, type Graph } from '../ir.ts';
+import type { Node } from '../operators/index.ts';
+import type { ReshapeNode } from '../operators/reshape.ts';
 
 /** Whether a Reshape changes nothing: Identity, Dropout and Cast become such ones. */
 export function isNoop(graph: Graph, node: ReshapeNode): boolean {

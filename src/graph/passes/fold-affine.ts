@@ -1,5 +1,6 @@
 import { type Dims, formatDims, sizeOf } from '../../common/tensor.ts';
-import { type BinaryNode, dimsOf, type Graph } from '../ir.ts';
+import { dimsOf, type Graph } from '../ir.ts';
+import type { BinaryNode } from '../operators/binary.ts';
 import { absorb } from './absorb.ts';
 import { type ChannelAffine, isBareConv, scaleConv, scaleNorm } from './scale-channels.ts';
 

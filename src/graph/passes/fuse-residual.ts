@@ -1,6 +1,7 @@
 import { formatDims } from '../../common/tensor.ts';
 import { resizeAxis } from '../../kernels/tensor/resize.ts';
-import { dimsOf, type Graph, type ResizeNode } from '../ir.ts';
+import { dimsOf, type Graph } from '../ir.ts';
+import type { ResizeNode } from '../operators/resize.ts';
 import { absorb } from './absorb.ts';
 import { isBareConv } from './scale-channels.ts';
 
@@ -8,13 +9,8 @@ import { isBareConv } from './scale-channels.ts';
 function repeatFactor(graph: Graph, node: ResizeNode): number {
   const [, , height, width] = dimsOf(graph, node.inputs[0]!) as [number, number, number, number];
   const factor = node.size[0] / height;
-  if (
-    !Number.isInteger(Math.log2(factor)) ||
-    factor < 1 ||
-    node.size[1] !== width * factor ||
-    node.mode.mode !== 'nearest'
-  )
-    return 0;
+  const isPower = Number.isInteger(Math.log2(factor)) && factor >= 1;
+  if (!isPower || node.size[1] !== width * factor || node.mode.mode !== 'nearest') return 0;
   const repeats = [
     resizeAxis(height, node.size[0], node.scales[0], node.mode),
     resizeAxis(width, node.size[1], node.scales[1], node.mode),

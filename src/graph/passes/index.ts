@@ -1,5 +1,3 @@
-import { looksLikeRetinaFace, peelRetinaFace } from '../../detector/retinaface-heads.ts';
-import { type PeeledGraph, peelHeads } from '../../detector/scrfd-heads.ts';
 import type { Graph, Pass } from '../ir.ts';
 import { verify } from '../verify.ts';
 import { dropDead } from './drop-dead.ts';
@@ -23,9 +21,12 @@ export function optimize(graph: Graph, fuse: boolean): Graph {
   return apply(verify(graph, 'build'), fuse ? [dropDead, ...FUSIONS, dropDead] : [dropDead]);
 }
 
-/** A detector's graph: the heads in place of the file's outputs. Always fused. */
-export function optimizeDetector(graph: Graph): PeeledGraph {
-  const fused = apply(verify(graph, 'build'), [dropDead, ...FUSIONS]);
-  const peeled = looksLikeRetinaFace(fused) ? peelRetinaFace(fused) : peelHeads(fused);
-  return { ...peeled, graph: apply(verify(peeled.graph, 'peelHeads'), [dropDead, mergeConvs, dropDead]) };
+/** A graph whose outputs `replaceOutputs` puts in the place of the file's, once nodes are fused; the rest is cleared away. */
+export function optimizeWith<T extends { readonly graph: Graph }>(
+  graph: Graph,
+  replaceOutputs: (fused: Graph) => T,
+): T {
+  const replaced = replaceOutputs(apply(verify(graph, 'build'), [dropDead, ...FUSIONS]));
+  const verified = verify(replaced.graph, replaceOutputs.name);
+  return { ...replaced, graph: apply(verified, [dropDead, mergeConvs, dropDead]) };
 }

@@ -1,5 +1,6 @@
 import { floatTensor, sizeOf } from '../../common/tensor.ts';
-import { type ConvNode, constantOf, type Graph } from '../ir.ts';
+import { constantOf, type Graph } from '../ir.ts';
+import type { ConvNode } from '../operators/conv.ts';
 import { absorb, derivedName } from './absorb.ts';
 import { isBareConv } from './scale-channels.ts';
 

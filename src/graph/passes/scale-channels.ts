@@ -1,5 +1,7 @@
 import { type FloatTensor, floatTensor } from '../../common/tensor.ts';
-import { type ConvNode, constantOf, dimsOf, type Graph, type NormNode } from '../ir.ts';
+import { constantOf, dimsOf, type Graph } from '../ir.ts';
+import type { ConvNode } from '../operators/conv.ts';
+import type { GroupNormNode } from '../operators/group-norm.ts';
 import { type Absorbed, derivedName } from './absorb.ts';
 
 /** `y = x * scale + shift`, a value for each channel. */
@@ -37,7 +39,7 @@ export function scaleConv(graph: Graph, conv: ConvNode, affine: ChannelAffine, o
 }
 
 /** Moves a per-channel scale and shift into a normalisation's own. */
-export function scaleNorm(graph: Graph, norm: NormNode, affine: ChannelAffine, output: string): Absorbed {
+export function scaleNorm(graph: Graph, norm: GroupNormNode, affine: ChannelAffine, output: string): Absorbed {
   const channels = dimsOf(graph, norm.output)[1]!;
   const scale = constantOf(graph, norm.scale).data;
   const shift = constantOf(graph, norm.shift).data;

@@ -173,11 +173,12 @@ export function chooseMethod(spec: ConvSpec, traits: AdapterTraits, choices?: Co
 }
 
 /** What a method launches for a convolution, and the order of its weights. */
-export function planConv(
-  name: ConvMethodName,
-  spec: ConvSpec,
-  traits: AdapterTraits,
-): { readonly launches: readonly ConvLaunch[]; readonly weightOrder: WeightOrder } {
+export interface ConvPlan {
+  readonly launches: readonly ConvLaunch[];
+  readonly weightOrder: WeightOrder;
+}
+
+export function planConv(name: ConvMethodName, spec: ConvSpec, traits: AdapterTraits): ConvPlan {
   const { launches, weightOrder }: Method = METHODS[name];
   return { launches: launches(spec, traits), weightOrder };
 }

@@ -1,3 +1,4 @@
+import type { AffineMatrix } from '../../common/geometry.ts';
 import { type Dispatch, packParams } from '../dispatch.ts';
 import { shaders } from '../shaders.gen.ts';
 
@@ -7,9 +8,6 @@ const TILE = 8;
 const ONE = 1024;
 /** Half of 1/32 pixel, to round positions to that. */
 const ROUND = 16;
-
-/** `[a, b, c, d, e, f]`: x' = ax + by + c, y' = dx + ey + f. */
-export type AffineMatrix = readonly [number, number, number, number, number, number];
 
 export interface AlignSpec {
   /** Of the picture. */

@@ -7,8 +7,9 @@ import {
   UnsupportedOpError,
 } from '../../common/errors.ts';
 import type { Face } from '../../common/face.ts';
+import type { Size } from '../../common/geometry.ts';
 import type { AlignOptions, DetectorOptions } from '../../detector/detector.ts';
-import type { DetectOptions, Size, Timings } from '../../detector/options.ts';
+import type { DetectOptions, Timings } from '../../detector/options.ts';
 import type { Progress } from '../../models/download.ts';
 
 /** Options without what cannot be sent. */

@@ -1,12 +1,14 @@
 import type { ModelIdentity } from '../../architectures/identify.ts';
-import { tagOf } from '../../common/class-name.ts';
+import { classNameOf } from '../../common/class-name.ts';
 import { DisposedError, ImageError } from '../../common/errors.ts';
-import type { Face, Pixels } from '../../common/face.ts';
+import type { Face } from '../../common/face.ts';
+import type { Size } from '../../common/geometry.ts';
+import type { ImageInput, Pixels } from '../../common/image.ts';
 import { TaskQueue } from '../../common/task-queue.ts';
-import type { AlignOptions, Detector, DetectorEventMap, DetectorOptions, ImageInput } from '../../detector/detector.ts';
-import type { DetectOptions, Size, Timings } from '../../detector/options.ts';
+import type { AlignOptions, Detector, DetectorEventMap, DetectorOptions } from '../../detector/detector.ts';
+import type { DetectOptions, Timings } from '../../detector/options.ts';
+import type { StreamResult } from '../../detector/stream.ts';
 import { type StreamOptions, streamFaces } from '../../detector/stream.ts';
-import type { StreamResult } from '../../detector/streaming.ts';
 import type { Progress } from '../../models/download.ts';
 import { findModel } from '../../models/registry.ts';
 import type { ModelInput } from '../../runtime/open-model.ts';
@@ -69,7 +71,7 @@ async function grabBitmap(source: ImageBitmapSource): Promise<ImageBitmap> {
 
 /** A picture as a worker can take it, and what to hand over for good. */
 async function sendImage(image: ImageInput): Promise<{ image: unknown; transfer: Transferable[] }> {
-  switch (tagOf(image)) {
+  switch (classNameOf(image)) {
     case 'HTMLImageElement':
     case 'HTMLCanvasElement':
     case 'OffscreenCanvas':

@@ -1,7 +1,8 @@
 // The script of a detector's worker: see worker-detector.browser.ts.
 
-import { tagOf } from '../../common/class-name.ts';
-import { Detector, type ImageInput } from '../../detector/detector.ts';
+import { classNameOf } from '../../common/class-name.ts';
+import type { ImageInput } from '../../common/image.ts';
+import { Detector } from '../../detector/detector.ts';
 import type { Timings } from '../../detector/options.ts';
 import type { ModelInput } from '../../runtime/open-model.ts';
 import { browserPlatform } from '../platform.ts';
@@ -29,7 +30,8 @@ async function create(request: Extract<Request, { kind: 'create' }>, signal: Abo
 
 /** Bitmaps and frames that came are this thread's to free. */
 function close(image: unknown): void {
-  if (tagOf(image) === 'ImageBitmap' || tagOf(image) === 'VideoFrame') (image as ImageBitmap | VideoFrame).close();
+  if (classNameOf(image) === 'ImageBitmap' || classNameOf(image) === 'VideoFrame')
+    (image as ImageBitmap | VideoFrame).close();
 }
 
 async function answer(request: Request, signal: AbortSignal): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Pixels } from '../../../src/common/face.ts';
+import type { Pixels } from '../../../src/common/image.ts';
 import { type Frame, packFrames } from '../../../src/kernels/detection/image-params.ts';
 import {
   fitLetterbox,

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type AffineMatrix, align, alignSteps, invertAffine } from '../../../src/kernels/detection/warp-affine.ts';
+import type { AffineMatrix } from '../../../src/common/geometry.ts';
+import { align, alignSteps, invertAffine } from '../../../src/kernels/detection/warp-affine.ts';
 import { MAX_WORKGROUPS } from '../../../src/kernels/dispatch.ts';
 import { runDispatch, slowAdapter } from '../../support/gpu.ts';
 import { loadOpenCv, warpOpenCv } from '../../support/reference-letterbox.ts';

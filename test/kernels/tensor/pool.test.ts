@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inferDims } from '../../../src/graph/shapes.ts';
+import { inferDims } from '../../../src/graph/operators/index.ts';
 import { type PoolSpec, pool } from '../../../src/kernels/tensor/pool.ts';
 import { expectClose } from '../../support/compare.ts';
 import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';

@@ -1,0 +1,11 @@
+/** @throws RangeError naming what is allowed */
+export function assertOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (allowed.includes(value as string)) return;
+  throw new RangeError(`${name}: expected ${allowed.map((each) => `'${each}'`).join(' or ')}, got ${String(value)}`);
+}
+
+/** @throws RangeError */
+export function assertInFlight(inFlight: number): void {
+  if (Number.isInteger(inFlight) && inFlight > 0) return;
+  throw new RangeError(`inFlight: expected an integer of at least 1, got ${inFlight}`);
+}

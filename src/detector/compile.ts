@@ -1,0 +1,92 @@
+import { headLayoutOf } from '../architectures/head-layout.ts';
+import type { Size } from '../common/geometry.ts';
+import { buildGraph } from '../graph/build.ts';
+import { dimsOf, type Graph } from '../graph/ir.ts';
+import { Lowering, type LoweringOptions } from '../graph/lower.ts';
+import { optimizeWith } from '../graph/passes/index.ts';
+import type { ModelPlan, Operand } from '../graph/plan.ts';
+import {
+  candidateBytes,
+  candidatesOf,
+  decode,
+  type HeadSpec,
+  MAX_LEVELS,
+  recordBytes,
+} from '../kernels/detection/decode.ts';
+import { letterbox } from '../kernels/detection/letterbox.ts';
+import { faceBytes, nms } from '../kernels/detection/nms.ts';
+import { sortCandidates } from '../kernels/detection/sort-candidates.ts';
+import type { AdapterTraits } from '../kernels/dispatch.ts';
+import type { Model } from '../loader/model.ts';
+import { extractRetinaFaceHeads } from './retinaface-heads.ts';
+import { type DetectorGraph, extractScrfdHeads } from './scrfd-heads.ts';
+
+/** What a detector's launches are timed as, in the order they run. */
+export const STAGES = ['letterbox', 'network', 'faces'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export interface DetectorSpec {
+  readonly batch: number;
+  /** What every image is fitted into and searched at. */
+  readonly inputSizes: readonly Size[];
+}
+
+/**
+ * A plan from pixels to faces. External buffers: `pixels` (bytes of all images), `taps` (resize coefficients) and
+ * `frames` (one `Frame` an input size and image).
+ */
+export interface DetectorPlan extends ModelPlan, DetectorSpec {
+  /** Of each input size. */
+  readonly heads: readonly HeadSpec[];
+  /** Where the faces lie: see `nms.ts`. */
+  readonly faces: number;
+}
+
+function extractHeads(graph: Graph): DetectorGraph {
+  const layout = headLayoutOf(graph.outputs.map((name) => dimsOf(graph, name)));
+  return layout?.family === 'retinaface' ? extractRetinaFaceHeads(graph, layout) : extractScrfdHeads(graph, layout);
+}
+
+/** A detector's graph: the heads in place of the file's outputs. Always fused. @throws ModelError for no detector */
+export function optimizeDetector(graph: Graph): DetectorGraph {
+  return optimizeWith(graph, extractHeads);
+}
+
+/** Letterbox, network and decode for a batch of images at every input size, then one sort and NMS an image. */
+export function compileDetector(
+  model: Model,
+  { batch, inputSizes }: DetectorSpec,
+  traits: AdapterTraits,
+  options: LoweringOptions = {},
+): DetectorPlan {
+  const graphs = inputSizes.map(([width, height]) => optimizeDetector(buildGraph(model, [batch, 3, height, width])));
+  const heads = graphs.map((each) => each.heads);
+  const list = candidatesOf(heads);
+  const lowering = new Lowering(graphs[0]!.graph, traits, options);
+  const candidates = lowering.scratch(candidateBytes(list));
+  const records = lowering.scratch(recordBytes(list));
+  const faces = lowering.scratch(batch * faceBytes(list));
+  const pixels: Operand = { kind: 'external', name: 'pixels' };
+  const taps: Operand = { kind: 'external', name: 'taps' };
+  const frames: Operand = { kind: 'external', name: 'frames' };
+
+  graphs.forEach(({ graph }, i) => {
+    const [width, height] = inputSizes[i]!;
+    lowering.begin(graph);
+    lowering.enter(STAGES[0]);
+    const input = lowering.defineInput('packed');
+    const spec = { batch, width, height, firstFrame: i * batch };
+    lowering.emit('image', letterbox(spec), [pixels, taps, frames, input]);
+    lowering.enter(STAGES[1]);
+    lowering.lowerNodes();
+    const maps = Array.from({ length: MAX_LEVELS }, (_, k) =>
+      lowering.readValue(graph.outputs[k] ?? graph.outputs[0]!, 'packed'),
+    );
+    lowering.enter(STAGES[2]);
+    lowering.emit('faces', decode(heads, i), [frames, ...maps, candidates, records]);
+  });
+  lowering.emit('faces', sortCandidates(list), [candidates]);
+  lowering.emit('faces', nms(list), [frames, records, candidates, faces]);
+  const { bufferOf, ...lowered } = lowering.finish(true, [candidates], [faces]);
+  return { ...lowered, cleared: [bufferOf(candidates)], batch, inputSizes, heads, faces: bufferOf(faces) };
+}

@@ -1,0 +1,67 @@
+import { ModelError, UnsupportedOpError } from '../../common/errors.ts';
+import type { Dims, Tensor } from '../../common/tensor.ts';
+import type { ModelNode } from '../../loader/model.ts';
+import { asDims4, type Pads, type Pair } from '../shapes.ts';
+import type { TranslateContext } from './operator.ts';
+
+export function unsupported(node: ModelNode, detail: string): never {
+  throw new UnsupportedOpError(node.name, node.op, detail);
+}
+
+/** A constant input that must be there. */
+export function constantInput(node: ModelNode, context: TranslateContext, index: number, what: string): Tensor {
+  const name = node.inputs[index];
+  if (!name) throw new ModelError(`${node.name}: ${node.op} expects ${what} as input ${index}, got none`);
+  return context.constant(name) ?? unsupported(node, `with ${what} computed at run time has no mapping`);
+}
+
+/** The name of a constant float input. */
+export function weightName(node: ModelNode, context: TranslateContext, index: number, what: string): string {
+  const tensor = constantInput(node, context, index, what);
+  if (tensor.type !== 'float32') throw new ModelError(`${node.name}: ${what} expects floats, got integers`);
+  return node.inputs[index]!;
+}
+
+export function onlyOutput(node: ModelNode): void {
+  if (node.outputs.slice(1).some((name) => name !== '')) unsupported(node, 'with more than one output has no mapping');
+}
+
+/** An attribute of two positive numbers, for height and width. */
+export function readPair(node: ModelNode, name: string, fallback: Pair): Pair {
+  const [first, second, ...more] = node.attributes.ints(name, fallback);
+  if (first === undefined || second === undefined || more.length > 0) {
+    unsupported(node, `with ${name} of other than two dimensions has no mapping`);
+  }
+  if (first < 1 || second < 1) throw new ModelError(`${node.name}: ${name} must be positive, got ${first},${second}`);
+  return [first, second];
+}
+
+/** Explicit pads, or what auto_pad stands for at this input size. */
+export function readPads(node: ModelNode, x: Dims, kernel: Pair, strides: Pair, dilations: Pair): Pads {
+  const auto = node.attributes.string('auto_pad', 'NOTSET');
+  const [, , h, w] = asDims4(node.name, x);
+  const explicit = node.attributes.ints('pads', [0, 0, 0, 0]);
+  switch (auto) {
+    case 'NOTSET': {
+      const [top, left, bottom, right] = explicit;
+      if (explicit.length !== 4) unsupported(node, 'with pads of other than two dimensions has no mapping');
+      if (explicit.some((pad) => pad < 0)) unsupported(node, `with negative pads ${explicit} has no mapping`);
+      return [top!, left!, bottom!, right!];
+    }
+    case 'VALID':
+      return [0, 0, 0, 0];
+    case 'SAME_UPPER':
+    case 'SAME_LOWER': {
+      const total = ([h, w] as const).map((size, axis) => {
+        const span = (kernel[axis]! - 1) * dilations[axis]! + 1;
+        return Math.max(0, (Math.ceil(size / strides[axis]!) - 1) * strides[axis]! + span - size);
+      });
+      const small = total.map((pad) => Math.floor(pad / 2));
+      const large = total.map((pad, axis) => pad - small[axis]!);
+      const [before, after] = auto === 'SAME_UPPER' ? [small, large] : [large, small];
+      return [before[0]!, before[1]!, after[0]!, after[1]!];
+    }
+    default:
+      return unsupported(node, `with auto_pad ${auto} has no mapping`);
+  }
+}

@@ -1,0 +1,81 @@
+import type { Dims, FloatTensor, Tensor } from '../../common/tensor.ts';
+import type { ConvPlan } from '../../kernels/conv/methods.ts';
+import type { ConvSpec } from '../../kernels/conv/spec.ts';
+import type { Dispatch } from '../../kernels/dispatch.ts';
+import type { ModelNode } from '../../loader/model.ts';
+import type { ConstantData, Operand } from '../plan.ts';
+
+export interface NodeBase {
+  readonly op: string;
+  /** The ONNX node's name; a fused node keeps its convolution's. */
+  readonly name: string;
+  /** Values computed at run time, and for `Binary` also constants. Never empty. */
+  readonly inputs: readonly string[];
+  readonly output: string;
+}
+
+/** What a translator of an ONNX operator may ask. */
+export interface TranslateContext {
+  readonly opset: number;
+  /** Batch size that the graph is built for. */
+  readonly batch: number;
+  dims(value: string): Dims;
+  constant(value: string): Tensor | undefined;
+}
+
+/** A node that lacks what it takes from its ONNX node alone. */
+export type Draft<N extends NodeBase = NodeBase> = N extends NodeBase ? Omit<N, 'name' | 'output'> : never;
+
+/** One run-time ONNX node as one of the graph's. @throws ModelError, UnsupportedOpError naming the node */
+export type Translate = (node: ModelNode, context: TranslateContext) => Draft;
+
+/** `packed` is NC4HW4, which all image kernels use; `plain` is row-major, for tails of any rank. */
+export type Layout = 'packed' | 'plain';
+
+/** A tensor in one layout before it has a buffer. */
+export interface Value {
+  readonly kind: 'value';
+  readonly id: number;
+  /** Stored as half floats. */
+  readonly half: boolean;
+}
+
+/** What a launch reads or writes, before values have buffers. */
+export type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
+
+/** What an operator's lowering may ask and do. */
+export interface LowerContext {
+  dims(value: string): Dims;
+  /** A constant of the graph. */
+  constantOf(value: string): FloatTensor;
+  /** Whether a value can be read packed without a conversion. */
+  isPacked(value: string): boolean;
+  isConstant(value: string): boolean;
+  /** A value or constant in the layout asked for, converted if need be. */
+  read(value: string, layout: Layout): Source;
+  /** Makes a buffer for a value that the next launch computes. */
+  define(value: string, layout: Layout): Value;
+  /** Says that a value's row-major elements are those of another one. */
+  alias(value: string, of: string): void;
+  /** A constant for the kernels by key, made once. */
+  constant(key: string, make: () => ConstantData): Extract<Operand, { kind: 'constant' }>;
+  /** A buffer that is no tensor of the graph. */
+  scratch(bytes: number): Value;
+  /** The launches that compute a convolution on this adapter. */
+  planConv(spec: ConvSpec): ConvPlan;
+  /** Adds a launch; operands are inputs first, output last. */
+  emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void;
+}
+
+/** One operator of the graph, from ONNX to kernel launches. */
+export interface Operator<N extends NodeBase> {
+  /** The ONNX operators that become this node. */
+  readonly onnx: Readonly<Record<string, Translate>>;
+  /** Names of the constants that a node reads besides its inputs. */
+  constants?(node: N): string[];
+  /** The output's shape. @throws ModelError where attributes and inputs disagree */
+  inferDims(node: N, dimsOf: (value: string) => Dims): Dims;
+  /** Attributes, for `printGraph`. */
+  describe?(node: N): string[];
+  lower(node: N, to: LowerContext): void;
+}

@@ -1,0 +1,103 @@
+import { ModelError } from '../../common/errors.ts';
+import { toNumbers } from '../../common/tensor.ts';
+import {
+  type CoordinateMode,
+  resize as kernel,
+  type NearestMode,
+  packResizeTaps,
+  type ResizeMode,
+  resizeAxis,
+} from '../../kernels/tensor/resize.ts';
+import type { ModelNode } from '../../loader/model.ts';
+import { asDims4, checkExtents, type Pair } from '../shapes.ts';
+import { constantInput, unsupported } from './onnx.ts';
+import type { Draft, LowerContext, NodeBase, Operator, TranslateContext } from './operator.ts';
+
+export interface ResizeNode extends NodeBase {
+  readonly op: 'Resize';
+  readonly mode: ResizeMode;
+  /** Of height and width, as the file gives them or output / input. */
+  readonly scales: Pair;
+  readonly size: Pair;
+}
+
+const COORDINATE_MODES: readonly string[] = ['asymmetric', 'half_pixel', 'pytorch_half_pixel', 'align_corners'];
+const NEAREST_MODES: readonly string[] = ['floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil'];
+
+function readMode(node: ModelNode, opset: number): ResizeMode {
+  const { attributes } = node;
+  const mode = attributes.string('mode', 'nearest');
+  if (mode !== 'nearest' && mode !== 'linear') unsupported(node, `with mode ${mode} has no mapping`);
+  if (node.op === 'Upsample' || opset < 11) return { mode, coordinates: 'asymmetric', nearest: 'simple' };
+  const coordinates = attributes.string('coordinate_transformation_mode', 'half_pixel');
+  const nearest = attributes.string('nearest_mode', 'round_prefer_floor');
+  attributes.float('cubic_coeff_a', -0.75);
+  attributes.float('extrapolation_value', 0);
+  if (attributes.int('exclude_outside', 0) !== 0) unsupported(node, 'with exclude_outside has no mapping');
+  if (attributes.int('antialias', 0) !== 0) unsupported(node, 'with antialias has no mapping');
+  const policy = attributes.string('keep_aspect_ratio_policy', 'stretch');
+  if (policy !== 'stretch') unsupported(node, `with keep_aspect_ratio_policy ${policy} has no mapping`);
+  if (attributes.has('axes')) unsupported(node, 'with axes has no mapping');
+  if (!COORDINATE_MODES.includes(coordinates)) {
+    unsupported(node, `with coordinate_transformation_mode ${coordinates} has no mapping`);
+  }
+  if (!NEAREST_MODES.includes(nearest)) unsupported(node, `with nearest_mode ${nearest} has no mapping`);
+  return { mode, coordinates: coordinates as CoordinateMode, nearest: nearest as NearestMode };
+}
+
+function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode> {
+  const input = node.inputs[0]!;
+  const [n, c, h, w] = asDims4(node.name, context.dims(input));
+  const optional = (index: number, what: string) => {
+    if (!node.inputs[index]) return undefined;
+    const values = toNumbers(constantInput(node, context, index, what));
+    return values.length > 0 ? values : undefined;
+  };
+  const opset11 = node.op === 'Resize' && context.opset >= 11;
+  // up to opset 8 Upsample had its scales in an attribute
+  const attribute = node.attributes.has('scales') ? node.attributes.floats('scales') : undefined;
+  const scales = attribute ?? optional(opset11 ? 2 : 1, 'scales');
+  const sizes = opset11 ? optional(3, 'sizes') : undefined;
+  const given = sizes ?? scales;
+  if (given?.length !== 4) {
+    throw new ModelError(`${node.name}: expected 4 scales or 4 sizes, got ${given?.length ?? 'none'}`);
+  }
+  // in float32, as onnxruntime does it: 10 × 0.7 is 7 there, and less in float64
+  const wanted = sizes ?? given.map((scale, i) => Math.floor(Math.fround([n, c, h, w][i]! * scale)));
+  // a size that was baked for one image holds for each image of a batch
+  const batchFits = wanted[0] === n || (wanted[0] === 1 && context.batch === n);
+  if (!batchFits || wanted[1] !== c) unsupported(node, `from ${n}×${c} to ${wanted[0]}×${wanted[1]} has no mapping`);
+  const size: Pair = [wanted[2]!, wanted[3]!];
+  return {
+    op: 'Resize',
+    inputs: [input],
+    mode: readMode(node, context.opset),
+    scales: sizes ? [size[0] / h, size[1] / w] : [given[2]!, given[3]!],
+    size,
+  };
+}
+
+function lower(node: ResizeNode, to: LowerContext): void {
+  const input = node.inputs[0]!;
+  const [batch, channels, inHeight, inWidth] = asDims4(node.name, to.dims(input));
+  const [outHeight, outWidth] = node.size;
+  const taps = to.constant(`${node.output}@taps ${inHeight}×${inWidth} → ${outHeight}×${outWidth}`, () =>
+    packResizeTaps(
+      resizeAxis(inHeight, outHeight, node.scales[0], node.mode),
+      resizeAxis(inWidth, outWidth, node.scales[1], node.mode),
+    ),
+  );
+  const dispatch = kernel({ batch, channels, inHeight, inWidth, outHeight, outWidth });
+  to.emit(node.name, dispatch, [to.read(input, 'packed'), taps, to.define(node.output, 'packed')]);
+}
+
+export const resize: Operator<ResizeNode> = {
+  onnx: { Resize: translate, Upsample: translate },
+  inferDims(node, dimsOf) {
+    const x = dimsOf(node.inputs[0]!);
+    const [n, c] = asDims4(node.name, x);
+    return checkExtents(node.name, [n, c, ...node.size], x);
+  },
+  describe: (node) => [node.mode.mode, node.mode.coordinates],
+  lower,
+};

@@ -1,0 +1,73 @@
+import { ModelError, UnsupportedOpError } from '../../common/errors.ts';
+import { type Dims, formatDims, type Tensor, toNumbers } from '../../common/tensor.ts';
+import { slice as kernel } from '../../kernels/tensor/strided-copy.ts';
+import type { ModelNode } from '../../loader/model.ts';
+import { checkExtents, normalizeAxis } from '../shapes.ts';
+import { constantInput } from './onnx.ts';
+import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
+import type { ReshapeNode } from './reshape.ts';
+
+export interface SliceNode extends NodeBase {
+  readonly op: 'Slice';
+  /** First index and step (at least 1) of every dimension. */
+  readonly starts: readonly number[];
+  readonly steps: readonly number[];
+  readonly dims: Dims;
+}
+
+/** Which part of each dimension a Slice takes. */
+export type SliceRange = Pick<SliceNode, 'starts' | 'steps' | 'dims'>;
+
+/** Starts, ends, axes and steps are attributes up to opset 9, inputs 1 to 4 since; `inputs[0]` is not read. */
+export function readSlice(node: ModelNode, shape: Dims, inputs: readonly (Tensor | undefined)[]): SliceRange {
+  const numbers = (i: number, name: string) => {
+    if (inputs[i]) return toNumbers(inputs[i]);
+    return node.attributes.has(name) ? [...node.attributes.ints(name)] : null;
+  };
+  const starts = numbers(1, 'starts') ?? [];
+  const ends = numbers(2, 'ends') ?? [];
+  const axes = numbers(3, 'axes') ?? starts.map((_, i) => i);
+  const steps = numbers(4, 'steps') ?? starts.map(() => 1);
+  const range = { starts: shape.map(() => 0), steps: shape.map(() => 1), dims: [...shape] };
+  axes.forEach((rawAxis, i) => {
+    const axis = normalizeAxis(node.name, rawAxis, shape.length);
+    const size = shape[axis]!;
+    const step = steps[i]!;
+    if (step < 1) throw new UnsupportedOpError(node.name, node.op, `with step ${step} has no mapping`);
+    const clamp = (value: number) => Math.min(Math.max(value < 0 ? value + size : value, 0), size);
+    range.starts[axis] = clamp(starts[i]!);
+    range.steps[axis] = step;
+    range.dims[axis] = Math.max(0, Math.ceil((clamp(ends[i]!) - range.starts[axis]!) / step));
+  });
+  return range;
+}
+
+function translate(node: ModelNode, context: TranslateContext): Draft<SliceNode | ReshapeNode> {
+  const input = node.inputs[0]!;
+  const x = context.dims(input);
+  const ranges = node.inputs.map((name, i) =>
+    i === 0 || !name ? undefined : constantInput(node, context, i, 'a range'),
+  );
+  const { starts, steps, dims } = readSlice(node, x, ranges);
+  // a crop to the size that is there already, as MXNet's exports end their upsampling
+  if (formatDims(dims) === formatDims(x)) return { op: 'Reshape', inputs: [input], dims };
+  return { op: 'Slice', inputs: [input], starts, steps, dims };
+}
+
+export const slice: Operator<SliceNode> = {
+  onnx: { Slice: translate },
+  inferDims(node, dimsOf) {
+    const x = dimsOf(node.inputs[0]!);
+    if (node.dims.some((dim, i) => node.starts[i]! + (dim - 1) * node.steps[i]! >= x[i]!)) {
+      throw new ModelError(`${node.name}: a slice of ${formatDims(node.dims)} leaves ${formatDims(x)}`);
+    }
+    return checkExtents(node.name, node.dims, x);
+  },
+  describe: (node) => [`from ${node.starts} step ${node.steps}`],
+  lower(node, to) {
+    const input = node.inputs[0]!;
+    const { starts, steps, dims: outDims } = node;
+    const dispatch = kernel(to.dims(input), { starts, steps, outDims });
+    to.emit(node.name, dispatch, [to.read(input, 'plain'), to.define(node.output, 'plain')]);
+  },
+};

@@ -1,0 +1,37 @@
+import { sizeOf } from '../../common/tensor.ts';
+import { softmax as kernel } from '../../kernels/tensor/softmax.ts';
+import type { ModelNode } from '../../loader/model.ts';
+import { checkAxis, normalizeAxis } from '../shapes.ts';
+import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
+
+export interface SoftmaxNode extends NodeBase {
+  readonly op: 'Softmax';
+  readonly axis: number;
+  /** Before opset 13 all dimensions from the axis on count as one. */
+  readonly flatten: boolean;
+}
+
+function translate(node: ModelNode, context: TranslateContext): Draft<SoftmaxNode> {
+  const input = node.inputs[0]!;
+  const modern = context.opset >= 13;
+  const axis = node.attributes.int('axis', modern ? -1 : 1);
+  return {
+    op: 'Softmax',
+    inputs: [input],
+    axis: normalizeAxis(node.name, axis, context.dims(input).length),
+    flatten: !modern,
+  };
+}
+
+export const softmax: Operator<SoftmaxNode> = {
+  onnx: { Softmax: translate },
+  inferDims: (node, dimsOf) => checkAxis(node.name, node.axis, dimsOf(node.inputs[0]!)),
+  describe: (node) => [`axis ${node.axis}`],
+  lower(node, to) {
+    const dims = to.dims(node.output);
+    const rest = sizeOf(dims.slice(node.axis));
+    const size = node.flatten ? rest : dims[node.axis]!;
+    const dispatch = kernel(sizeOf(dims.slice(0, node.axis)), size, rest / size);
+    to.emit(node.name, dispatch, [to.read(node.inputs[0]!, 'plain'), to.define(node.output, 'plain')]);
+  },
+};

@@ -1,0 +1,42 @@
+import { toNumbers } from '../../common/tensor.ts';
+import { type Activation, describeActivation } from '../../kernels/activation.ts';
+import { unary as kernel } from '../../kernels/tensor/unary.ts';
+import type { ModelNode } from '../../loader/model.ts';
+import { storageBytes } from '../shapes.ts';
+import { constantInput } from './onnx.ts';
+import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
+
+export interface UnaryNode extends NodeBase {
+  readonly op: 'Unary';
+  readonly activation: Activation;
+}
+
+function draft(node: ModelNode, activation: Activation): Draft<UnaryNode> {
+  return { op: 'Unary', inputs: [node.inputs[0]!], activation };
+}
+
+/** Bounds are attributes up to opset 10, inputs 1 and 2 since. */
+function clip(node: ModelNode, context: TranslateContext): Activation {
+  const bound = (index: number, name: string, fallback: number) => {
+    if (node.inputs[index]) return toNumbers(constantInput(node, context, index, `a ${name}imum`))[0] ?? fallback;
+    return node.attributes.float(name, fallback);
+  };
+  return { kind: 'clip', low: bound(1, 'min', -Infinity), high: bound(2, 'max', Infinity) };
+}
+
+export const unary: Operator<UnaryNode> = {
+  onnx: {
+    Relu: (node) => draft(node, { kind: 'relu' }),
+    LeakyRelu: (node) => draft(node, { kind: 'leakyRelu', slope: node.attributes.float('alpha', 0.01) }),
+    Clip: (node, context) => draft(node, clip(node, context)),
+    Sigmoid: (node) => draft(node, { kind: 'sigmoid' }),
+  },
+  inferDims: (node, dimsOf) => dimsOf(node.inputs[0]!),
+  describe: (node) => [describeActivation(node.activation)],
+  lower(node, to) {
+    const input = node.inputs[0]!;
+    const layout = to.isPacked(input) ? 'packed' : 'plain';
+    const vectors = storageBytes(node.output, to.dims(node.output), layout) / 16;
+    to.emit(node.name, kernel(node.activation, vectors), [to.read(input, layout), to.define(node.output, layout)]);
+  },
+};

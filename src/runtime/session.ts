@@ -1,0 +1,122 @@
+import { assertOneOf } from '../common/check.ts';
+import type { LoweringOptions } from '../graph/lower.ts';
+import type { ModelPlan } from '../graph/plan.ts';
+import { PRECISIONS, type Precision } from '../kernels/wgsl.ts';
+import type { Model } from '../loader/model.ts';
+import { ConstantStore } from './constant-store.ts';
+import { Executor } from './executor.ts';
+import { GpuContext } from './gpu-context.ts';
+import { type Disposable, PlanCache } from './plan-cache.ts';
+import type { Platform } from './platform.ts';
+import { Tuner } from './tuner.ts';
+
+/** What a user of a model may choose of the device and its kernels. */
+export interface SessionOptions {
+  /** A device to share; it is never destroyed. By default one is opened and owned. */
+  readonly device?: GPUDevice | undefined;
+  /** Whether every way to compute each convolution is timed and the fastest taken. Default false. */
+  readonly autotune?: boolean | undefined;
+  /** How values are stored between layers. Default `f32`. */
+  readonly precision?: Precision | undefined;
+}
+
+interface CachedPlan<T> extends Disposable {
+  readonly prepared: T;
+}
+
+/** @throws RangeError */
+export function assertSessionOptions({ precision }: SessionOptions): void {
+  if (precision !== undefined) assertOneOf('precision', precision, PRECISIONS);
+}
+
+/**
+ * A model on a device: its weights, its tuner and its compiled plans.
+ * @typeParam P the plans it compiles
+ * @typeParam T a compiled plan with what its runs need besides
+ */
+export class Session<P extends ModelPlan, T extends Disposable> {
+  readonly context: GpuContext;
+  readonly model: Model;
+  readonly #precision: Precision;
+  readonly #tuner: Tuner | null;
+  readonly #prepare: (context: GpuContext, plan: P, executor: Executor) => T;
+  readonly #constants: ConstantStore;
+  readonly #plans = new PlanCache<CachedPlan<T>>();
+
+  private constructor(
+    context: GpuContext,
+    model: Model,
+    precision: Precision,
+    tuner: Tuner | null,
+    prepare: (context: GpuContext, plan: P, executor: Executor) => T,
+  ) {
+    this.context = context;
+    this.model = model;
+    this.#precision = precision;
+    this.#tuner = tuner;
+    this.#prepare = prepare;
+    this.#constants = new ConstantStore(context);
+  }
+
+  /**
+   * Opens a device, or shares the one that is given.
+   * @param prepare what a compiled plan's runs need besides its executor
+   * @throws RangeError for an unknown precision, DeviceError when there is no device or it lacks the precision
+   */
+  static async open<P extends ModelPlan, T extends Disposable>(
+    platform: Platform,
+    model: Model,
+    options: SessionOptions,
+    prepare: (context: GpuContext, plan: P, executor: Executor) => T,
+  ): Promise<Session<P, T>> {
+    assertSessionOptions(options);
+    const { device, autotune = false, precision = 'f32' } = options;
+    const context = await GpuContext.open(platform, device);
+    try {
+      context.assertPrecision(precision);
+      const tuner = autotune ? new Tuner(context, platform.tuningStore, precision) : null;
+      return new Session(context, model, precision, tuner, prepare);
+    } catch (error) {
+      context.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a task with the plan of a key, which is compiled when it first comes.
+   * @throws ModelError, DeviceError, and `signal.reason` when tuning is aborted
+   */
+  use<R>(
+    key: string,
+    compile: (options: LoweringOptions) => P,
+    task: (prepared: T) => Promise<R> | R,
+    signal?: AbortSignal,
+  ): Promise<R> {
+    return this.#plans.use(
+      key,
+      () => this.#compile(compile, signal),
+      ({ prepared }) => task(prepared),
+    );
+  }
+
+  async #compile(compile: (options: LoweringOptions) => P, signal?: AbortSignal): Promise<CachedPlan<T>> {
+    const precision = this.#precision;
+    const plan = this.#tuner
+      ? await this.#tuner.plan((choices) => compile({ choices, precision }), signal)
+      : compile({ precision });
+    const executor = await Executor.create(this.context, this.#constants, plan);
+    const prepared = this.#prepare(this.context, plan, executor);
+    const dispose = () => {
+      executor.dispose();
+      prepared.dispose();
+    };
+    return { prepared, dispose };
+  }
+
+  /** Frees all GPU memory once the tasks under way have compiled. A lost device takes all of it along. */
+  async dispose(): Promise<void> {
+    await this.#plans.dispose();
+    this.#constants.dispose();
+    this.context.dispose();
+  }
+}
