@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +11,7 @@ interface Import {
   readonly target: string;
   /** Erased when compiled. */
   readonly typeOnly: boolean;
+  readonly isPackage: boolean;
 }
 
 function withoutComments(source: string): string {
@@ -20,8 +20,13 @@ function withoutComments(source: string): string {
 
 /** Everything that a source file imports or re-exports, dynamic imports included. */
 function readImports(file: string, source: string): Import[] {
-  const resolve = (specifier: string) =>
-    specifier.startsWith('.') ? posix.join(posix.dirname(file), specifier).replace(/\.ts$/, '') : specifier;
+  const resolve = (specifier: string) => {
+    const isPackage = !specifier.startsWith('.');
+    return {
+      isPackage,
+      target: isPackage ? specifier : posix.join(posix.dirname(file), specifier).replace(/\.ts$/, ''),
+    };
+  };
   const code = withoutComments(source);
   const clause = String.raw`(?:type\s+)?(?:\*(?:\s+as\s+\w+)?|\w+|(?:\w+\s*,\s*)?\{[^}]*\})`;
   const statement = new RegExp(`^(?:import|export)\\s+(?:(${clause})\\s+from\\s+)?['"]([^'"]+)['"]`, 'gm');
@@ -34,9 +39,9 @@ function readImports(file: string, source: string): Import[] {
         ?.split(',')
         .filter((name) => name.trim() !== '');
       const typeOnly = /^type\s/.test(clause) || (names?.every((name) => /^\s*type\s/.test(name)) ?? false);
-      return { target: resolve(specifier!), typeOnly };
+      return { ...resolve(specifier!), typeOnly };
     }),
-    ...dynamic.map(([, specifier]) => ({ target: resolve(specifier!), typeOnly: false })),
+    ...dynamic.map(([, specifier]) => ({ ...resolve(specifier!), typeOnly: false })),
   ];
 }
 
@@ -48,50 +53,51 @@ const sources = new Map(
     .map((path) => [path, readFileSync(`${root}src/${path}`, 'utf8')]),
 );
 
-interface Rule {
-  /** Which files, by path from src/. */
-  readonly files: RegExp;
-  /** What they may import, by path without extension or by package. */
-  readonly allowed: RegExp;
-  /** What they may import as types besides. */
-  readonly types?: RegExp;
+/**
+ * Who may import whom: rooms of src/ with the rooms that they may import besides themselves; `-types` allows
+ * `import type` alone. `index` are the entries: the files that lie in src/ itself.
+ */
+const ROOMS: Readonly<Record<string, string>> = {
+  common: '',
+  loader: 'common',
+  kernels: 'common',
+  models: 'common',
+  faces: 'common',
+  graph: 'common kernels loader-types',
+  architectures: 'common loader',
+  runtime: 'common loader kernels graph models-types',
+  detector: 'common loader kernels graph runtime models-types faces architectures',
+  web: 'common models runtime detector architectures-types',
+  node: 'common models runtime faces',
+  cli: 'common loader kernels graph runtime detector faces models architectures node index',
+  index: 'common kernels models runtime detector faces node web architectures-types',
+};
+
+/** The packages that a room may import. */
+const PACKAGES: Readonly<Record<string, RegExp>> = {
+  models: /^@zip\.js\/zip\.js$/,
+  faces: /^munkres$/,
+  node: /^(node:.*|webgpu|sharp|nanotar)$/,
+  cli: /^(node:.*|webgpu|commander|cli-progress|tinyglobby|onnxruntime-node)$/,
+  index: /^node:fs\/promises$/,
+};
+
+/** The room of a file of src/, or of what an import of one names. */
+function roomOf(target: string): string {
+  return target.includes('/') ? target.slice(0, target.indexOf('/')) : 'index';
 }
 
-/** The table of the architecture. A file obeys every rule that it matches. */
-const RULES: readonly Rule[] = [
-  { files: /^(errors|tensor|gpu-flags|shaders\.gen)\.ts$/, allowed: /^$/ },
-  { files: /^loader\//, allowed: /^(loader\/.*|tensor|errors)$/ },
-  { files: /^kernels\//, allowed: /^(kernels\/.*|errors|tensor|shaders\.gen)$/ },
-  { files: /^graph\//, allowed: /^(graph\/.*|kernels\/.*|tensor|errors)$/, types: /^loader\/(model|attributes)$/ },
-  {
-    files: /^(device|executor|constant-store|timer|stopwatch|tuner)\.ts$/,
-    allowed:
-      /^(constant-store|device|errors|gpu-flags|pace|platform|stopwatch|task-queue|timer|graph\/plan|kernels\/.*|tensor)$/,
-  },
-  {
-    files: /^models\/(registry|download|zip|cache\.browser|cache\.node|npm\.node|resolve\.node)\.ts$/,
-    allowed: /^(models\/.*|errors|@zip\.js\/zip\.js|nanotar|node:.*)$/,
-  },
-  {
-    files: /^evaluation\//,
-    allowed: /^(evaluation\/.*|write-file\.node|node:.*)$/,
-    types: /^(face|detect-options)$/,
-  },
-  { files: /^(?!models\/zip\.ts$)/, allowed: /^(?!@zip\.js\/)/ },
-  { files: /^(?!cli\/).*(?<!\.node)\.ts$/, allowed: /^(?!node:)(?!.*\.node$)/ },
-  { files: /^(?!cli\/)/, allowed: /^(?!cli\/)/ },
-  { files: /^(?!cli\/|benchmark\/)/, allowed: /^(?!benchmark\/)/ },
-  { files: /./, allowed: /^(?!onnx-proto|protobufjs)/ },
-  { files: /./, allowed: new RegExp(`^(?!(${builtinModules.filter((name) => !name.startsWith('_')).join('|')})$)`) },
-];
-
 function violations(file: string, source: string): string[] {
-  const imports = readImports(file, source);
-  return RULES.filter(({ files }) => files.test(file)).flatMap(({ allowed, types }) =>
-    imports
-      .filter(({ target, typeOnly }) => !allowed.test(target) && !(typeOnly && types?.test(target)))
-      .map(({ target, typeOnly }) => `${file} imports ${typeOnly ? 'types of ' : ''}${target}`),
-  );
+  const room = roomOf(file);
+  const allowed = ROOMS[room]?.split(' ') ?? [];
+  const isAllowed = ({ target, typeOnly, isPackage }: Import) => {
+    if (isPackage) return PACKAGES[room]?.test(target) ?? false;
+    const other = roomOf(target);
+    return other === room || allowed.includes(other) || (typeOnly && allowed.includes(`${other}-types`));
+  };
+  return readImports(file, source)
+    .filter((each) => !isAllowed(each))
+    .map(({ target, typeOnly }) => `${file} imports ${typeOnly ? 'types of ' : ''}${target}`);
 }
 
 /** Assignments to, and definitions on, the global object. */
@@ -110,7 +116,7 @@ function globalWrites(source: string): string[] {
 describe('src', () => {
   it.each([...sources.keys()])('%s keeps to the import rules', (file) => {
     expect(violations(file, sources.get(file)!)).toEqual([]);
-    for (const { target } of readImports(file, sources.get(file)!).filter(({ target }) => /^[\w-]+\//.test(target))) {
+    for (const { target } of readImports(file, sources.get(file)!).filter(({ isPackage }) => !isPackage)) {
       expect(sources.has(`${target}.ts`), `${file} imports ${target}`).toBe(true);
     }
   });
@@ -121,15 +127,25 @@ describe('src', () => {
     );
   });
 
-  it('has every part that the rules speak of', () => {
-    for (const { files } of RULES)
-      expect(
-        [...sources.keys()].some((file) => files.test(file)),
-        String(files),
-      ).toBe(true);
-    expect(readImports('models/zip.ts', sources.get('models/zip.ts')!).map(({ target }) => target)).toContain(
-      '@zip.js/zip.js',
-    );
+  it('has the rooms of the table, and no file between them but the entries', () => {
+    expect([...new Set([...sources.keys()].map(roomOf))].sort()).toEqual(Object.keys(ROOMS).sort());
+    expect([...sources.keys()].filter((file) => roomOf(file) === 'index')).toEqual([
+      'exports.ts',
+      'index.node.ts',
+      'index.web.ts',
+    ]);
+    for (const [room, row] of Object.entries(ROOMS)) {
+      const unknown = row.split(' ').filter((name) => name !== '' && !(name.replace(/-types$/, '') in ROOMS));
+      expect(unknown, room).toEqual([]);
+    }
+  });
+
+  it('imports every package that a room may import', () => {
+    const imported = (room: string) =>
+      [...sources].flatMap(([file, source]) =>
+        roomOf(file) === room ? readImports(file, source).filter(({ isPackage }) => isPackage) : [],
+      );
+    for (const room of Object.keys(PACKAGES)) expect(imported(room), room).not.toEqual([]);
   });
 
   it('embeds the shaders as they are', () => {
@@ -139,35 +155,61 @@ describe('src', () => {
 
 describe('the rules', () => {
   it.each([
-    ['tensor.ts', "import { ModelError } from './errors.ts';", 'tensor.ts imports errors'],
+    [
+      'common/tensor.ts',
+      "import { loadModel } from '../loader/load-model.ts';",
+      'common/tensor.ts imports loader/load-model',
+    ],
     ['loader/onnx.ts', "import type { Graph } from '../graph/ir.ts';", 'loader/onnx.ts imports types of graph/ir'],
     ['loader/onnx.ts', "import onnx from 'onnx-proto';", 'loader/onnx.ts imports onnx-proto'],
-    ['kernels/pool.ts', "import {\n  GpuContext,\n} from '../device.ts';", 'kernels/pool.ts imports device'],
-    ['graph/build.ts', "import { loadModel } from '../loader/onnx.ts';", 'graph/build.ts imports loader/onnx'],
+    ['loader/onnx.ts', "import protobuf from 'protobufjs/minimal';", 'loader/onnx.ts imports protobufjs/minimal'],
+    [
+      'kernels/tensor/pool.ts',
+      "import {\n  GpuContext,\n} from '../../runtime/gpu-context.ts';",
+      'kernels/tensor/pool.ts imports runtime/gpu-context',
+    ],
+    [
+      'graph/build.ts',
+      "import { loadModel } from '../loader/load-model.ts';",
+      'graph/build.ts imports loader/load-model',
+    ],
     [
       'graph/build.ts',
       "import { Attributes } from '../loader/attributes.ts';",
       'graph/build.ts imports loader/attributes',
     ],
-    ['graph/passes/a.ts', "import '../../executor.ts';", 'graph/passes/a.ts imports executor'],
-    ['executor.ts', "import { optimize } from './graph/passes/index.ts';", 'executor.ts imports graph/passes/index'],
-    ['detector.ts', "import { readFileSync } from 'node:fs';", 'detector.ts imports node:fs'],
-    ['detector.ts', "export { nodePlatform } from './platform.node.ts';", 'detector.ts imports platform.node'],
-    ['platform.ts', "const fs = await import('node:fs');", 'platform.ts imports node:fs'],
-    ['images.node.ts', "import fs from 'fs';", 'images.node.ts imports fs'],
+    ['graph/passes/a.ts', "import '../../runtime/executor.ts';", 'graph/passes/a.ts imports runtime/executor'],
+    ['runtime/tuner.ts', "export * from '../detector/engine.ts';", 'runtime/tuner.ts imports detector/engine'],
+    ['runtime/platform.ts', "const fs = await import('node:fs');", 'runtime/platform.ts imports node:fs'],
+    [
+      'runtime/session.ts',
+      "import { findModel } from '../models/registry.ts';",
+      'runtime/session.ts imports models/registry',
+    ],
+    ['detector/detector.ts', "import { readFileSync } from 'node:fs';", 'detector/detector.ts imports node:fs'],
+    [
+      'detector/detector.ts',
+      "export { nodePlatform } from '../node/platform.ts';",
+      'detector/detector.ts imports node/platform',
+    ],
+    ['node/images.ts', "import fs from 'fs';", 'node/images.ts imports fs'],
+    [
+      'node/models/resolve.ts',
+      "import { ZipReader } from '@zip.js/zip.js';",
+      'node/models/resolve.ts imports @zip.js/zip.js',
+    ],
     ['models/download.ts', "import { open } from 'node:fs/promises';", 'models/download.ts imports node:fs/promises'],
     [
       'models/registry.ts',
-      "import { nodePlatform } from '../platform.node.ts';",
-      'models/registry.ts imports platform.node',
+      "import { nodePlatform } from '../node/platform.ts';",
+      'models/registry.ts imports node/platform',
     ],
-    [
-      'models/resolve.node.ts',
-      "import { ZipReader } from '@zip.js/zip.js';",
-      'models/resolve.node.ts imports @zip.js/zip.js',
-    ],
-    ['index.ts', "export * from './cli/main.ts';", 'index.ts imports cli/main'],
-    ['detector.ts', "import { median } from './benchmark/statistics.ts';", 'detector.ts imports benchmark/statistics'],
+    ['web/platform.ts', "import { nodePlatform } from '../node/platform.ts';", 'web/platform.ts imports node/platform'],
+    ['web/worker/worker.ts', "import { a } from '../../index.web.ts';", 'web/worker/worker.ts imports index.web'],
+    ['index.web.ts', "export * from './cli/main.ts';", 'index.web.ts imports cli/main'],
+    ['cli/main.ts', "import { browserPlatform } from '../web/platform.ts';", 'cli/main.ts imports web/platform'],
+    ['helpers.ts', "import { a } from './loader/model.ts';", 'helpers.ts imports loader/model'],
+    ['attic/a.ts', "import { a } from '../common/tensor.ts';", 'attic/a.ts imports common/tensor'],
   ])('catch in %s: %s', (file, source, expected) => {
     expect(violations(file, source)).toContain(expected);
   });
@@ -175,9 +217,13 @@ describe('the rules', () => {
   it.each([
     ['graph/build.ts', "import type { Model, ModelNode } from '../loader/model.ts';"],
     ['graph/build.ts', "import { type Model, type ModelNode } from '../loader/model.ts';"],
-    ['kernels/pool.ts', "// import { GpuContext } from '../device.ts';\nimport { pool } from './kernel.ts';"],
-    ['images.node.ts', "import { readFile } from 'node:fs/promises';"],
-    ['cli/main.ts', "import { nodePlatform } from '../platform.node.ts';"],
+    [
+      'kernels/pool.ts',
+      "// import { GpuContext } from '../runtime/gpu-context.ts';\nimport { pool } from './dispatch.ts';",
+    ],
+    ['node/images.ts', "import { readFile } from 'node:fs/promises';"],
+    ['cli/main.ts', "import { nodePlatform } from '../node/platform.ts';"],
+    ['cli/commands/detect.ts', "import { createDetector } from '../../index.node.ts';"],
   ])('allow in %s: %s', (file, source) => {
     expect(violations(file, source)).toEqual([]);
   });
