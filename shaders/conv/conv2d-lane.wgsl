@@ -1,6 +1,6 @@
 // conv-lane.wgsl for windows, strides and padding of any size.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
-// requires lane.wgsl
+#include "conv/epilogue.wgsl"
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
+#include "conv/lane.wgsl"
 const POINTWISE = false;

@@ -1,7 +1,7 @@
 // depthwise-rows.wgsl for a stride of 2: of the three input rows of an output row, the last is the first of the next.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
+#include "conv/epilogue.wgsl"
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
 override WORKGROUP: u32 = 8;
 const TAPS = 9;
 const LAST = 8;

@@ -1,8 +1,8 @@
 // Depthwise 3×3 convolution of stride 1 on NC4HW4 that loads each input row once: an invocation slides down ROWS rows
 // of PIXELS columns and keeps the sums of the two output rows that still miss a row. Same weights as depthwise.wgsl.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
+#include "conv/epilogue.wgsl"
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
 override WORKGROUP: u32 = 8;
 const TAPS = 9;
 const LAST = 8;

@@ -1,7 +1,7 @@
 // Last of three steps of a 3×3 convolution as Winograd's F(4×4, 3×3), see winograd-input.wgsl: the products of each
 // window become its 4×4 output pixels, Aᵀ·products·A, with the epilogue of a convolution.
 // [36][out_blocks][n × tiles] of vec4 → NC4HW4; one invocation does one window of 4 channels.
-// requires epilogue.wgsl
+#include "conv/epilogue.wgsl"
 // how images are stored, half floats where asked; what is computed is float32
 alias In = vec4f;
 alias Out = vec4f;

@@ -1,7 +1,7 @@
 // RetinaFace heads → candidates, as decode.wgsl does it for SCRFD. A head holds, for A anchors a cell, the channels
 // [A background logits | A face logits | 4A box deltas | 10A keypoint offsets], on NC4HW4.
-// requires image-params.wgsl
-// requires decode-common.wgsl
+#include "detection/image-params.wgsl"
+#include "detection/decode-common.wgsl"
 
 // an anchor of 16 pixels covers pixels 0 to 15
 const FIRST_CENTRE = 7.5;

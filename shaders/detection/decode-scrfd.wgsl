@@ -1,8 +1,8 @@
 // SCRFD heads → candidates: every anchor whose score reaches the threshold, in original-image pixels.
 // A head holds, for A anchors a cell, the channels [A score logits | 4A distances | 10A keypoint offsets], on NC4HW4.
 // Candidates arrive in any order; sort-candidates.wgsl puts them right.
-// requires image-params.wgsl
-// requires decode-common.wgsl
+#include "detection/image-params.wgsl"
+#include "detection/decode-common.wgsl"
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {

@@ -1,6 +1,6 @@
 // RGB(A) or BGR(A) bytes → resized as OpenCV does on uint8, pasted top-left on a canvas, normalised to
 // (v - 127.5) / 128, as NC4HW4. Integers until the last step.
-// requires image-params.wgsl
+#include "detection/image-params.wgsl"
 struct Params {
   width: i32,
   height: i32,

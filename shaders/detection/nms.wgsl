@@ -1,6 +1,6 @@
 // Greedy non-maximum suppression over sorted candidates, then the choice of the best max_faces. One workgroup an image walks the candidates 64 at a time: each lane checks its own box
 // against all kept ones and against earlier boxes of the same 64; lane 0 settles those in order.
-// requires image-params.wgsl
+#include "detection/image-params.wgsl"
 struct Params {
   // anchors of all levels and canvases
   total: u32,
