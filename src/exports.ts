@@ -33,7 +33,7 @@ export { type DrawingContext, type DrawOptions, drawFaces } from './faces/draw.t
 export { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from './faces/similarity.ts';
 export type { Interpolation } from './kernels/detection/letterbox.ts';
 export type { AffineMatrix } from './kernels/detection/warp-affine.ts';
-export type { Precision } from './kernels/wgsl.ts';
+export type { Precision } from './kernels/dispatch.ts';
 export type { Progress } from './models/download.ts';
 export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';
 export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './runtime/network.ts';

@@ -39,7 +39,7 @@ export async function alignFaces(
   const dispatch = align({ ...layout, count: faces.length, size });
   const bytes = cropBytes({ count: faces.length, size });
   context.assertBindable(bytes, `${faces.length} crops`);
-  const pipeline = await context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants);
+  const pipeline = await context.pipeline(dispatch.kernel, dispatch.source, dispatch.overrides);
   const { device } = context;
   const buffers: GPUBuffer[] = [];
   const make = (label: string, length: number, usage: number) => {

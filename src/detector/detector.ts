@@ -4,7 +4,7 @@ import { type DeviceError, DisposedError } from '../common/errors.ts';
 import type { Face, Pixels } from '../common/face.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TaskQueue } from '../common/task-queue.ts';
-import { PRECISIONS, type Precision } from '../kernels/wgsl.ts';
+import { PRECISIONS, type Precision } from '../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 import type { Progress } from '../models/download.ts';
 import { GpuContext } from '../runtime/gpu-context.ts';

@@ -7,7 +7,7 @@ import { candidatesOf } from '../kernels/detection/decode.ts';
 import { FRAME_BYTES, type Frame, packFrames } from '../kernels/detection/image-params.ts';
 import { letterboxTaps } from '../kernels/detection/letterbox.ts';
 import { faceBytes } from '../kernels/detection/nms.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import type { Precision } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
 import { ConstantStore } from '../runtime/constant-store.ts';
 import { Executor } from '../runtime/executor.ts';

@@ -1,4 +1,5 @@
 import { UnsupportedOpError } from '../common/errors.ts';
+import { toHalf } from '../common/float16.ts';
 import { type Dims, sizeOf } from '../common/tensor.ts';
 import {
   type ConvChoices,
@@ -12,12 +13,11 @@ import { type ConvSpec, packChannels } from '../kernels/conv/spec.ts';
 import {
   type AdapterTraits,
   type Dispatch,
-  floatBytes,
   MAX_WORKGROUPS,
-  packedBytes,
-  padWithZeros,
+  type Precision,
+  withHalfImages,
 } from '../kernels/dispatch.ts';
-import { type LayoutSpec, pack, packOnCpu } from '../kernels/nc4hw4.ts';
+import { floatBytes, type LayoutSpec, pack, packedBytes, packOnCpu, padWithZeros, unpack } from '../kernels/nc4hw4.ts';
 import { batchNorm, batchNormAffine, packAffine } from '../kernels/tensor/batchnorm.ts';
 import { binary, binaryStrided } from '../kernels/tensor/binary.ts';
 import { concat, concatChannels } from '../kernels/tensor/concat.ts';
@@ -28,8 +28,6 @@ import { packResizeTaps, resize, resizeAxis } from '../kernels/tensor/resize.ts'
 import { softmax } from '../kernels/tensor/softmax.ts';
 import { slice, transpose } from '../kernels/tensor/strided-copy.ts';
 import { unary } from '../kernels/tensor/unary.ts';
-import { unpack } from '../kernels/unpack.ts';
-import { type Precision, toHalf, withHalfImages } from '../kernels/wgsl.ts';
 import { assignBuffers, type Lifetime } from './assign-buffers.ts';
 import { type ConvNode, constantOf, dimsOf, type Graph, type Node } from './ir.ts';
 import type { ConstantData, ModelPlan, Operand } from './plan.ts';

@@ -1,17 +1,6 @@
 import { formatDims } from '../common/tensor.ts';
-import type { Activation } from '../kernels/activation.ts';
+import { describeActivation } from '../kernels/activation.ts';
 import { constantNames, dimsOf, type Graph, type Node } from './ir.ts';
-
-function describeActivation(activation: Activation): string {
-  switch (activation.kind) {
-    case 'leakyRelu':
-      return `leakyRelu(${activation.slope})`;
-    case 'clip':
-      return `clip(${activation.low}, ${activation.high})`;
-    default:
-      return activation.kind;
-  }
-}
 
 function describeAttributes(node: Node): string[] {
   switch (node.op) {

@@ -6,7 +6,7 @@ import { Pace } from './poll-pacer.ts';
 export interface BoundLaunch {
   readonly label: string;
   readonly source: string;
-  readonly constants?: Readonly<Record<string, number>>;
+  readonly overrides?: Readonly<Record<string, number>>;
   /** From binding 0 on. */
   readonly bindings: readonly GPUBufferBinding[];
   readonly workgroups: readonly [number, number, number];
@@ -26,8 +26,8 @@ export async function prepareStopwatch(
 ): Promise<Stopwatch> {
   const { device } = context;
   const prepared = await Promise.all(
-    launches.map(async ({ label, source, constants = {}, bindings, workgroups }) => {
-      const pipeline = await context.pipeline(label, source, constants);
+    launches.map(async ({ label, source, overrides = {}, bindings, workgroups }) => {
+      const pipeline = await context.pipeline(label, source, overrides);
       const entries = bindings.map((resource, binding) => ({ binding, resource }));
       return {
         pipeline,

@@ -5,7 +5,7 @@ import { PlanRun, planDetector, timeKernels } from '../../src/cli/bench/plan-run
 import { DeviceError } from '../../src/common/errors.ts';
 import { compileNetwork, countWork } from '../../src/graph/compile.ts';
 import type { Plan } from '../../src/graph/plan.ts';
-import { packedBytes } from '../../src/kernels/dispatch.ts';
+import { packedBytes } from '../../src/kernels/nc4hw4.ts';
 import { unary } from '../../src/kernels/tensor/unary.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import type { Model } from '../../src/loader/model.ts';

@@ -37,7 +37,7 @@ export async function runDispatch(
   if (inputs.length !== dispatch.bindingBytes.length - 1) {
     throw new Error(`${dispatch.kernel} binds ${dispatch.bindingBytes.length - 1} inputs, got ${inputs.length}`);
   }
-  const pipeline = await context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants);
+  const pipeline = await context.pipeline(dispatch.kernel, dispatch.source, dispatch.overrides);
   const created: GPUBuffer[] = [];
   const create = (size: number, usage: number) => {
     const buffer = device.createBuffer({ size, usage });

@@ -2,7 +2,7 @@ import type { Pixels } from '../../common/face.ts';
 import { createRandom } from '../../common/random.ts';
 import { Detector } from '../../detector/detector.ts';
 import { planMemory } from '../../graph/plan.ts';
-import type { Precision } from '../../kernels/wgsl.ts';
+import type { Precision } from '../../kernels/dispatch.ts';
 import type { Model } from '../../loader/model.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { STAGES } from '../../runtime/gpu-timer.ts';

@@ -1,5 +1,5 @@
-import { type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { packedBytes } from '../nc4hw4.ts';
 import { FRAME_BYTES } from './image-params.ts';
 
 /** Strides at most: the person model's 8 to 128. */
@@ -86,11 +86,8 @@ export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
     const level = spec.levels[i] ?? spec.levels[0]!;
     return packedBytes(spec.batch, headChannels(spec), level.height, level.width);
   });
-  const kernel = spec.decoder === 'retinaface' ? 'decode-retinaface' : 'decode-scrfd';
-  return {
-    kernel,
-    source: shaders[kernel],
-    constants: { WORKGROUP },
+  return dispatch(spec.decoder === 'retinaface' ? 'decode-retinaface' : 'decode-scrfd', {
+    overrides: { WORKGROUP },
     params: packParams([
       ...[spec.levels.length, spec.anchors, count, anchorChannels(spec)],
       ...[candidates.total, firstAnchor, canvas * spec.batch, 0],
@@ -103,5 +100,5 @@ export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
       recordBytes(candidates),
     ],
     workgroups: [Math.ceil(count / WORKGROUP), spec.batch, 1],
-  };
+  });
 }

@@ -1,5 +1,5 @@
-import { type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { packedBytes } from '../nc4hw4.ts';
 import { FRAME_BYTES } from './image-params.ts';
 
 const WORKGROUP = 64;
@@ -117,10 +117,8 @@ export interface LetterboxSpec {
 
 /** Bindings: pixels (RGB or RGBA bytes), taps, frames, output (NC4HW4, 3 channels). */
 export function letterbox(spec: LetterboxSpec): Dispatch {
-  return {
-    kernel: 'letterbox',
-    source: shaders.letterbox,
-    constants: { WORKGROUP },
+  return dispatch('letterbox', {
+    overrides: { WORKGROUP },
     params: packParams([spec.width, spec.height, spec.firstFrame]),
     bindingBytes: [
       4,
@@ -129,5 +127,5 @@ export function letterbox(spec: LetterboxSpec): Dispatch {
       packedBytes(spec.batch, 3, spec.height, spec.width),
     ],
     workgroups: [Math.ceil(spec.width / WORKGROUP), Math.ceil(spec.height / ROWS), spec.batch],
-  };
+  });
 }

@@ -1,5 +1,4 @@
-import { type Dispatch, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
 import { type CandidateSpec, candidateBytes, RECORD_BYTES, recordBytes } from './decode.ts';
 import { FRAME_BYTES } from './image-params.ts';
 
@@ -13,12 +12,9 @@ export function faceBytes(spec: CandidateSpec): number {
 
 /** Greedy NMS and `maxFaces`. Bindings: frames, records, candidates (sorted; overwritten), faces. */
 export function nms(spec: CandidateSpec): Dispatch {
-  return {
-    kernel: 'nms',
-    source: shaders.nms,
-    constants: {},
+  return dispatch('nms', {
     params: packParams([spec.total, RECORD_BYTES / 16]),
     bindingBytes: [spec.batch * FRAME_BYTES, recordBytes(spec), candidateBytes(spec), spec.batch * faceBytes(spec)],
     workgroups: [spec.batch, 1, 1],
-  };
+  });
 }

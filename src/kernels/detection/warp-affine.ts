@@ -1,5 +1,4 @@
-import { type Dispatch, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
 
 /** Side of a workgroup; in two dimensions, because large crops have more pixels than one dimension has workgroups. */
 const TILE = 8;
@@ -68,12 +67,10 @@ export function cropBytes({ count, size }: Pick<AlignSpec, 'count' | 'size'>): n
 export function align(spec: AlignSpec): Dispatch {
   const { width, height, channels, rowBytes, blueFirst, count, size } = spec;
   const tiles = Math.ceil(size / TILE);
-  return {
-    kernel: 'warp-affine',
-    source: shaders['warp-affine'],
-    constants: { TILE },
+  return dispatch('warp-affine', {
+    overrides: { TILE },
     params: packParams([width, height, channels, rowBytes, blueFirst ? 1 : 0, size]),
     bindingBytes: [4, count * size * 16, cropBytes(spec)],
     workgroups: [tiles, tiles, count],
-  };
+  });
 }

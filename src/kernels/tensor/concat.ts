@@ -1,5 +1,5 @@
-import { blocksOf, type Dispatch, flatGrid, floatBytes, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, flatGrid, packParams } from '../dispatch.ts';
+import { blocksOf, floatBytes, packedBytes } from '../nc4hw4.ts';
 
 const WORKGROUP = 64;
 
@@ -16,14 +16,12 @@ export interface ConcatSpec {
 /** Bindings: input, output. */
 export function concat(spec: ConcatSpec): Dispatch {
   const count = spec.outer * spec.inputRun;
-  return {
-    kernel: 'concat',
-    source: shaders.concat,
-    constants: { WORKGROUP },
+  return dispatch('concat', {
+    overrides: { WORKGROUP },
     params: packParams([count, spec.inputRun, spec.outputRun, spec.offset]),
     bindingBytes: [floatBytes(count), floatBytes(spec.outer * spec.outputRun)],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }
 
 /** Places one NC4HW4 input in an NC4HW4 output, along channels. */
@@ -42,10 +40,8 @@ export function concatChannels(spec: ConcatChannelsSpec): Dispatch {
   const last = spec.firstChannel + spec.inChannels === spec.outChannels;
   const channels = last ? blocksOf(spec.outChannels) * 4 - spec.firstChannel : spec.inChannels;
   const count = spec.batch * blocksOf(channels) * 4 * planeSize;
-  return {
-    kernel: 'concat-channels',
-    source: shaders['concat-channels'],
-    constants: { WORKGROUP },
+  return dispatch('concat-channels', {
+    overrides: { WORKGROUP },
     params: packParams([
       count,
       planeSize,
@@ -59,5 +55,5 @@ export function concatChannels(spec: ConcatChannelsSpec): Dispatch {
       packedBytes(spec.batch, spec.outChannels, spec.height, spec.width),
     ],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }

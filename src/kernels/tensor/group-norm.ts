@@ -1,6 +1,6 @@
 import { type Activation, activationParams } from '../activation.ts';
-import { type Dispatch, floatBytes, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { floatBytes, packedBytes } from '../nc4hw4.ts';
 
 /** Group normalisation; instance normalisation is the case of as many groups as channels. */
 export interface NormSpec {
@@ -22,12 +22,9 @@ export function norm(spec: NormSpec): Dispatch {
   const bytes = packed
     ? packedBytes(spec.batch, spec.channels, 1, spec.planeSize)
     : floatBytes(spec.batch * spec.channels * spec.planeSize);
-  return {
-    kernel: 'group-norm',
-    source: shaders['group-norm'],
-    constants: {},
+  return dispatch('group-norm', {
     params: packParams([spec.channels, spec.groups, spec.planeSize, packed ? 1 : 0], [low, high, slope, spec.epsilon]),
     bindingBytes: [bytes, floatBytes(spec.channels * 2), bytes],
     workgroups: [spec.groups, spec.batch, 1],
-  };
+  });
 }

@@ -1,5 +1,5 @@
-import { blocksOf, type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { blocksOf, packedBytes } from '../nc4hw4.ts';
 
 export interface PoolSpec {
   readonly kind: 'max' | 'average';
@@ -23,10 +23,8 @@ const WORKGROUP = 64;
 /** Bindings: input, output. */
 export function pool(spec: PoolSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
-  return {
-    kernel: 'pool',
-    source: shaders.pool,
-    constants: { WORKGROUP, AVERAGE: spec.kind === 'average' ? 1 : 0 },
+  return dispatch('pool', {
+    overrides: { WORKGROUP, AVERAGE: spec.kind === 'average' ? 1 : 0 },
     params: packParams([
       planes,
       spec.inHeight,
@@ -44,5 +42,5 @@ export function pool(spec: PoolSpec): Dispatch {
       packedBytes(spec.batch, spec.channels, spec.outHeight, spec.outWidth),
     ],
     workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), planes, 1],
-  };
+  });
 }

@@ -1,5 +1,5 @@
-import { blocksOf, type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { blocksOf, packedBytes } from '../nc4hw4.ts';
 
 /** ONNX Resize's coordinate_transformation_mode, as far as mapped. */
 export type CoordinateMode = 'asymmetric' | 'half_pixel' | 'pytorch_half_pixel' | 'align_corners';
@@ -99,10 +99,8 @@ export function packResizeTaps(rows: readonly ResizeTap[], columns: readonly Res
 /** Bindings: input, taps, output. */
 export function resize(spec: ResizeSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
-  return {
-    kernel: 'resize',
-    source: shaders.resize,
-    constants: { WORKGROUP },
+  return dispatch('resize', {
+    overrides: { WORKGROUP },
     params: packParams([spec.inHeight, spec.inWidth, spec.outHeight, spec.outWidth]),
     bindingBytes: [
       packedBytes(spec.batch, spec.channels, spec.inHeight, spec.inWidth),
@@ -110,5 +108,5 @@ export function resize(spec: ResizeSpec): Dispatch {
       packedBytes(spec.batch, spec.channels, spec.outHeight, spec.outWidth),
     ],
     workgroups: [Math.ceil((spec.outHeight * spec.outWidth) / WORKGROUP), planes, 1],
-  };
+  });
 }

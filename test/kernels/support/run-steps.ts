@@ -33,7 +33,7 @@ export async function runSteps<Name extends string>(
     });
   }
   const pipelines = await Promise.all(
-    steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants)),
+    steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.overrides)),
   );
   return context.guarded(steps.map(({ dispatch }) => dispatch.kernel).join(' → '), async () => {
     const created: GPUBuffer[] = [];

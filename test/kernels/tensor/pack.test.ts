@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pack, packOnCpu } from '../../../src/kernels/nc4hw4.ts';
-import { unpack } from '../../../src/kernels/unpack.ts';
+import { pack, packOnCpu, unpack } from '../../../src/kernels/nc4hw4.ts';
 import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
 import { createRng } from '../../support/rng.ts';
 import { type Dims4, randomImage } from '../support/images.ts';
