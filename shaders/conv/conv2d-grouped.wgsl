@@ -1,6 +1,5 @@
 // Grouped 2-D convolution on NC4HW4: the general case, one scalar multiply-add at a time.
 // One invocation computes one vec4 over output channels. weights: ONNX order [out][in/group][ky][kx].
-#include "conv/epilogue.wgsl"
 #include "conv/bindings.wgsl"
 #include "conv/weights.wgsl"
 override WORKGROUP: u32 = 64;

@@ -1,6 +1,4 @@
-// conv-lane.wgsl for windows, strides and padding of any size, weights in uniform buffers.
-#include "conv/epilogue.wgsl"
-#include "conv/bindings.wgsl"
+// lane.wgsl for windows, strides and padding of any size, weights in uniform buffers.
 #include "conv/weights-uniform.wgsl"
 #include "conv/lane.wgsl"
 const POINTWISE = false;

@@ -1,6 +1,4 @@
-// conv-lane.wgsl for windows, strides and padding of any size.
-#include "conv/epilogue.wgsl"
-#include "conv/bindings.wgsl"
+// lane.wgsl for windows, strides and padding of any size.
 #include "conv/weights.wgsl"
 #include "conv/lane.wgsl"
 const POINTWISE = false;

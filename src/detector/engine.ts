@@ -4,8 +4,8 @@ import { compileDetector } from '../graph/compile.ts';
 import type { DetectorPlan } from '../graph/plan.ts';
 import type { ConvChoices } from '../kernels/conv/methods.ts';
 import { candidatesOf } from '../kernels/detection/decode.ts';
-import { FRAME_BYTES, type Frame, packFrames } from '../kernels/detection/image-params.ts';
-import { letterboxTaps } from '../kernels/detection/letterbox.ts';
+import { IMAGE_PARAMS_BYTES, type ImageParams, packImageParams } from '../kernels/detection/image-params.ts';
+import { resizeTable } from '../kernels/detection/letterbox.ts';
 import { faceBytes } from '../kernels/detection/nms.ts';
 import type { Precision } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
@@ -20,14 +20,14 @@ import { FaceReader } from './face-reader.ts';
 import { type Picture, type PixelLayout, PixelStore } from './image-buffer.ts';
 import { canvasesOf, type ImageSize, placeImage, type Settings, type Size, type Timings } from './options.ts';
 
-const TAP_BYTES = 16;
+const RESIZE_ENTRY_BYTES = 16;
 
 /** A compiled plan with what its runs are written to and read from. */
 class PreparedPlan {
   readonly plan: DetectorPlan;
   readonly executor: Executor;
-  readonly taps: GPUBuffer;
-  readonly frames: GPUBuffer;
+  readonly resizeTable: GPUBuffer;
+  readonly imageParams: GPUBuffer;
   readonly reader: FaceReader;
   readonly #context: GpuContext;
   readonly #timers: GpuTimer[] = [];
@@ -36,16 +36,20 @@ class PreparedPlan {
   constructor(context: GpuContext, plan: DetectorPlan, executor: Executor) {
     const { batch, canvases, heads } = plan;
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-    const taps = canvases.reduce((sum, [width, height]) => sum + (width + height) * batch, 0);
+    const entries = canvases.reduce((sum, [width, height]) => sum + (width + height) * batch, 0);
     this.plan = plan;
     this.executor = executor;
-    this.taps = context.device.createBuffer({ label: 'taps', size: taps * TAP_BYTES, usage });
-    this.frames = context.device.createBuffer({ label: 'frames', size: canvases.length * batch * FRAME_BYTES, usage });
+    this.resizeTable = context.device.createBuffer({ label: 'resizeTable', size: entries * RESIZE_ENTRY_BYTES, usage });
+    this.imageParams = context.device.createBuffer({
+      label: 'imageParams',
+      size: canvases.length * batch * IMAGE_PARAMS_BYTES,
+      usage,
+    });
     const imageBytes = faceBytes(candidatesOf(heads));
     this.reader = new FaceReader(context, { batch, imageBytes, keypoints: heads[0]!.keypoints });
     this.#context = context;
-    executor.bind('taps', this.taps);
-    executor.bind('frames', this.frames);
+    executor.bind('resizeTable', this.resizeTable);
+    executor.bind('imageParams', this.imageParams);
   }
 
   /** A timer for one run, to be given back; null where the device has none. */
@@ -61,8 +65,8 @@ class PreparedPlan {
 
   dispose(): void {
     this.executor.dispose();
-    this.taps.destroy();
-    this.frames.destroy();
+    this.resizeTable.destroy();
+    this.imageParams.destroy();
     this.reader.dispose();
     for (const timer of this.#timers) timer.dispose();
   }
@@ -117,7 +121,7 @@ export class DetectorEngine {
           const { faces } = await this.exclusively(async () => {
             this.context.assertUsable();
             const layouts = await this.pixels.write(pictures);
-            this.#writeFrames(prepared, settings, layouts);
+            this.#writeParams(prepared, settings, layouts);
             const { executor, plan, reader } = prepared;
             executor.bind('pixels', this.pixels.buffer);
             const encoder = this.context.device.createCommandEncoder();
@@ -162,22 +166,26 @@ export class DetectorEngine {
     return new PreparedPlan(this.context, plan, executor);
   }
 
-  /** Writes the resize coefficients and the frames of every canvas and image. */
-  #writeFrames({ plan, taps, frames }: PreparedPlan, settings: Settings, layouts: readonly PixelLayout[]): void {
+  /** Writes the resize tables and the parameters of every canvas and image. */
+  #writeParams(
+    { plan, resizeTable: table, imageParams }: PreparedPlan,
+    settings: Settings,
+    layouts: readonly PixelLayout[],
+  ): void {
     const { queue } = this.context.device;
-    const packed: Frame[] = [];
-    let firstTap = 0;
+    const packed: ImageParams[] = [];
+    let firstEntry = 0;
     for (const canvas of plan.canvases) {
       for (const layout of layouts) {
         const { width, height } = layout;
         const { newWidth, newHeight, scale } = placeImage(settings, layout, canvas);
-        const tables = letterboxTaps(width, height, newWidth, newHeight, settings.interpolation);
-        queue.writeBuffer(taps, firstTap * TAP_BYTES, tables);
-        packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstTap });
-        firstTap += newWidth + newHeight;
+        const tables = resizeTable(width, height, newWidth, newHeight, settings.interpolation);
+        queue.writeBuffer(table, firstEntry * RESIZE_ENTRY_BYTES, tables);
+        packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstEntry });
+        firstEntry += newWidth + newHeight;
       }
     }
-    queue.writeBuffer(frames, 0, packFrames(packed));
+    queue.writeBuffer(imageParams, 0, packImageParams(packed));
   }
 
   async dispose(): Promise<void> {

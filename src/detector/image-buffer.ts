@@ -1,6 +1,6 @@
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/face.ts';
-import type { Frame } from '../kernels/detection/image-params.ts';
+import type { ImageParams } from '../kernels/detection/image-params.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 
@@ -21,7 +21,7 @@ export type Picture =
   | { readonly kind: 'texture'; readonly texture: GPUTexture; readonly width: number; readonly height: number };
 
 /** Where a picture lies in the pixel buffer. */
-export type PixelLayout = Pick<Frame, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
+export type PixelLayout = Pick<ImageParams, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
 
 /** WebGPU's alignment of rows in copies between textures and buffers. */
 const ROW_ALIGNMENT = 256;

@@ -66,23 +66,23 @@ export function compileDetector(
   const records = lowering.scratch(recordBytes(list));
   const faces = lowering.scratch(batch * faceBytes(list));
   const pixels: Operand = { kind: 'external', name: 'pixels' };
-  const taps: Operand = { kind: 'external', name: 'taps' };
-  const frames: Operand = { kind: 'external', name: 'frames' };
+  const resizeTable: Operand = { kind: 'external', name: 'resizeTable' };
+  const imageParams: Operand = { kind: 'external', name: 'imageParams' };
 
   peeled.forEach(({ graph }, i) => {
     const [width, height] = canvases[i]!;
     lowering.begin(graph);
     const canvas = lowering.defineInput('packed');
-    const spec = { batch, width, height, firstFrame: i * batch };
-    lowering.emit('image', letterbox(spec), [pixels, taps, frames, canvas]);
+    const spec = { batch, width, height, firstImage: i * batch };
+    lowering.emit('image', letterbox(spec), [pixels, resizeTable, imageParams, canvas]);
     lowering.lowerNodes();
     const maps = Array.from({ length: MAX_LEVELS }, (_, k) =>
       lowering.readValue(graph.outputs[k] ?? graph.outputs[0]!, 'packed'),
     );
-    lowering.emit('faces', decode(heads, i), [frames, ...maps, candidates, records]);
+    lowering.emit('faces', decode(heads, i), [imageParams, ...maps, candidates, records]);
   });
   lowering.emit('faces', sortCandidates(list), [candidates]);
-  lowering.emit('faces', nms(list), [frames, records, candidates, faces]);
+  lowering.emit('faces', nms(list), [imageParams, records, candidates, faces]);
   const { bufferOf, ...lowered } = lowering.finish(true, [candidates], [faces]);
   return { ...lowered, cleared: [bufferOf(candidates)], batch, canvases, heads, faces: bufferOf(faces) };
 }

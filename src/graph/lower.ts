@@ -22,9 +22,9 @@ import { batchNorm, batchNormAffine, packAffine } from '../kernels/tensor/batchn
 import { binary, binaryStrided } from '../kernels/tensor/binary.ts';
 import { concat, concatChannels } from '../kernels/tensor/concat.ts';
 import { globalPool } from '../kernels/tensor/global-pool.ts';
-import { norm } from '../kernels/tensor/group-norm.ts';
+import { groupNorm } from '../kernels/tensor/group-norm.ts';
 import { pool } from '../kernels/tensor/pool.ts';
-import { packResizeTaps, resize, resizeAxis } from '../kernels/tensor/resize.ts';
+import { packResizeTable, resize, resizeAxis } from '../kernels/tensor/resize.ts';
 import { softmax } from '../kernels/tensor/softmax.ts';
 import { slice, transpose } from '../kernels/tensor/strided-copy.ts';
 import { unary } from '../kernels/tensor/unary.ts';
@@ -250,7 +250,7 @@ export class Lowering {
           both.set(shift!, scale!.length);
           return both;
         });
-        const dispatch = norm({
+        const dispatch = groupNorm({
           batch: outDims[0]!,
           channels: outDims[1]!,
           planeSize: sizeOf(outDims.slice(2)),
@@ -275,7 +275,7 @@ export class Lowering {
         const [batch, channels, inHeight, inWidth] = asDims4(node.name, dims(input));
         const [outHeight, outWidth] = node.size;
         const taps = this.constant(`${node.output}@taps ${inHeight}×${inWidth} → ${outHeight}×${outWidth}`, () =>
-          packResizeTaps(
+          packResizeTable(
             resizeAxis(inHeight, outHeight, node.scales[0], node.mode),
             resizeAxis(inWidth, outWidth, node.scales[1], node.mode),
           ),

@@ -45,8 +45,8 @@ export interface NetworkPlan extends ModelPlan {
 }
 
 /**
- * A plan from pixels to faces. External buffers: `pixels` (bytes of all images), `taps` (resize coefficients) and
- * `frames` (one `Frame` a canvas and image).
+ * A plan from pixels to faces. External buffers: `pixels` (bytes of all images), `resizeTable` and
+ * `imageParams` (one `ImageParams` a canvas and image).
  */
 export interface DetectorPlan extends ModelPlan {
   readonly batch: number;

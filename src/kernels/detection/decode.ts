@@ -1,6 +1,6 @@
 import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
 import { packedBytes } from '../nc4hw4.ts';
-import { FRAME_BYTES } from './image-params.ts';
+import { IMAGE_PARAMS_BYTES } from './image-params.ts';
 
 /** Strides at most: the person model's 8 to 128. */
 export const MAX_LEVELS = 5;
@@ -41,14 +41,14 @@ export function totalAnchors(spec: HeadSpec): number {
   return spec.levels.reduce((sum, level) => sum + level.width * level.height * spec.anchors, 0);
 }
 
-/** The candidates of a batch: a list an image, with room for every anchor of all canvases that are searched together. */
+/** The candidates of a batch: a list an image, with room for every anchor of all input sizes that are searched together. */
 export interface CandidateSpec {
   readonly batch: number;
-  /** Anchors of all canvases, for one image. */
+  /** Anchors of all input sizes, for one image. */
   readonly total: number;
 }
 
-/** Room for the candidates of all these heads, canvas by canvas. */
+/** Room for the candidates of the heads of all input sizes, one after another. */
 export function candidatesOf(heads: readonly HeadSpec[]): CandidateSpec {
   return { batch: heads[0]!.batch, total: heads.reduce((sum, spec) => sum + totalAnchors(spec), 0) };
 }
@@ -64,14 +64,15 @@ export function recordBytes({ batch, total }: CandidateSpec): number {
 }
 
 /**
- * Heads → unordered candidates. Bindings: frames, five heads (unused ones repeat the first), candidates, records.
- * The candidate counts must be zero before the first canvas.
- * @param canvas which of all heads that share the candidates
+ * Heads → unordered candidates. Bindings: image parameters, five heads (unused ones repeat the first), candidates, records.
+ * The candidate counts must be zero before the first input size's launch.
+ * @param heads of all input sizes, which share the candidates
+ * @param index of the input size among them
  */
-export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
-  const spec = heads[canvas]!;
+export function decode(heads: readonly HeadSpec[], index = 0): Dispatch {
+  const spec = heads[index]!;
   const candidates = candidatesOf(heads);
-  const firstAnchor = heads.slice(0, canvas).reduce((sum, before) => sum + totalAnchors(before), 0);
+  const firstAnchor = heads.slice(0, index).reduce((sum, before) => sum + totalAnchors(before), 0);
   const count = totalAnchors(spec);
   let first = 0;
   const table = Array.from({ length: MAX_LEVELS }, (_, i) => {
@@ -90,11 +91,11 @@ export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
     overrides: { WORKGROUP },
     params: packParams([
       ...[spec.levels.length, spec.anchors, count, anchorChannels(spec)],
-      ...[candidates.total, firstAnchor, canvas * spec.batch, 0],
+      ...[candidates.total, firstAnchor, index * spec.batch, 0],
       ...table.flat(),
     ]),
     bindingBytes: [
-      heads.length * spec.batch * FRAME_BYTES,
+      heads.length * spec.batch * IMAGE_PARAMS_BYTES,
       ...headBytes,
       candidateBytes(candidates),
       recordBytes(candidates),

@@ -10,16 +10,19 @@ const ROUND = 16;
 /** `[a, b, c, d, e, f]`: x' = ax + by + c, y' = dx + ey + f. */
 export type AffineMatrix = readonly [number, number, number, number, number, number];
 
-export interface AlignSpec {
-  /** Of the picture. */
+export interface WarpAffineSpec {
+  /** Size of the image, in pixels. */
   readonly width: number;
   readonly height: number;
+  /** Bytes a pixel. */
   readonly channels: 3 | 4;
+  /** Bytes from one row of the image to the next. */
   readonly rowBytes: number;
+  /** Whether a pixel's bytes are blue, green, red. */
   readonly blueFirst: boolean;
-  /** Crops. */
+  /** How many crops there are. */
   readonly count: number;
-  /** Side of a crop. */
+  /** Side of a crop, in pixels. */
   readonly size: number;
 }
 
@@ -44,9 +47,9 @@ function toInt(x: number): number {
 /**
  * The crops' source positions as OpenCV's warpAffine computes them: a share a column and a share a row, in 1/1024 pixel.
  * They need float64, which WGSL lacks. Source: `imgwarp.cpp`, `cv::warpAffine` and `WarpAffineInvoker`.
- * @param matrices picture → crop, one a crop
+ * @param matrices image → crop, one a crop
  */
-export function alignSteps(matrices: readonly AffineMatrix[], size: number): Int32Array<ArrayBuffer> {
+export function warpSteps(matrices: readonly AffineMatrix[], size: number): Int32Array<ArrayBuffer> {
   const steps = new Int32Array(matrices.length * size * 4);
   matrices.forEach((matrix, n) => {
     const [a, b, c, d, e, f] = invertAffine(matrix);
@@ -59,12 +62,12 @@ export function alignSteps(matrices: readonly AffineMatrix[], size: number): Int
 }
 
 /** Bytes of the crops: four a pixel. */
-export function cropBytes({ count, size }: Pick<AlignSpec, 'count' | 'size'>): number {
+export function cropBytes({ count, size }: Pick<WarpAffineSpec, 'count' | 'size'>): number {
   return count * size * size * 4;
 }
 
 /** Bindings: pixels, steps, crops (RGBA bytes). */
-export function align(spec: AlignSpec): Dispatch {
+export function warpAffine(spec: WarpAffineSpec): Dispatch {
   const { width, height, channels, rowBytes, blueFirst, count, size } = spec;
   const tiles = Math.ceil(size / TILE);
   return dispatch('warp-affine', {

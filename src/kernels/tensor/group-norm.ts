@@ -3,7 +3,7 @@ import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
 import { floatBytes, packedBytes } from '../nc4hw4.ts';
 
 /** Group normalisation; instance normalisation is the case of as many groups as channels. */
-export interface NormSpec {
+export interface GroupNormSpec {
   readonly batch: number;
   readonly channels: number;
   /** Elements of one channel: height × width. */
@@ -16,7 +16,7 @@ export interface NormSpec {
 }
 
 /** Bindings: input, affine (every channel's scale, then every channel's shift), output. */
-export function norm(spec: NormSpec): Dispatch {
+export function groupNorm(spec: GroupNormSpec): Dispatch {
   const packed = spec.layout === 'packed';
   const [slope, low, high] = activationParams(spec.activation).floats;
   const bytes = packed

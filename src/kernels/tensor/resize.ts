@@ -65,14 +65,14 @@ function roundNearest(x: number, scale: number, mode: NearestMode): number {
 }
 
 /** One output position of one axis: two inputs and the weight of the second. */
-export interface ResizeTap {
+export interface ResizeEntry {
   readonly first: number;
   readonly second: number;
   readonly weight: number;
 }
 
-/** The taps of one axis. `scale` is the file's: it need not be outSize / inSize exactly. */
-export function resizeAxis(inSize: number, outSize: number, scale: number, mode: ResizeMode): ResizeTap[] {
+/** The table's entries of one axis. `scale` is the file's: it need not be outSize / inSize exactly. */
+export function resizeAxis(inSize: number, outSize: number, scale: number, mode: ResizeMode): ResizeEntry[] {
   const clamp = (x: number) => Math.min(Math.max(x, 0), inSize - 1);
   return Array.from({ length: outSize }, (_, out) => {
     const x = sourceCoordinate(out, scale, inSize, outSize, mode.coordinates);
@@ -85,18 +85,21 @@ export function resizeAxis(inSize: number, outSize: number, scale: number, mode:
   });
 }
 
-/** The kernel's constant: the rows' taps, then the columns', made on the CPU so that every adapter picks the same pixels. */
-export function packResizeTaps(rows: readonly ResizeTap[], columns: readonly ResizeTap[]): Float32Array<ArrayBuffer> {
+/** The kernel's constant: the rows' entries, then the columns', made on the CPU so that every adapter picks the same pixels. */
+export function packResizeTable(
+  rows: readonly ResizeEntry[],
+  columns: readonly ResizeEntry[],
+): Float32Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer((rows.length + columns.length) * 16));
-  [...rows, ...columns].forEach((tap, i) => {
-    view.setInt32(i * 16, tap.first, true);
-    view.setInt32(i * 16 + 4, tap.second, true);
-    view.setFloat32(i * 16 + 8, tap.weight, true);
+  [...rows, ...columns].forEach((entry, i) => {
+    view.setInt32(i * 16, entry.first, true);
+    view.setInt32(i * 16 + 4, entry.second, true);
+    view.setFloat32(i * 16 + 8, entry.weight, true);
   });
   return new Float32Array(view.buffer);
 }
 
-/** Bindings: input, taps, output. */
+/** Bindings: input, table, output. */
 export function resize(spec: ResizeSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
   return dispatch('resize', {

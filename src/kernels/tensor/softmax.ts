@@ -8,7 +8,7 @@ export function softmax(outer: number, axis: number, inner: number): Dispatch {
   const bytes = floatBytes(outer * axis * inner);
   return dispatch('softmax', {
     overrides: { WORKGROUP },
-    params: packParams([outer, axis, inner]),
+    params: packParams([outer * inner, axis, inner]),
     bindingBytes: [bytes, bytes],
     workgroups: flatGrid(outer * inner, WORKGROUP),
   });
