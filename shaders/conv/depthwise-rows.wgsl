@@ -7,7 +7,7 @@ const TAPS = 9;
 const LAST = 8;
 const ROWS = 16;
 const PIXELS = 2;
-// of input
+// columns of input that a tile reads
 const COLUMNS = 4;
 
 @compute @workgroup_size(WORKGROUP)

@@ -26,7 +26,7 @@ struct Params {
   upsample: u32,
   // vectors between the weights of one image and of the next; 0: all images share them. For lane.wgsl and conv2d-tiled.wgsl
   weights_step: i32,
-  // of output, where a launch computes a part of the channels. For lane.wgsl
+  // the first block of output, where a launch computes a part of the channels. For lane.wgsl
   first_block: i32,
   slope: f32,
   low: f32,

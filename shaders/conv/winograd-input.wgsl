@@ -11,7 +11,7 @@ struct Params {
   tiles_x: i32,
   tiles: i32,
   batch: i32,
-  // of a window: 6, but unknown to the compiler, which takes too long over unrolled loops
+  // a window's side: 6, but unknown to the compiler, which takes too long over unrolled loops
   side: i32,
 }
 

@@ -6,7 +6,7 @@ struct Level {
   width: i32,
   plane_size: i32,
   stride: i32,
-  // of a cell's first anchor, in pixels of the input; each further anchor is half as large. SCRFD has no sizes
+  // side of a cell's first anchor, in pixels of the input; each further anchor is half as large. SCRFD has no sizes
   side: i32,
   unused0: i32,
   unused1: i32,
@@ -15,11 +15,11 @@ struct Level {
 
 struct Params {
   levels: i32,
-  // a cell
+  // anchors of a cell
   anchors: i32,
-  // of all levels
+  // anchors of all levels
   count: i32,
-  // of an anchor
+  // channels of an anchor
   channels: i32,
   // anchors of all input sizes, and of those before this one; image_params before this input size's
   total: i32,
@@ -71,7 +71,7 @@ fn element(level: i32, i: i32) -> f32 {
 // where an anchor lies
 struct Place {
   level: i32,
-  // of the level's cells, and of the cell's anchors
+  // index among the level's cells, and among the cell's anchors
   cell: i32,
   anchor: i32,
   // vectors before the image's part of the head

@@ -35,7 +35,7 @@ struct Source {
   blue_first: bool,
 }
 
-// of the pixel whose bytes begin at this offset in a row
+// the pixel whose bytes begin at this offset in a row
 fn pixel(source: Source, offset: i32, y: i32) -> vec3i {
   return three_bytes(source.first_word, u32(y * source.row_bytes + offset));
 }

@@ -2,7 +2,7 @@
 // INTER_LINEAR and a black border: positions in 1/32 pixel, weights in 1/32768, integers throughout.
 // One invocation writes one pixel, as R | G << 8 | B << 16 | 255 << 24.
 struct Params {
-  // of the image
+  // the image's size in pixels, its bytes a pixel and a row
   width: i32,
   height: i32,
   channels: i32,

@@ -3,9 +3,9 @@ struct Params {
   count: i32,
   // element of the input that is the output's first
   first: i32,
-  // of the output, aligned to the left; trailing unused dimensions are 1
+  // the output's, aligned to the left; trailing unused dimensions are 1
   dims: array<vec4i, 2>,
-  // of the input, for each dimension of the output
+  // the input's, for each dimension of the output
   strides: array<vec4i, 2>,
 }
 

@@ -5,7 +5,7 @@ import { type ConvSpec, convDispatch } from './spec.ts';
 const PIXELS = 4;
 /** Octets of a workgroup's tile at most. */
 const MAX_OCTETS = 8;
-/** From so many octets on, half as many pixels make a workgroup of 64 invocations and more. */
+/** Octets from which on half as many pixels make a workgroup of 64 invocations and more. */
 const WIDE_OCTETS = 4;
 
 /**

@@ -13,9 +13,9 @@ export type ConvOperand = 'input' | 'weights' | 'bias' | 'residual' | 'output' |
 
 export interface ConvLaunch {
   readonly dispatch: Dispatch;
-  /** At bindings 1, 2, …. */
+  /** What is bound at bindings 1, 2, …. */
   readonly operands: readonly ConvOperand[];
-  /** What it binds of the weights; all of them unless given. */
+  /** The part of the weights that it binds; all of them unless given. */
   readonly weightsRange?: ByteRange;
 }
 
@@ -131,9 +131,9 @@ const METHODS = {
 
 export type ConvMethodName = keyof typeof METHODS;
 
-/** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
+/** Input and output channels from which on Winograd's convolution is faster on software rasterisers. */
 const WINOGRAD_CHANNELS = 24;
-/** Launches of a convolution at most: beyond, on software rasterisers, launching takes what uniforms bring. */
+/** Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. */
 const MAX_PARTS = 3;
 
 /** The methods by class of adapter, best first: a convolution takes the first that is possible. */

@@ -12,15 +12,15 @@ export interface ConvSpec {
   readonly outChannels: number;
   readonly outHeight: number;
   readonly outWidth: number;
-  /** height, width, as every pair here. */
+  /** Height, width, as every pair here. */
   readonly kernel: readonly [number, number];
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
-  /** top, left; what the bottom and right need follows from the output size. */
+  /** Top, left; what the bottom and right need follows from the output size. */
   readonly pads: readonly [number, number];
   readonly group: number;
   readonly activation: Activation;
-  /** 0: no residual; s, a power of two: the residual is s times smaller than the output in height and width. */
+  /** How many times smaller the residual is than the output, in height and width: a power of two; 0 for none. */
   readonly upsample: number;
 }
 

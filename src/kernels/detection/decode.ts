@@ -2,7 +2,7 @@ import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
 import { packedBytes } from '../nc4hw4.ts';
 import { IMAGE_PARAMS_BYTES } from './image-params.ts';
 
-/** Strides at most: the person model's 8 to 128. */
+/** Heads at most: the person model has strides of 8 to 128. */
 export const MAX_LEVELS = 5;
 /** Bytes of one decoded anchor: box, score, five keypoints, one unused float. */
 export const RECORD_BYTES = 64;
@@ -14,10 +14,10 @@ export interface HeadSpec {
   /** How anchors become boxes: SCRFD's distances from a point, or RetinaFace's deltas from a square. */
   readonly decoder: 'scrfd' | 'retinaface';
   readonly batch: number;
-  /** Of a cell. */
+  /** Anchors of a cell. */
   readonly anchors: number;
   readonly keypoints: boolean;
-  /** In the order of the file's outputs, which is that of the anchors. */
+  /** Heads in the order of the file's outputs, which is that of the anchors; sizes in cells, strides in pixels. */
   readonly levels: readonly { readonly stride: number; readonly width: number; readonly height: number }[];
 }
 

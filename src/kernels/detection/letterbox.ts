@@ -121,7 +121,7 @@ export interface LetterboxSpec {
   readonly firstImage: number;
 }
 
-/** Bindings: pixels (RGB or RGBA bytes), resize table, image parameters, output (NC4HW4, 3 channels). */
+/** Images resized into the network's input. Bindings: pixels (RGB or RGBA bytes), resize table, image parameters, output (NC4HW4, 3 channels). */
 export function letterbox(spec: LetterboxSpec): Dispatch {
   return dispatch('letterbox', {
     overrides: { WORKGROUP },

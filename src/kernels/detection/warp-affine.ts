@@ -66,7 +66,7 @@ export function cropBytes({ count, size }: Pick<WarpAffineSpec, 'count' | 'size'
   return count * size * size * 4;
 }
 
-/** Bindings: pixels, steps, crops (RGBA bytes). */
+/** Square crops of one image, each by a map of its own. Bindings: pixels, steps, crops (RGBA bytes). */
 export function warpAffine(spec: WarpAffineSpec): Dispatch {
   const { width, height, channels, rowBytes, blueFirst, count, size } = spec;
   const tiles = Math.ceil(size / TILE);

@@ -13,7 +13,7 @@ export interface ConcatSpec {
   readonly offset: number;
 }
 
-/** Bindings: input, output. */
+/** Copies one row-major input to its place in the output. Bindings: input, output. */
 export function concat(spec: ConcatSpec): Dispatch {
   const count = spec.outer * spec.inputRun;
   return dispatch('concat', {
@@ -34,7 +34,7 @@ export interface ConcatChannelsSpec {
   readonly firstChannel: number;
 }
 
-/** Bindings: input, output. */
+/** Copies one NC4HW4 input to its channels of the output. Bindings: input, output. */
 export function concatChannels(spec: ConcatChannelsSpec): Dispatch {
   const planeSize = spec.height * spec.width;
   const last = spec.firstChannel + spec.inChannels === spec.outChannels;

@@ -11,11 +11,11 @@ export interface GroupNormSpec {
   readonly groups: number;
   readonly epsilon: number;
   readonly layout: 'packed' | 'plain';
-  /** Anything but sigmoid. */
+  /** Any activation but sigmoid. */
   readonly activation: Activation;
 }
 
-/** Bindings: input, affine (every channel's scale, then every channel's shift), output. */
+/** Group normalisation with its activation. Bindings: input, affine (every channel's scale, then every channel's shift), output. */
 export function groupNorm(spec: GroupNormSpec): Dispatch {
   const packed = spec.layout === 'packed';
   const [slope, low, high] = activationParams(spec.activation).floats;

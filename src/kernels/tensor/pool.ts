@@ -12,7 +12,7 @@ export interface PoolSpec {
   readonly kernel: readonly [number, number];
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
-  /** top, left, bottom, right. */
+  /** Top, left, bottom, right. */
   readonly pads: readonly [number, number, number, number];
   /** Whether an average divides by padded positions too; those that only ceil_mode adds never count. */
   readonly countIncludePad: boolean;
@@ -20,7 +20,7 @@ export interface PoolSpec {
 
 const WORKGROUP = 64;
 
-/** Bindings: input, output. */
+/** Maximum or mean of windows, on NC4HW4. Bindings: input, output. */
 export function pool(spec: PoolSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
   return dispatch('pool', {

@@ -27,7 +27,7 @@ const WORKGROUP = 64;
 /** How far from .5 a coordinate still counts as a tie: float32 rounding must not decide it. onnxruntime's value. */
 const TIE = 1e-6;
 
-/** In float32, as onnxruntime does it. */
+/** A position in the input, in float32 as in onnxruntime. */
 function sourceCoordinate(out: number, scale: number, inSize: number, outSize: number, mode: CoordinateMode): number {
   const { fround } = Math;
   const halfPixel = () => fround(fround((out + 0.5) / fround(scale)) - 0.5);
@@ -99,7 +99,7 @@ export function packResizeTable(
   return new Float32Array(view.buffer);
 }
 
-/** Bindings: input, table, output. */
+/** Nearest or linear resizing of NC4HW4 by a table. Bindings: input, table, output. */
 export function resize(spec: ResizeSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
   return dispatch('resize', {
