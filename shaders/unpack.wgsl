@@ -6,20 +6,14 @@ struct Params {
   count: i32,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
 alias In = f32;
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
-override WORKGROUP: u32 = 64;
+#include "flat-index.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
-  if (i >= p.count) {
-    return;
-  }
+fn compute(i: i32) {
   let plane = i / p.plane_size;
   let channel = plane % p.channels;
   let block = plane / p.channels * p.blocks + channel / 4;

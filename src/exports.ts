@@ -20,7 +20,7 @@ export { type BlurOptions, blurFaces } from './faces/blur.ts';
 export { type DrawingContext, type DrawOptions, drawFaces } from './faces/draw.ts';
 export { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from './faces/similarity.ts';
 export type { Interpolation } from './kernels/detection/letterbox.ts';
-export type { Precision } from './kernels/wgsl.ts';
+export type { Precision } from './kernels/dispatch.ts';
 export type { Progress } from './models/download.ts';
 export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';
 export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './runtime/network.ts';

@@ -1,9 +1,8 @@
 // Dense 2-D convolution on NC4HW4, any kernel, stride, padding and dilation.
 // One invocation computes 4 neighbouring pixels of 8 output channels.
 // weights: [out/8][in/4][ky][kx][2][4 in] of vec4 over 4 output channels.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
 override WORKGROUP: u32 = 64;
 const PIXELS = 4;
 

@@ -1,8 +1,7 @@
 // Grouped 2-D convolution on NC4HW4: the general case, one scalar multiply-add at a time.
 // One invocation computes one vec4 over output channels. weights: ONNX order [out][in/group][ky][kx].
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)

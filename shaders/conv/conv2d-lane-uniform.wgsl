@@ -1,6 +1,4 @@
-// conv-lane.wgsl for windows, strides and padding of any size, weights in uniform buffers.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights-uniform.wgsl
-// requires lane.wgsl
+// lane.wgsl for windows, strides and padding of any size, weights in uniform buffers.
+#include "conv/weights-uniform.wgsl"
+#include "conv/lane.wgsl"
 const POINTWISE = false;

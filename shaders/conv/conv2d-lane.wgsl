@@ -1,6 +1,4 @@
-// conv-lane.wgsl for windows, strides and padding of any size.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
-// requires lane.wgsl
+// lane.wgsl for windows, strides and padding of any size.
+#include "conv/weights.wgsl"
+#include "conv/lane.wgsl"
 const POINTWISE = false;

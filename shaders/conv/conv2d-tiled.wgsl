@@ -1,9 +1,8 @@
 // Dense 2-D convolution on NC4HW4 as a tiled matrix product, for GPUs that have caches of their own for a workgroup.
 // A workgroup stages CHUNK taps (4 input channels at one place of the kernel) of COLUMNS × PIXELS pixels and of OCTETS × 8
-// output channels in workgroup memory; one invocation computes PIXELS pixels of 8 channels. Same weights as conv2d.wgsl.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
+// output channels in workgroup memory; one invocation computes PIXELS pixels of 8 channels. Same weights as conv2d-direct.wgsl.
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
 const PIXELS = 4;
 const CHUNK = 4;
 

@@ -1,43 +1,18 @@
 // Depthwise 3×3 convolution of stride 1 on NC4HW4 that loads each input row once: an invocation slides down ROWS rows
 // of PIXELS columns and keeps the sums of the two output rows that still miss a row. Same weights as depthwise.wgsl.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
 override WORKGROUP: u32 = 8;
 const TAPS = 9;
 const LAST = 8;
 const ROWS = 16;
 const PIXELS = 2;
-// of input
+// columns of input that a tile reads
 const COLUMNS = 4;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
-  // a copy: software rasterisers read a uniform anew each time
-  let p = params;
-  let tiles_x = (p.out_w + PIXELS - 1) / PIXELS;
-  // blocks follow one another without a gap, so that no more than the last subgroup idles
-  let tiles = tiles_x * ((p.out_h + ROWS - 1) / ROWS);
-  let block = i32(gid.x) / tiles;
-  let tile = i32(gid.x) - block * tiles;
-  if (block >= p.out_blocks) {
-    return;
-  }
-  let tile_y = tile / tiles_x;
-  let first = tile_y * ROWS;
-  let x = (tile - tile_y * tiles_x) * PIXELS;
-  let n = i32(gid.y);
-  #for k < TAPS
-  var w{k} = vec4f();
-  #end
-  // 9 taps; loops with bounds that only the run knows compile faster than unrolled loads
-  for (var k = 0; k < p.kernel_h * p.kernel_w; k++) {
-    #for j < LAST
-    w{j} = w{j+1};
-    #end
-    w8 = weights[block * TAPS + k];
-  }
-  let b = bias[block];
+  #include "conv/depthwise-rows-start.wgsl"
   // sums of the output row that the next input row completes, and of the one after it
   #for i < PIXELS
   var now{i} = b;

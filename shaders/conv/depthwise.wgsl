@@ -1,8 +1,7 @@
 // Depthwise 2-D convolution (one filter a channel) on NC4HW4; one invocation computes one vec4 over channels.
 // weights: [channels/4][ky][kx] of vec4 over channels.
-// requires epilogue.wgsl
-// requires bindings.wgsl
-// requires weights.wgsl
+#include "conv/bindings.wgsl"
+#include "conv/weights.wgsl"
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,4 +1,4 @@
-// How all convolution kernels end: residual, activation, store. The bindings are theirs.
+// How all convolution kernels end: residual, activation, store. Their bindings are params, residual and output.
 // What a convolution does not have is left out by overrides: software rasterisers run both sides of a branch.
 override RESIDUAL: bool;
 override SIGMOID: bool;
@@ -24,19 +24,22 @@ struct Params {
   out_channels: i32,
   // where there is a residual: add residual[y >> upsample][x >> upsample]; software rasterisers divide slowly
   upsample: u32,
-  // vectors between the weights of one image and of the next; 0: all images share them. Of conv-lane and conv2d-tiled
+  // vectors between the weights of one image and of the next; 0: all images share them. For lane.wgsl and conv2d-tiled.wgsl
   weights_step: i32,
-  // of output, where a launch computes a part of the channels. Of conv-lane
+  // the first block of output, where a launch computes a part of the channels. For lane.wgsl
   first_block: i32,
   slope: f32,
   low: f32,
   high: f32,
 }
 
+alias Value = vec4f;
+#include "activation.wgsl"
+
 fn activate(v: vec4f) -> vec4f {
-  let bounded = clamp(select(v * params.slope, v, v >= vec4f(0.0)), vec4f(params.low), vec4f(params.high));
+  let bounded = bound(v, params.slope, params.low, params.high);
   if (SIGMOID) {
-    return 1.0 / (1.0 + exp(-clamp(bounded, vec4f(-80.0), vec4f(80.0))));
+    return sigmoid(bounded);
   }
   return bounded;
 }

@@ -1,7 +1,8 @@
 // Dense 2-D convolution on NC4HW4 for adapters where loads cost more than arithmetic (software rasterisers).
 // A subgroup fetches the weights of 4 input and 8 output channels once, a vec4 a lane, and broadcasts them;
-// one invocation computes PIXELS neighbouring pixels of OCTETS × 8 output channels. Same weights as conv2d.wgsl.
+// one invocation computes PIXELS neighbouring pixels of OCTETS × 8 output channels. Same weights as conv2d-direct.wgsl.
 enable subgroups;
+#include "conv/bindings.wgsl"
 
 // lanes that share a fetch: 8, or 4 where the subgroup has only 4
 const LANES = 8;

@@ -11,19 +11,17 @@ struct Params {
   tiles_x: i32,
   tiles: i32,
   batch: i32,
-  // of a window: 6, but unknown to the compiler, which takes too long over unrolled loops
+  // a window's side: 6, but unknown to the compiler, which takes too long over unrolled loops
   side: i32,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
 alias In = vec4f;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
 
-override WORKGROUP: u32 = 8;
-const SIDE = 6;
-const LAST = 5;
+#include "conv/winograd.wgsl"
+#include "conv/load.wgsl"
 
 struct Six {
   v0: vec4f,
@@ -34,8 +32,6 @@ struct Six {
   v5: vec4f,
 }
 
-const ROOT = 1.4142135623730951;
-
 // Bᵀ of the points 0, ±√½, ±√2 and infinity: a third of the rounding error that 0, ±1, ±2 and infinity have
 fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Six {
   let even1 = e - 2.0 * c;
@@ -43,10 +39,6 @@ fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Six 
   let even2 = e - 0.5 * c;
   let odd2 = ROOT * (d - 0.5 * b);
   return Six(a - 2.5 * c + e, even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, b - 2.5 * d + f);
-}
-
-fn load(row: i32, in_row: bool, x: i32, width: i32) -> vec4f {
-  return select(vec4f(), vec4f(input[row + x]), in_row && x >= 0 && x < width);
 }
 
 @compute @workgroup_size(WORKGROUP)

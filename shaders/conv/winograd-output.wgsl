@@ -1,19 +1,15 @@
 // Last of three steps of a 3×3 convolution as Winograd's F(4×4, 3×3), see winograd-input.wgsl: the products of each
 // window become its 4×4 output pixels, Aᵀ·products·A, with the epilogue of a convolution.
 // [36][out_blocks][n × tiles] of vec4 → NC4HW4; one invocation does one window of 4 channels.
-// requires epilogue.wgsl
-// how images are stored, half floats where asked; what is computed is float32
-alias In = vec4f;
-alias Out = vec4f;
+#include "conv/epilogue.wgsl"
+#include "images.wgsl"
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> products: array<vec4f>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read> residual: array<In>;
 @group(0) @binding(4) var<storage, read_write> output: array<Out>;
 
-override WORKGROUP: u32 = 8;
-const SIDE = 6;
-const LAST = 5;
+#include "conv/winograd.wgsl"
 const TILE = 4;
 
 struct Four {
@@ -22,8 +18,6 @@ struct Four {
   v2: vec4f,
   v3: vec4f,
 }
-
-const ROOT = 1.4142135623730951;
 
 // Aᵀ of the points 0, ±√½, ±√2 and infinity
 fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Four {

@@ -1,11 +1,12 @@
-// What the decoders share: one NC4HW4 head a stride in, candidates out.
+// What the decoders share: one NC4HW4 head a stride in, candidates out. score_of() and decode() are theirs.
+#include "detection/image-params.wgsl"
 struct Level {
-  // index of the level's first anchor on this canvas
+  // index of the level's first anchor at this input size
   first: i32,
   width: i32,
   plane_size: i32,
   stride: i32,
-  // of a cell's first anchor, in pixels of the input; each further anchor is half as large. SCRFD has no sizes
+  // side of a cell's first anchor, in pixels of the input; each further anchor is half as large. SCRFD has no sizes
   side: i32,
   unused0: i32,
   unused1: i32,
@@ -14,24 +15,23 @@ struct Level {
 
 struct Params {
   levels: i32,
-  // a cell
+  // anchors of a cell
   anchors: i32,
-  // of all levels
+  // anchors of all levels
   count: i32,
-  // of an anchor
+  // channels of an anchor
   channels: i32,
-  // of all canvases; of those before this one; frames before this canvas's
+  // anchors of all input sizes, and of those before this one; image_params before this input size's
   total: i32,
   first_anchor: i32,
-  first_frame: i32,
+  first_image: i32,
   unused: i32,
   level: array<Level, 5>,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
 alias In = f32;
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> frames: array<Frame>;
+@group(0) @binding(1) var<storage, read> image_params: array<ImageParams>;
 // unused levels are bound to the first one
 @group(0) @binding(2) var<storage, read> head0: array<In>;
 @group(0) @binding(3) var<storage, read> head1: array<In>;
@@ -44,6 +44,9 @@ alias In = f32;
 @group(0) @binding(8) var<storage, read_write> records: array<vec4f>;
 
 override WORKGROUP: u32 = 64;
+
+alias Value = f32;
+#include "activation.wgsl"
 
 fn element(level: i32, i: i32) -> f32 {
   switch (level) {
@@ -68,7 +71,7 @@ fn element(level: i32, i: i32) -> f32 {
 // where an anchor lies
 struct Place {
   level: i32,
-  // of the level's cells, and of the cell's anchors
+  // index among the level's cells, and among the cell's anchors
   cell: i32,
   anchor: i32,
   // vectors before the image's part of the head
@@ -91,14 +94,9 @@ fn channel(place: Place, c: i32) -> f32 {
   return element(place.level, vector * 4 + c % 4);
 }
 
-// logistic function, in a range where exp() is finite everywhere
-fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
-}
-
-// box, score, keypoints
-fn append(n: i32, anchor_on_canvas: i32, values: array<f32, 16>) {
-  let anchor = p.first_anchor + anchor_on_canvas;
+// values: box, score, keypoints
+fn append(n: i32, anchor_of_size: i32, values: array<f32, 16>) {
+  let anchor = p.first_anchor + anchor_of_size;
   let base = (n * p.total + anchor) * 4;
   for (var i = 0; i < 4; i++) {
     records[base + i] = vec4f(values[i * 4], values[i * 4 + 1], values[i * 4 + 2], values[i * 4 + 3]);
@@ -107,4 +105,19 @@ fn append(n: i32, anchor_on_canvas: i32, values: array<f32, 16>) {
   let slot = list + 2u + atomicAdd(&candidates[list], 1u) * 2u;
   atomicStore(&candidates[slot], bitcast<u32>(values[4]));
   atomicStore(&candidates[slot + 1u], u32(anchor));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) gid: vec3u) {
+  let anchor = i32(gid.x);
+  let n = i32(gid.y);
+  if (anchor >= p.count) {
+    return;
+  }
+  let place = place_of(n, anchor);
+  let score = score_of(place);
+  let image = image_params[p.first_image + n];
+  if (score >= image.score_threshold) {
+    append(n, anchor, decode(place, score, image));
+  }
 }

@@ -1,23 +1,23 @@
-// One image of a batch on one canvas, as the letterbox, decode and NMS kernels know it; see frame.ts.
-struct Frame {
+// What the letterbox, decode and NMS kernels know of one image at one input size, see image-params.ts.
+struct ImageParams {
   // image size, bytes a pixel and bytes a row
   width: i32,
   height: i32,
   channels: i32,
   row_bytes: i32,
-  // words of all pixels before this image; size after resizing; taps before this image
+  // words of all pixels before this image; size after resizing; entries of the resize table before this image's
   first_word: i32,
   new_width: i32,
   new_height: i32,
-  first_tap: i32,
+  first_entry: i32,
   // resized pixels per original pixel, along x and y
   scale: vec2f,
   score_threshold: f32,
   iou_threshold: f32,
   max_faces: i32,
-  // see below
+  // sums of the constants below
   flags: i32,
-  // what the canvas holds beyond the image, normalised
+  // what the input holds beyond the image, normalised
   padding: f32,
   // 1 where a box includes its last pixel, else 0
   last_pixel: f32,

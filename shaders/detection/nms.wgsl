@@ -1,8 +1,9 @@
-// Greedy non-maximum suppression over sorted candidates, then the choice of the best max_faces. One workgroup an image walks the candidates 64 at a time: each lane checks its own box
-// against all kept ones and against earlier boxes of the same 64; lane 0 settles those in order.
-// requires image-params.wgsl
+// Greedy non-maximum suppression over sorted candidates, then the choice of the best max_faces. One workgroup an image
+// walks the candidates 64 at a time: each lane checks its own box against all kept ones and against earlier boxes of the same
+// 64; lane 0 settles those in order.
+#include "detection/image-params.wgsl"
 struct Params {
-  // anchors of all levels and canvases
+  // anchors of all levels and input sizes
   total: u32,
   // vectors of a record: RECORD, but unknown to compilers, some of which take long over unrolled loops
   record: u32,
@@ -11,7 +12,7 @@ struct Params {
 const RECORD = 4u;
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> frames: array<Frame>;
+@group(0) @binding(1) var<storage, read> image_params: array<ImageParams>;
 // box, score, keypoints: 4 vectors an anchor
 @group(0) @binding(2) var<storage, read> records: array<vec4f>;
 // an image's part: (count, 0), then (score bits, anchor index), sorted; overwritten
@@ -27,17 +28,17 @@ var<workgroup> suppressors: array<vec2u, LANES>;
 var<workgroup> alive_shared: array<u32, LANES>;
 var<workgroup> keep_shared: vec2u;
 
-fn overlaps(a: vec4f, b: vec4f, frame: Frame) -> bool {
-  let area_a = (a.z - a.x + frame.last_pixel) * (a.w - a.y + frame.last_pixel);
-  let area_b = (b.z - b.x + frame.last_pixel) * (b.w - b.y + frame.last_pixel);
-  let sides = max(min(a.zw, b.zw) - max(a.xy, b.xy) + frame.last_pixel, vec2f(0.0));
+fn overlaps(a: vec4f, b: vec4f, image: ImageParams) -> bool {
+  let area_a = (a.z - a.x + image.last_pixel) * (a.w - a.y + image.last_pixel);
+  let area_b = (b.z - b.x + image.last_pixel) * (b.w - b.y + image.last_pixel);
+  let sides = max(min(a.zw, b.zw) - max(a.xy, b.xy) + image.last_pixel, vec2f(0.0));
   let shared_area = sides.x * sides.y;
   let all_area = area_a + area_b - shared_area;
   if (all_area == 0.0) {
     // boxes of no area: insightface keeps what is <= threshold, mmdet drops what is > threshold; 0 / 0 is neither
-    return frame.last_pixel != 0.0;
+    return image.last_pixel != 0.0;
   }
-  return shared_area / all_area > frame.iou_threshold;
+  return shared_area / all_area > image.iou_threshold;
 }
 
 fn bit(lane: u32) -> vec2u {
@@ -55,10 +56,10 @@ fn copy_record(from_anchor: u32, to: u32) {
 }
 
 // insightface's max_num: large faces first, near the centre if asked
-fn importance(box: vec4f, frame: Frame) -> f32 {
+fn importance(box: vec4f, image: ImageParams) -> f32 {
   let area = (box.z - box.x) * (box.w - box.y);
-  let offset = (box.xy + box.zw) / 2.0 - vec2f(vec2i(frame.width / 2, frame.height / 2));
-  return select(area, area - dot(offset, offset) * 2.0, has(frame.flags, PREFER_CENTRAL));
+  let offset = (box.xy + box.zw) / 2.0 - vec2f(vec2i(image.width / 2, image.height / 2));
+  return select(area, area - dot(offset, offset) * 2.0, has(image.flags, PREFER_CENTRAL));
 }
 
 @compute @workgroup_size(LANES)
@@ -66,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let n = group.x;
   let first = n * (p.total + 1u) + 1u;
   let first_face = n * (p.total * RECORD + 1u) + 1u;
-  let frame = frames[n];
+  let image = image_params[n];
   if (lane == 0u) {
     count_shared = min(candidates[first - 1u].x, p.total);
   }
@@ -81,7 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       anchor = candidates[first + start + lane].y;
       box = records[(n * p.total + anchor) * RECORD];
       for (var k = 0u; k < kept && alive; k++) {
-        alive = !overlaps(faces[first_face + k * RECORD], box, frame);
+        alive = !overlaps(faces[first_face + k * RECORD], box, image);
       }
     }
     boxes[lane] = box;
@@ -91,7 +92,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var mine = vec2u();
     if (alive) {
       for (var j = 0u; j < lane; j++) {
-        if (overlaps(boxes[j], box, frame)) {
+        if (overlaps(boxes[j], box, image)) {
           mine |= bit(j);
         }
       }
@@ -121,14 +122,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   var chosen = kept;
-  let limit = u32(max(frame.max_faces, 0));
+  let limit = u32(max(image.max_faces, 0));
   if (limit > 0u && kept > limit) {
     chosen = limit;
     for (var i = lane; i < kept; i += LANES) {
-      let mine = importance(faces[first_face + i * RECORD], frame);
+      let mine = importance(faces[first_face + i * RECORD], image);
       var rank = 0u;
       for (var j = 0u; j < kept; j++) {
-        let other = importance(faces[first_face + j * RECORD], frame);
+        let other = importance(faces[first_face + j * RECORD], image);
         if (other > mine || (other == mine && j < i)) {
           rank++;
         }

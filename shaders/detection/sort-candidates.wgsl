@@ -2,7 +2,7 @@
 // One workgroup an image; a bitonic network whose every comparator puts the earlier element first,
 // so that elements beyond the count need not exist. Right for any count.
 struct Params {
-  // anchors of all levels and canvases
+  // anchors of all levels and input sizes
   total: u32,
 }
 

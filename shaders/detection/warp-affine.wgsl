@@ -2,7 +2,7 @@
 // INTER_LINEAR and a black border: positions in 1/32 pixel, weights in 1/32768, integers throughout.
 // One invocation writes one pixel, as R | G << 8 | B << 16 | 255 << 24.
 struct Params {
-  // of the picture
+  // the image's size in pixels, its bytes a pixel and a row
   width: i32,
   height: i32,
   channels: i32,
@@ -20,6 +20,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> crops: array<u32>;
 
 override TILE: u32 = 8;
+#include "detection/bytes.wgsl"
 
 // OpenCV's AB_BITS and INTER_BITS
 const POSITION_BITS = 10u;
@@ -29,15 +30,7 @@ fn pixel(x: i32, y: i32) -> vec3i {
   if (x < 0 || y < 0 || x >= p.width || y >= p.height) {
     return vec3i();
   }
-  let first = y * p.row_bytes + x * p.channels;
-  let word = u32(first / 4);
-  let shift = u32(first % 4) * 8u;
-  // the three bytes may straddle two words
-  var bytes = pixels[word] >> shift;
-  if (shift > 8u) {
-    bytes |= pixels[word + 1u] << (32u - shift);
-  }
-  let colour = vec3i(vec3u(bytes, bytes >> 8u, bytes >> 16u) & vec3u(255u));
+  let colour = three_bytes(0u, u32(y * p.row_bytes + x * p.channels));
   return select(colour, colour.zyx, p.blue_first != 0);
 }
 

@@ -12,36 +12,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
-override WORKGROUP: u32 = 64;
-// 0 add, 1 subtract, 2 multiply, 3 divide, 4 prelu
-override OPERATION: u32 = 0;
+#include "flat-index.wgsl"
+alias Value = f32;
+#include "tensor/binary-operation.wgsl"
 
-fn apply(x: f32, y: f32) -> f32 {
-  switch (OPERATION) {
-    case 0: {
-      return x + y;
-    }
-    case 1: {
-      return x - y;
-    }
-    case 2: {
-      return x * y;
-    }
-    case 3: {
-      return x / y;
-    }
-    default: {
-      return select(x * y, x, x >= 0.0);
-    }
-  }
-}
-
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
-  if (i >= p.count) {
-    return;
-  }
+fn compute(i: i32) {
   var rest = i;
   var ia = 0;
   var ib = 0;

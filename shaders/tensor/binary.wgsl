@@ -14,49 +14,22 @@ struct Params {
   b_strides: vec4i,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
-alias In = vec4f;
-alias Out = vec4f;
+#include "images.wgsl"
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<In>;
 @group(0) @binding(2) var<storage, read> b: array<In>;
 @group(0) @binding(3) var<storage, read_write> output: array<Out>;
 
-override WORKGROUP: u32 = 64;
-// 0 add, 1 subtract, 2 multiply, 3 divide, 4 prelu
-override OPERATION: u32 = 0;
-
-fn apply(x: vec4f, y: vec4f) -> vec4f {
-  switch (OPERATION) {
-    case 0: {
-      return x + y;
-    }
-    case 1: {
-      return x - y;
-    }
-    case 2: {
-      return x * y;
-    }
-    case 3: {
-      return x / y;
-    }
-    default: {
-      return select(x * y, x, x >= vec4f(0.0));
-    }
-  }
-}
+#include "flat-index.wgsl"
+alias Value = vec4f;
+#include "tensor/binary-operation.wgsl"
 
 fn at(strides: vec4i, position: vec4i) -> i32 {
   let offsets = strides * position;
   return offsets.x + offsets.y + offsets.z + offsets.w;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
-  if (i >= p.count) {
-    return;
-  }
+fn compute(i: i32) {
   let x = i % p.width;
   let y = i / p.width % p.height;
   let plane = i / p.width / p.height;

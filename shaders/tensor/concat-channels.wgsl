@@ -10,25 +10,18 @@ struct Params {
   first_channel: i32,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
 alias In = f32;
 alias Out = f32;
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<Out>;
 
-override WORKGROUP: u32 = 64;
-
+#include "flat-index.wgsl"
 fn index(n: i32, blocks: i32, channel: i32, position: i32) -> i32 {
   return ((n * blocks + channel / 4) * p.plane_size + position) * 4 + channel % 4;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
-  if (i >= p.count) {
-    return;
-  }
+fn compute(i: i32) {
   // neighbours in memory are the 4 lanes of a vector
   let channels = (p.in_channels + 3) / 4 * 4;
   let channel = i / 4 / p.plane_size % (channels / 4) * 4 + i % 4;

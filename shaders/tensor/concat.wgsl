@@ -11,13 +11,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
-override WORKGROUP: u32 = 64;
+#include "flat-index.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
-  if (i >= p.count) {
-    return;
-  }
+fn compute(i: i32) {
   output[i / p.input_run * p.output_run + p.offset + i % p.input_run] = input[i];
 }

@@ -12,13 +12,15 @@ struct Params {
   epsilon: f32,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
 alias In = f32;
 alias Out = f32;
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read> affine: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<Out>;
+
+alias Value = f32;
+#include "activation.wgsl"
 
 const WORKGROUP = 64;
 var<workgroup> partial: array<f32, WORKGROUP>;
@@ -79,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var i = thread; i < p.plane_size; i += WORKGROUP) {
       // subtract first: two products far from zero would cancel
       let v = (f32(input[base + i * step]) - mean) * gain + shift;
-      output[base + i * step] = Out(clamp(select(v * p.slope, v, v >= 0.0), p.low, p.high));
+      output[base + i * step] = Out(bound(v, p.slope, p.low, p.high));
     }
   }
   // the lanes beyond the last channel belong to no group

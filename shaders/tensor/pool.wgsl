@@ -18,9 +18,7 @@ struct Params {
   count_include_pad: i32,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
-alias In = vec4f;
-alias Out = vec4f;
+#include "images.wgsl"
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<Out>;

@@ -1,5 +1,5 @@
 // Resize on NC4HW4 by tables: every output row and column names two inputs and the weight of the second.
-// taps holds the rows' entries, then the columns'.
+// table holds the rows' entries, then the columns'.
 struct Params {
   in_h: i32,
   in_w: i32,
@@ -7,19 +7,17 @@ struct Params {
   out_w: i32,
 }
 
-struct Tap {
+struct Entry {
   first: i32,
   second: i32,
   weight: f32,
   unused: i32,
 }
 
-// how images are stored, half floats where asked; what is computed is float32
-alias In = vec4f;
-alias Out = vec4f;
+#include "images.wgsl"
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<In>;
-@group(0) @binding(2) var<storage, read> taps: array<Tap>;
+@group(0) @binding(2) var<storage, read> table: array<Entry>;
 @group(0) @binding(3) var<storage, read_write> output: array<Out>;
 
 override WORKGROUP: u32 = 64;
@@ -32,8 +30,8 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   if (y >= p.out_h) {
     return;
   }
-  let row = taps[y];
-  let column = taps[p.out_h + x];
+  let row = table[y];
+  let column = table[p.out_h + x];
   let above = (plane * p.in_h + row.first) * p.in_w;
   let below = (plane * p.in_h + row.second) * p.in_w;
   // the weights are exactly 0 for nearest, which mix() keeps exact

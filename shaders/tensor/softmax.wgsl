@@ -1,6 +1,7 @@
 // Softmax over one axis of a row-major tensor seen as outer × axis × inner; one invocation does one slice.
 struct Params {
-  outer: i32,
+  // outer × inner
+  count: i32,
   axis: i32,
   inner: i32,
 }
@@ -9,14 +10,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
-override WORKGROUP: u32 = 64;
+#include "flat-index.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
-  if (i >= p.outer * p.inner) {
-    return;
-  }
+fn compute(i: i32) {
   let first = i / p.inner * p.axis * p.inner + i % p.inner;
   var most = input[first];
   for (var k = 1; k < p.axis; k++) {

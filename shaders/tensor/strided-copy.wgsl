@@ -3,9 +3,9 @@ struct Params {
   count: i32,
   // element of the input that is the output's first
   first: i32,
-  // of the output, aligned to the left; trailing unused dimensions are 1
+  // the output's, aligned to the left; trailing unused dimensions are 1
   dims: array<vec4i, 2>,
-  // of the input, for each dimension of the output
+  // the input's, for each dimension of the output
   strides: array<vec4i, 2>,
 }
 
@@ -13,14 +13,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<f32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
-override WORKGROUP: u32 = 64;
+#include "flat-index.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = i32(gid.x + gid.y * groups.x * WORKGROUP);
-  if (i >= p.count) {
-    return;
-  }
+fn compute(i: i32) {
   var rest = i;
   var source = p.first;
   for (var axis = 7; axis >= 0; axis--) {

@@ -14,3 +14,29 @@ export function widenFloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
 export function widenBfloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(Uint32Array.from(bits, (upper) => upper << 16).buffer);
 }
+
+/** The bits of half floats: to nearest, ties to even; what is too large becomes infinite. */
+export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  return Uint16Array.from(bits, (single) => {
+    const sign = (single >>> 16) & 0x8000;
+    const magnitude = single & 0x7fffffff;
+    if (magnitude > 0x7f800000) return sign | 0x7e00;
+    // from 65520 on, half a step beyond the largest
+    if (magnitude >= 0x477ff000) return sign | 0x7c00;
+    // below the least normal number steps stay as long as there
+    if (magnitude < 0x38800000) {
+      const shift = 126 - (magnitude >>> 23);
+      return shift > 24 ? sign : sign | roundShift((magnitude & 0x7fffff) | 0x800000, shift);
+    }
+    return sign | (roundShift(magnitude, 13) - (112 << 10));
+  });
+}
+
+/** `value / 2^shift`, ties to even. */
+function roundShift(value: number, shift: number): number {
+  const half = 2 ** (shift - 1);
+  const quotient = Math.floor(value / 2 ** shift);
+  const rest = value - quotient * 2 ** shift;
+  return rest > half || (rest === half && quotient % 2 === 1) ? quotient + 1 : quotient;
+}

@@ -1,7 +1,7 @@
 import type { Face } from '../common/face.ts';
 import { dropAlpha, type Pixels } from '../common/image.ts';
 import { alignmentMatrix } from '../faces/similarity.ts';
-import { align, alignSteps, cropBytes } from '../kernels/detection/warp-affine.ts';
+import { cropBytes, warpAffine, warpSteps } from '../kernels/detection/warp-affine.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import { bindLaunch, withBuffers } from '../runtime/launch.ts';
@@ -22,12 +22,12 @@ export async function alignFaces(
   faces: readonly Keypoints[],
   size: number,
 ): Promise<Pixels[]> {
-  const steps = alignSteps(
+  const steps = warpSteps(
     faces.map((keypoints) => alignmentMatrix(keypoints, size)),
     size,
   );
   if (faces.length === 0) return [];
-  const dispatch = align({ ...layout, count: faces.length, size });
+  const dispatch = warpAffine({ ...layout, count: faces.length, size });
   const bytes = cropBytes({ count: faces.length, size });
   context.assertBindable(bytes, `${faces.length} crops`);
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;

@@ -32,8 +32,8 @@ export interface DetectorSpec {
 }
 
 /**
- * A plan from pixels to faces. External buffers: `pixels` (bytes of all images), `taps` (resize coefficients) and
- * `frames` (one `Frame` an input size and image).
+ * A plan from pixels to faces. External buffers: `pixels` (bytes of all images), `resizeTable` and `imageParams`
+ * (one `ImageParams` an input size and image).
  */
 export interface DetectorPlan extends ModelPlan, DetectorSpec {
   /** Of each input size. */
@@ -67,26 +67,26 @@ export function compileDetector(
   const records = lowering.scratch(recordBytes(list));
   const faces = lowering.scratch(batch * faceBytes(list));
   const pixels: Operand = { kind: 'external', name: 'pixels' };
-  const taps: Operand = { kind: 'external', name: 'taps' };
-  const frames: Operand = { kind: 'external', name: 'frames' };
+  const resizeTable: Operand = { kind: 'external', name: 'resizeTable' };
+  const imageParams: Operand = { kind: 'external', name: 'imageParams' };
 
   graphs.forEach(({ graph }, i) => {
     const [width, height] = inputSizes[i]!;
     lowering.begin(graph);
     lowering.enter(STAGES[0]);
     const input = lowering.defineInput('packed');
-    const spec = { batch, width, height, firstFrame: i * batch };
-    lowering.emit('image', letterbox(spec), [pixels, taps, frames, input]);
+    const spec = { batch, width, height, firstImage: i * batch };
+    lowering.emit('image', letterbox(spec), [pixels, resizeTable, imageParams, input]);
     lowering.enter(STAGES[1]);
     lowering.lowerNodes();
     const maps = Array.from({ length: MAX_LEVELS }, (_, k) =>
       lowering.readValue(graph.outputs[k] ?? graph.outputs[0]!, 'packed'),
     );
     lowering.enter(STAGES[2]);
-    lowering.emit('faces', decode(heads, i), [frames, ...maps, candidates, records]);
+    lowering.emit('faces', decode(heads, i), [imageParams, ...maps, candidates, records]);
   });
   lowering.emit('faces', sortCandidates(list), [candidates]);
-  lowering.emit('faces', nms(list), [frames, records, candidates, faces]);
+  lowering.emit('faces', nms(list), [imageParams, records, candidates, faces]);
   const { bufferOf, ...lowered } = lowering.finish(true, [candidates], [faces]);
   return { ...lowered, cleared: [bufferOf(candidates)], batch, inputSizes, heads, faces: bufferOf(faces) };
 }

@@ -7,7 +7,7 @@ import type { Size } from '../common/geometry.ts';
 import { assertPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TaskQueue } from '../common/task-queue.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import type { Precision } from '../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 import type { Progress } from '../models/download.ts';
 import { type ModelInput, openModel } from '../runtime/open-model.ts';

@@ -5,8 +5,8 @@ import type { OpenedImage, Pixels } from '../common/image.ts';
 import { TaskQueue } from '../common/task-queue.ts';
 import type { LoweringOptions } from '../graph/lower.ts';
 import { candidatesOf } from '../kernels/detection/decode.ts';
-import { FRAME_BYTES, type Frame, packFrames } from '../kernels/detection/image-params.ts';
-import { letterboxTaps } from '../kernels/detection/letterbox.ts';
+import { IMAGE_PARAMS_BYTES, type ImageParams, packImageParams } from '../kernels/detection/image-params.ts';
+import { resizeTable } from '../kernels/detection/letterbox.ts';
 import { faceBytes } from '../kernels/detection/nms.ts';
 import type { Model } from '../loader/model.ts';
 import type { Executor } from '../runtime/executor.ts';
@@ -21,7 +21,7 @@ import { FaceReader } from './face-reader.ts';
 import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
 import { inputSizesFor, placeImage, type Settings, type Timings } from './options.ts';
 
-const TAP_BYTES = 16;
+const RESIZE_ENTRY_BYTES = 16;
 
 export interface EngineOptions extends SessionOptions {
   /** Runs on the GPU at a time. Default 2, and 1 where the CPU does the GPU's work. */
@@ -32,8 +32,8 @@ export interface EngineOptions extends SessionOptions {
 class PreparedPlan {
   readonly plan: DetectorPlan;
   readonly executor: Executor;
-  readonly taps: GPUBuffer;
-  readonly frames: GPUBuffer;
+  readonly resizeTable: GPUBuffer;
+  readonly imageParams: GPUBuffer;
   readonly reader: FaceReader;
   readonly #context: GpuContext;
   readonly #timers: GpuTimer[] = [];
@@ -42,20 +42,20 @@ class PreparedPlan {
   constructor(context: GpuContext, plan: DetectorPlan, executor: Executor) {
     const { batch, inputSizes, heads } = plan;
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-    const taps = inputSizes.reduce((sum, [width, height]) => sum + (width + height) * batch, 0);
+    const entries = inputSizes.reduce((sum, [width, height]) => sum + (width + height) * batch, 0);
     this.plan = plan;
     this.executor = executor;
-    this.taps = context.device.createBuffer({ label: 'taps', size: taps * TAP_BYTES, usage });
-    this.frames = context.device.createBuffer({
-      label: 'frames',
-      size: inputSizes.length * batch * FRAME_BYTES,
+    this.resizeTable = context.device.createBuffer({ label: 'resizeTable', size: entries * RESIZE_ENTRY_BYTES, usage });
+    this.imageParams = context.device.createBuffer({
+      label: 'imageParams',
+      size: inputSizes.length * batch * IMAGE_PARAMS_BYTES,
       usage,
     });
     const imageBytes = faceBytes(candidatesOf(heads));
     this.reader = new FaceReader(context, { batch, imageBytes, keypoints: heads[0]!.keypoints });
     this.#context = context;
-    executor.bind('taps', this.taps);
-    executor.bind('frames', this.frames);
+    executor.bind('resizeTable', this.resizeTable);
+    executor.bind('imageParams', this.imageParams);
   }
 
   /** A timer for one run, to be given back; null where the device has none. */
@@ -70,8 +70,8 @@ class PreparedPlan {
   }
 
   dispose(): void {
-    this.taps.destroy();
-    this.frames.destroy();
+    this.resizeTable.destroy();
+    this.imageParams.destroy();
     this.reader.dispose();
     for (const timer of this.#timers) timer.dispose();
   }
@@ -125,7 +125,7 @@ export class DetectorEngine {
           const { faces } = await this.#submissions.run(async () => {
             this.context.assertUsable();
             const layouts = await this.#images.write(images);
-            this.#writeFrames(prepared, settings, layouts);
+            this.#writeParams(prepared, settings, layouts);
             const { executor, plan, reader } = prepared;
             executor.bind('pixels', this.#images.buffer);
             const encoder = this.context.device.createCommandEncoder();
@@ -169,22 +169,26 @@ export class DetectorEngine {
     return this.#session.use(key, compile, task, signal);
   }
 
-  /** Writes the resize coefficients and the frames of every input size and image. */
-  #writeFrames({ plan, taps, frames }: PreparedPlan, settings: Settings, layouts: readonly ImageLayout[]): void {
+  /** Writes the resize tables and the parameters of every input size and image. */
+  #writeParams(
+    { plan, resizeTable: table, imageParams }: PreparedPlan,
+    settings: Settings,
+    layouts: readonly ImageLayout[],
+  ): void {
     const { queue } = this.context.device;
-    const packed: Frame[] = [];
-    let firstTap = 0;
+    const packed: ImageParams[] = [];
+    let firstEntry = 0;
     for (const inputSize of plan.inputSizes) {
       for (const layout of layouts) {
         const { width, height } = layout;
         const { newWidth, newHeight, scale } = placeImage(settings, layout, inputSize);
-        const tables = letterboxTaps(width, height, newWidth, newHeight, settings.interpolation);
-        queue.writeBuffer(taps, firstTap * TAP_BYTES, tables);
-        packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstTap });
-        firstTap += newWidth + newHeight;
+        const tables = resizeTable(width, height, newWidth, newHeight, settings.interpolation);
+        queue.writeBuffer(table, firstEntry * RESIZE_ENTRY_BYTES, tables);
+        packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstEntry });
+        firstEntry += newWidth + newHeight;
       }
     }
-    queue.writeBuffer(frames, 0, packFrames(packed));
+    queue.writeBuffer(imageParams, 0, packImageParams(packed));
   }
 
   async dispose(): Promise<void> {

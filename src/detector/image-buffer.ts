@@ -1,11 +1,11 @@
 import { ImageError } from '../common/errors.ts';
 import type { OpenedImage } from '../common/image.ts';
-import type { Frame } from '../kernels/detection/image-params.ts';
+import type { ImageParams } from '../kernels/detection/image-params.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 
 /** Where an image lies in the buffer. */
-export type ImageLayout = Pick<Frame, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
+export type ImageLayout = Pick<ImageParams, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
 
 /** WebGPU's alignment of rows in copies between textures and buffers. */
 const ROW_ALIGNMENT = 256;

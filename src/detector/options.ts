@@ -1,7 +1,7 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
 import { assertOneOf } from '../common/check.ts';
 import type { ImageSize, Size } from '../common/geometry.ts';
-import type { Frame } from '../kernels/detection/image-params.ts';
+import type { ImageParams } from '../kernels/detection/image-params.ts';
 import { type Fit, fitLetterbox, type Interpolation } from '../kernels/detection/letterbox.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 
@@ -53,7 +53,7 @@ export interface DetectOptions {
 /** Checked options with all defaults in place. */
 export interface Settings
   extends Pick<
-    Frame,
+    ImageParams,
     'padding' | 'scoreThreshold' | 'iouThreshold' | 'clip' | 'includeLastPixel' | 'maxFaces' | 'preferCentral'
   > {
   readonly sizes: readonly Size[] | 'image';

@@ -1,11 +1,16 @@
 import { UnsupportedOpError } from '../common/errors.ts';
+import { toHalf } from '../common/float16.ts';
 import type { Dims, FloatTensor } from '../common/tensor.ts';
 import { type ConvChoices, type ConvPlan, chooseMethod, convKey, planConv } from '../kernels/conv/methods.ts';
 import type { ConvSpec } from '../kernels/conv/spec.ts';
-import { type AdapterTraits, type Dispatch, floatBytes, MAX_WORKGROUPS, padWithZeros } from '../kernels/dispatch.ts';
-import { pack, packOnCpu } from '../kernels/nc4hw4.ts';
-import { unpack } from '../kernels/unpack.ts';
-import { type Precision, toHalf, withHalfImages } from '../kernels/wgsl.ts';
+import {
+  type AdapterTraits,
+  type Dispatch,
+  MAX_WORKGROUPS,
+  type Precision,
+  withHalfImages,
+} from '../kernels/dispatch.ts';
+import { floatBytes, pack, packOnCpu, padWithZeros, unpack } from '../kernels/nc4hw4.ts';
 import { assignBuffers, type Lifetime } from './assign-buffers.ts';
 import { constantOf, dimsOf, type Graph } from './ir.ts';
 import { lowerNode } from './operators/index.ts';

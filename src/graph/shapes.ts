@@ -1,7 +1,6 @@
 import { ModelError } from '../common/errors.ts';
 import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
-import { floatBytes, packedBytes } from '../kernels/dispatch.ts';
-import type { LayoutSpec } from '../kernels/nc4hw4.ts';
+import { floatBytes, type LayoutSpec, packedBytes } from '../kernels/nc4hw4.ts';
 
 /** Height, width. */
 export type Pair = readonly [number, number];

@@ -10,8 +10,8 @@ export const NO_ACTIVATION: Activation = { kind: 'none' };
 
 const LARGEST = 3.4028234663852886e38;
 
-/** The shaders' common form: sigmoid?(clamp(x < 0 ? slope·x : x, low, high)). */
-export interface ActivationParams {
+/** What `activation.wgsl` takes: sigmoid?(clamp(x < 0 ? slope·x : x, low, high)). */
+interface ActivationParams {
   readonly sigmoid: 0 | 1;
   /** slope, low, high. */
   readonly floats: readonly [number, number, number];
@@ -37,6 +37,7 @@ export function activationParams(activation: Activation): ActivationParams {
   }
 }
 
+/** An activation in words, for `printGraph`. */
 export function describeActivation(activation: Activation): string {
   switch (activation.kind) {
     case 'leakyRelu':

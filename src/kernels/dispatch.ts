@@ -1,4 +1,5 @@
-import { type ShaderName, shaders } from './shaders.gen.ts';
+import type { ShaderName } from './shaders.gen.ts';
+import { halveStorage, specialize } from './wgsl.ts';
 
 /** A part of a buffer. */
 export interface ByteRange {
@@ -13,7 +14,7 @@ export interface Dispatch {
   /** Complete WGSL source. */
   readonly source: string;
   /** Values of the source's `override` declarations. */
-  readonly constants: Readonly<Record<string, number>>;
+  readonly overrides: Readonly<Record<string, number>>;
   /** Contents of the uniform buffer at binding 0. */
   readonly params: Uint8Array<ArrayBuffer>;
   /** Bytes that each storage binding must hold at least, from binding 1 on: inputs first, output last. */
@@ -23,9 +24,47 @@ export interface Dispatch {
   readonly flops?: number;
 }
 
-/** What decides between variants of a kernel; see `device.ts` for how it is read off an adapter. */
+/** A dispatch without what follows from its kernel's name. */
+interface Launch extends Omit<Dispatch, 'kernel' | 'source' | 'overrides'> {
+  readonly overrides?: Dispatch['overrides'];
+  /** Values for lines `const NAME = …;` of the shader, see `specialize`. */
+  readonly consts?: Readonly<Record<string, number>>;
+}
+
+/**
+ * A launch of the kernel whose shader has this name.
+ * @throws Error where the shader has no line for one of `consts`
+ */
+export function dispatch(kernel: ShaderName, { consts, overrides = {}, ...launch }: Launch): Dispatch {
+  return { kernel, source: specialize(kernel, consts), overrides, ...launch };
+}
+
+/** How images are stored between kernels, and constants that are added to or multiplied with them; sums are float32. */
+export type Precision = (typeof PRECISIONS)[number];
+
+export const PRECISIONS = ['f32', 'f16'] as const;
+
+/** Which images of a launch are stored as half floats. */
+interface HalfImages {
+  readonly inputs: boolean;
+  readonly output: boolean;
+}
+
+/**
+ * A launch whose images, the bindings declared as arrays of `In` and of `Out`, are half floats.
+ * @throws Error for a kernel without such images
+ */
+export function withHalfImages(launch: Dispatch, { inputs, output }: HalfImages): Dispatch {
+  const aliases = [...(inputs ? ['In'] : []), ...(output ? ['Out'] : [])];
+  if (aliases.length === 0) return launch;
+  const { source, bindings } = halveStorage(launch.kernel, launch.source, aliases);
+  const bindingBytes = launch.bindingBytes.map((bytes, i) => (bindings.has(i + 1) ? bytes / 2 : bytes));
+  return { ...launch, source, bindingBytes };
+}
+
+/** What decides between variants of a kernel; see `gpu-context.ts` for how it is read off an adapter. */
 export interface AdapterTraits {
-  /** A software rasteriser: loads and barriers cost more than arithmetic there. */
+  /** Whether it is a software rasteriser: loads and barriers cost more than arithmetic there. */
   readonly software: boolean;
   /** Lanes of a subgroup where subgroups are to be had and of one fixed size, else 0. */
   readonly subgroupSize: number;
@@ -36,28 +75,6 @@ export const UNIFORM_ALIGNMENT = 256;
 
 /** WebGPU's guaranteed maximum of workgroups along one dimension. */
 export const MAX_WORKGROUPS = 65535;
-
-/** Bytes of `count` float32 values, rounded up to whole vec4: buffers are read and written as vec4. */
-export function floatBytes(count: number): number {
-  return Math.ceil(count / 4) * 16;
-}
-
-/** Values with zeros behind them, up to `length`. */
-export function padWithZeros(values: ArrayLike<number>, length: number): Float32Array<ArrayBuffer> {
-  const padded = new Float32Array(length);
-  padded.set(values);
-  return padded;
-}
-
-/** Vectors of four channels that hold `channels` channels. */
-export function blocksOf(channels: number): number {
-  return Math.ceil(channels / 4);
-}
-
-/** Bytes of an image batch in the NC4HW4 layout: `[n][ceil(c / 4)][h][w]` of vec4 over channels. */
-export function packedBytes(n: number, c: number, h: number, w: number): number {
-  return n * blocksOf(c) * h * w * 16;
-}
 
 /** A uniform buffer: 32-bit integers, then floats, as the shaders' `Params` declare them. */
 export function packParams(integers: readonly number[], floats: readonly number[] = []): Uint8Array<ArrayBuffer> {
@@ -72,7 +89,7 @@ export function packParams(integers: readonly number[], floats: readonly number[
   return new Uint8Array(view.buffer);
 }
 
-/** Workgroups for `count` invocations when one dimension may not suffice; shaders restore the flat index. */
+/** Workgroups for `count` invocations when one dimension may not suffice; `flat-index.wgsl` restores the index. */
 export function flatGrid(count: number, workgroup: number): [number, number, number] {
   const groups = Math.max(1, Math.ceil(count / workgroup));
   const rows = Math.ceil(groups / MAX_WORKGROUPS);
@@ -80,47 +97,9 @@ export function flatGrid(count: number, workgroup: number): [number, number, num
 }
 
 /**
- * A shader's source for what `override` cannot express: its lines `const NAME = …;` for the names given are replaced,
- * then the lines between `#for i < NAME` and `#end` are written out once for every value of
- * `{i}`, `{i*2}`, `{i+1}`, `{i*2+1}`.
+ * Dimensions or strides as the two ivec4 that strided shaders read, with `fill` behind them.
+ * @throws RangeError for more than 8
  */
-export function specialize(kernel: ShaderName, constants: Readonly<Record<string, number>> = {}): string {
-  const key = `${kernel} ${JSON.stringify(constants)}`;
-  const known = specialized.get(key) ?? writeOut(kernel, constants);
-  specialized.set(key, known);
-  return known;
-}
-
-/** Networks ask for the same few again and again. */
-const specialized = new Map<string, string>();
-
-function writeOut(kernel: ShaderName, constants: Readonly<Record<string, number>>): string {
-  let source: string = shaders[kernel];
-  for (const [name, value] of Object.entries(constants)) {
-    const pattern = new RegExp(`^const ${name} = .*;$`, 'm');
-    if (!pattern.test(source)) throw new Error(`${kernel}.wgsl has no line "const ${name} = …;"`);
-    source = source.replace(pattern, `const ${name} = ${value};`);
-  }
-  return unroll(source);
-}
-
-/** Writes out `#for` blocks, the innermost first. */
-function unroll(source: string): string {
-  const innermost = /^ *#for (\w) < (\w+)\n((?:(?! *#).*\n)*) *#end\n/gm;
-  const unrolled = source.replace(innermost, (_, variable: string, limit: string, body: string) => {
-    const count = Number(source.match(new RegExp(`^const ${limit} = (\\d+);$`, 'm'))?.[1]);
-    if (!count) throw new Error(`#for: no line "const ${limit} = …;"`);
-    const index = new RegExp(`\\{${variable}(?:\\*(\\d+))?(?:\\+(\\d+))?\\}`, 'g');
-    const place =
-      (i: number) =>
-      (_: string, times = '1', plus = '0') =>
-        `${i * Number(times) + Number(plus)}`;
-    return Array.from({ length: count }, (_, i) => body.replaceAll(index, place(i))).join('');
-  });
-  return unrolled === source ? source : unroll(unrolled);
-}
-
-/** Copies dimensions or strides into the two ivec4 that strided shaders read, with `fill` behind them. */
 export function eight(values: readonly number[], fill: number): number[] {
   if (values.length > 8) throw new RangeError(`expected at most 8 dimensions, got ${values.length}`);
   return [...values, ...new Array<number>(8 - values.length).fill(fill)];

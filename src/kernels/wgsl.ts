@@ -1,57 +1,71 @@
-import type { Dispatch } from './dispatch.ts';
+// What happens to a shader's text when running, for what `override` cannot express; scripts/wgsl.mjs has what happens to it
+// when building.
+// - A line `const NAME = …;` is replaced by one with the value that a kernel gives for that name. Others stay as they are.
+// - The lines between `#for i < NAME` and `#end` are written out once for every value of i below the constant NAME, with
+//   numbers for `{i}`, `{i*2}`, `{i+1}` and `{i*2+1}`. Such blocks may lie in one another.
+// - A line `alias In = …;` or `alias Out = …;` says how an image, a binding declared as an array of it, is stored: as `f32` or
+//   `vec4f`, for which `f16` or `vec4h` are put where images are half floats. Shaders read such a binding by `f32(…)` or
+//   `vec4f(…)` and write it by `Out(…)`.
+// Lines of `const` and `alias` begin without indentation.
+import { type ShaderName, shaders } from './shaders.gen.ts';
 
-/** How images are stored between kernels, and constants that are added to or multiplied with them; sums are float32. */
-export type Precision = (typeof PRECISIONS)[number];
-
-export const PRECISIONS = ['f32', 'f16'] as const;
-
-/** Which images of a launch are stored as half floats. */
-interface HalfImages {
-  readonly inputs: boolean;
-  readonly output: boolean;
+/**
+ * A shader's source with these constants, its `#for` blocks written out.
+ * @throws Error where it has no line for one of them
+ */
+export function specialize(kernel: ShaderName, consts: Readonly<Record<string, number>> = {}): string {
+  const key = `${kernel} ${JSON.stringify(consts)}`;
+  const known = SPECIALIZED.get(key) ?? unroll(replaceConsts(kernel, consts));
+  SPECIALIZED.set(key, known);
+  return known;
 }
 
-/** A launch whose images, the bindings declared as arrays of `In` and of `Out`, are half floats. */
-export function withHalfImages(dispatch: Dispatch, { inputs, output }: HalfImages): Dispatch {
-  const names = [...(inputs ? ['In'] : []), ...(output ? ['Out'] : [])];
-  if (names.length === 0) return dispatch;
-  let { source } = dispatch;
-  const bindingBytes = [...dispatch.bindingBytes];
-  for (const name of names) {
-    const alias = new RegExp(`^alias ${name} = (vec4f|f32);$`, 'm');
-    if (!alias.test(source)) throw new Error(`${dispatch.kernel}.wgsl has no line "alias ${name} = …;"`);
-    source = source.replace(alias, (_, type: string) => `alias ${name} = ${type === 'f32' ? 'f16' : 'vec4h'};`);
-    for (const [, binding] of source.matchAll(
-      new RegExp(`@binding\\((\\d+)\\) ?var<[^>]*> ?\\w+: ?array<${name}>`, 'g'),
-    )) {
-      bindingBytes[Number(binding) - 1]! /= 2;
-    }
+/** Networks ask for the same few again and again. */
+const SPECIALIZED = new Map<string, string>();
+
+function replaceConsts(kernel: ShaderName, consts: Readonly<Record<string, number>>): string {
+  let source: string = shaders[kernel];
+  for (const [name, value] of Object.entries(consts)) {
+    const pattern = new RegExp(`^const ${name} = .*;$`, 'm');
+    if (!pattern.test(source)) throw new Error(`${kernel}.wgsl has no line "const ${name} = …;"`);
+    source = source.replace(pattern, `const ${name} = ${value};`);
   }
-  return { ...dispatch, source: `enable f16;\n${source}`, bindingBytes };
+  return source;
 }
 
-/** The bits of half floats: to nearest, ties to even; what is too large becomes infinite. */
-export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
-  return Uint16Array.from(bits, (single) => {
-    const sign = (single >>> 16) & 0x8000;
-    const magnitude = single & 0x7fffffff;
-    if (magnitude > 0x7f800000) return sign | 0x7e00;
-    // from 65520 on, half a step beyond the largest
-    if (magnitude >= 0x477ff000) return sign | 0x7c00;
-    // below the least normal number steps stay as long as there
-    if (magnitude < 0x38800000) {
-      const shift = 126 - (magnitude >>> 23);
-      return shift > 24 ? sign : sign | roundShift((magnitude & 0x7fffff) | 0x800000, shift);
-    }
-    return sign | (roundShift(magnitude, 13) - (112 << 10));
+/** Writes out `#for` blocks, the innermost first. */
+function unroll(source: string): string {
+  const innermost = /^ *#for (\w) < (\w+)\n((?:(?! *#).*\n)*) *#end\n/gm;
+  const unrolled = source.replace(innermost, (_, variable: string, limit: string, body: string) => {
+    const count = Number(source.match(new RegExp(`^const ${limit} = (\\d+);$`, 'm'))?.[1]);
+    if (!count) throw new Error(`#for: no line "const ${limit} = …;"`);
+    const index = new RegExp(`\\{${variable}(?:\\*(\\d+))?(?:\\+(\\d+))?\\}`, 'g');
+    const place =
+      (i: number) =>
+      (_: string, times = '1', plus = '0') =>
+        `${i * Number(times) + Number(plus)}`;
+    return Array.from({ length: count }, (_, i) => body.replaceAll(index, place(i))).join('');
   });
+  return unrolled === source ? source : unroll(unrolled);
 }
 
-/** `value / 2^shift`, ties to even. */
-function roundShift(value: number, shift: number): number {
-  const half = 2 ** (shift - 1);
-  const quotient = Math.floor(value / 2 ** shift);
-  const rest = value - quotient * 2 ** shift;
-  return rest > half || (rest === half && quotient % 2 === 1) ? quotient + 1 : quotient;
+/**
+ * A source that stores the images of these aliases as half floats, and the numbers of their bindings.
+ * @throws Error where it has no line for one of them
+ */
+export function halveStorage(
+  kernel: ShaderName,
+  source: string,
+  aliases: readonly string[],
+): { source: string; bindings: ReadonlySet<number> } {
+  const bindings = new Set<number>();
+  let halved = source;
+  for (const name of aliases) {
+    const alias = new RegExp(`^alias ${name} = (vec4f|f32);$`, 'm');
+    if (!alias.test(source)) throw new Error(`${kernel}.wgsl has no line "alias ${name} = …;"`);
+    halved = halved.replace(alias, (_, type: string) => `alias ${name} = ${type === 'f32' ? 'f16' : 'vec4h'};`);
+    const binding = new RegExp(`@binding\\((\\d+)\\) ?var<[^>]*> ?\\w+: ?array<${name}>`, 'g');
+    for (const [, number] of source.matchAll(binding)) bindings.add(Number(number));
+  }
+  return { source: `enable f16;\n${halved}`, bindings };
 }

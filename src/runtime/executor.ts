@@ -53,7 +53,7 @@ export class Executor {
   static async create(context: GpuContext, constants: ConstantStore, plan: Plan): Promise<Executor> {
     context.assertActivations(plan.buffers);
     const pipelines = await Promise.all(
-      plan.steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants)),
+      plan.steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.overrides)),
     );
     return context.guarded('allocating the network', () => {
       const { device } = context;

@@ -1,6 +1,5 @@
 import { DeviceError, DisposedError } from '../common/errors.ts';
-import type { AdapterTraits } from '../kernels/dispatch.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import type { AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { MapMode } from './gpu-flags.ts';
 import type { PollPacer } from './poll-pacer.ts';
 
@@ -30,8 +29,8 @@ function readTraits(device: GPUDevice): AdapterTraits {
   return { software: isSoftware(info), subgroupSize: fixed ? subgroupMinSize : 0 };
 }
 
-function pipelineKey(source: string, constants: Readonly<Record<string, number>>): string {
-  return `${JSON.stringify(constants)}\n${source}`;
+function pipelineKey(source: string, overrides: Readonly<Record<string, number>>): string {
+  return `${JSON.stringify(overrides)}\n${source}`;
 }
 
 /** Where devices come from. */
@@ -130,23 +129,23 @@ export class GpuContext {
   }
 
   /** The compute pipeline of a shader, compiled at most once. @throws DeviceError naming line and column */
-  pipeline(label: string, source: string, constants: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
-    const key = pipelineKey(source, constants);
+  pipeline(label: string, source: string, overrides: Readonly<Record<string, number>>): Promise<GPUComputePipeline> {
+    const key = pipelineKey(source, overrides);
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {
-      pipeline = this.#compile(label, source, constants);
+      pipeline = this.#compile(label, source, overrides);
       this.#pipelines.set(key, pipeline);
     }
     return pipeline;
   }
 
-  async #compile(label: string, source: string, constants: Readonly<Record<string, number>>) {
+  async #compile(label: string, source: string, overrides: Readonly<Record<string, number>>) {
     const module = this.device.createShaderModule({ label, code: source });
     try {
       return await this.device.createComputePipelineAsync({
         label,
         layout: 'auto',
-        compute: { module, entryPoint: 'main', constants },
+        compute: { module, entryPoint: 'main', constants: overrides },
       });
     } catch (cause) {
       this.assertUsable();

@@ -3,7 +3,7 @@ import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 
 /** What a launch needs to know of a dispatch. */
-export interface Launchable extends Pick<Dispatch, 'source' | 'workgroups'>, Partial<Pick<Dispatch, 'constants'>> {
+export interface Launchable extends Pick<Dispatch, 'source' | 'workgroups'>, Partial<Pick<Dispatch, 'overrides'>> {
   readonly kernel: string;
 }
 
@@ -13,10 +13,10 @@ export type Launch = (pass: GPUComputePassEncoder) => void;
 /** Compiles a dispatch and binds its buffers, from binding 0 on. @throws DeviceError naming line and column */
 export async function bindLaunch(
   context: GpuContext,
-  { kernel, source, constants = {}, workgroups }: Launchable,
+  { kernel, source, overrides = {}, workgroups }: Launchable,
   bindings: readonly GPUBufferBinding[],
 ): Promise<Launch> {
-  const pipeline = await context.pipeline(kernel, source, constants);
+  const pipeline = await context.pipeline(kernel, source, overrides);
   const bindGroup = context.device.createBindGroup({
     label: kernel,
     layout: pipeline.getBindGroupLayout(0),

@@ -1,7 +1,7 @@
 import { assertOneOf } from '../common/check.ts';
 import type { LoweringOptions } from '../graph/lower.ts';
 import type { ModelPlan } from '../graph/plan.ts';
-import { PRECISIONS, type Precision } from '../kernels/wgsl.ts';
+import { PRECISIONS, type Precision } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
 import { ConstantStore } from './constant-store.ts';
 import { Executor } from './executor.ts';

@@ -13,8 +13,7 @@ import {
   withPrecision,
 } from '../kernels/conv/methods.ts';
 import type { ConvSpec } from '../kernels/conv/spec.ts';
-import { MAX_WORKGROUPS } from '../kernels/dispatch.ts';
-import type { Precision } from '../kernels/wgsl.ts';
+import { MAX_WORKGROUPS, type Precision } from '../kernels/dispatch.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { withBuffers } from './launch.ts';

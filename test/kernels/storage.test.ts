@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { widenFloat16 } from '../../src/common/float16.ts';
+import { toHalf, widenFloat16 } from '../../src/common/float16.ts';
 import { packWeights, planConv, possibleMethods, withPrecision } from '../../src/kernels/conv/methods.ts';
+import { withHalfImages } from '../../src/kernels/dispatch.ts';
 import { pack } from '../../src/kernels/nc4hw4.ts';
 import { resize } from '../../src/kernels/tensor/resize.ts';
 import { softmax } from '../../src/kernels/tensor/softmax.ts';
-import { toHalf, withHalfImages } from '../../src/kernels/wgsl.ts';
 import { openGpu } from '../support/gpu.ts';
 import { createRng } from '../support/rng.ts';
 import { checkConvSteps } from './support/check-conv.ts';

@@ -7,7 +7,7 @@ import { STAGES } from '../../src/detector/compile.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
 import { countWork } from '../../src/graph/count-work.ts';
 import type { Plan } from '../../src/graph/plan.ts';
-import { packedBytes } from '../../src/kernels/dispatch.ts';
+import { packedBytes } from '../../src/kernels/nc4hw4.ts';
 import { unary } from '../../src/kernels/tensor/unary.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import type { Model } from '../../src/loader/model.ts';

@@ -3,7 +3,7 @@ import { createRandom } from '../../common/random.ts';
 import { STAGES } from '../../detector/compile.ts';
 import { Detector } from '../../detector/detector.ts';
 import { planMemory } from '../../graph/count-work.ts';
-import type { Precision } from '../../kernels/wgsl.ts';
+import type { Precision } from '../../kernels/dispatch.ts';
 import type { Model } from '../../loader/model.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { Network } from '../../runtime/network.ts';

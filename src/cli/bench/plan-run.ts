@@ -3,10 +3,9 @@ import { compileDetector } from '../../detector/compile.ts';
 import type { LoweringOptions } from '../../graph/lower.ts';
 import type { Plan } from '../../graph/plan.ts';
 import type { ConvChoices } from '../../kernels/conv/methods.ts';
-import { packFrames } from '../../kernels/detection/image-params.ts';
-import { letterboxTaps } from '../../kernels/detection/letterbox.ts';
-import type { AdapterTraits } from '../../kernels/dispatch.ts';
-import type { Precision } from '../../kernels/wgsl.ts';
+import { packImageParams } from '../../kernels/detection/image-params.ts';
+import { resizeTable } from '../../kernels/detection/letterbox.ts';
+import type { AdapterTraits, Precision } from '../../kernels/dispatch.ts';
 import type { Model } from '../../loader/model.ts';
 import { ConstantStore } from '../../runtime/constant-store.ts';
 import { Executor } from '../../runtime/executor.ts';
@@ -114,17 +113,17 @@ export class PlanRun {
 /** What a detector would write for black pictures that fill the input size. */
 function blackPictures({ size: [width, height], batch }: CaseSpec): Map<string, Uint8Array<ArrayBuffer>> {
   const words = Math.ceil((width * height * 3) / 4);
-  const taps = new Uint8Array(letterboxTaps(width, height, width, height).buffer);
-  const frames = Array.from({ length: batch }, (_, n) => ({
+  const table = new Uint8Array(resizeTable(width, height, width, height).buffer);
+  const params = Array.from({ length: batch }, (_, n) => ({
     ...({ width, height, channels: 3, rowBytes: width * 3, blueFirst: false, firstWord: n * words } as const),
-    ...({ newWidth: width, newHeight: height, firstTap: 0, scale: [1, 1], padding: 0 } as const),
+    ...({ newWidth: width, newHeight: height, firstEntry: 0, scale: [1, 1], padding: 0 } as const),
     ...{ scoreThreshold: 1, iouThreshold: 0.4, clip: false, includeLastPixel: true, maxFaces: 0, preferCentral: true },
   }));
   return new Map([
     // a pixel that straddles two words reads one word further
     ['pixels', new Uint8Array((words * batch + 1) * 4)],
-    ['taps', taps],
-    ['frames', packFrames(frames)],
+    ['resizeTable', table],
+    ['imageParams', packImageParams(params)],
   ]);
 }
 

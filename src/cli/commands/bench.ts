@@ -8,7 +8,7 @@ import { type Command, Option } from 'commander';
 import { findMember } from '../../architectures/published.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { countWork } from '../../graph/count-work.ts';
-import type { Precision } from '../../kernels/wgsl.ts';
+import type { Precision } from '../../kernels/dispatch.ts';
 import { declaredSize } from '../../loader/model.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { writeWhole } from '../../node/write-file.ts';

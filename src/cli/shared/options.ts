@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { PRECISIONS } from '../../kernels/wgsl.ts';
+import { PRECISIONS } from '../../kernels/dispatch.ts';
 
 /** Parses `640x480` or `640` into `[width, height]`. */
 export function parseSize(text: string): [width: number, height: number] {

@@ -1,8 +1,8 @@
 import { ModelError } from '../../common/errors.ts';
 import { formatDims, sizeOf } from '../../common/tensor.ts';
 import { type Activation, describeActivation, NO_ACTIVATION } from '../../kernels/activation.ts';
-import { floatBytes } from '../../kernels/dispatch.ts';
-import { norm } from '../../kernels/tensor/group-norm.ts';
+import { floatBytes } from '../../kernels/nc4hw4.ts';
+import { groupNorm as kernel } from '../../kernels/tensor/group-norm.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { checkChannels } from '../shapes.ts';
 import { unsupported, weightName } from './onnx.ts';
@@ -50,7 +50,7 @@ function lower(node: GroupNormNode, to: LowerContext): void {
     both.set(shift!, scale!.length);
     return both;
   });
-  const dispatch = norm({
+  const dispatch = kernel({
     batch: dims[0]!,
     channels: dims[1]!,
     planeSize: sizeOf(dims.slice(2)),

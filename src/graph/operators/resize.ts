@@ -4,7 +4,7 @@ import {
   type CoordinateMode,
   resize as kernel,
   type NearestMode,
-  packResizeTaps,
+  packResizeTable,
   type ResizeMode,
   resizeAxis,
 } from '../../kernels/tensor/resize.ts';
@@ -81,14 +81,14 @@ function lower(node: ResizeNode, to: LowerContext): void {
   const input = node.inputs[0]!;
   const [batch, channels, inHeight, inWidth] = asDims4(node.name, to.dims(input));
   const [outHeight, outWidth] = node.size;
-  const taps = to.constant(`${node.output}@taps ${inHeight}×${inWidth} → ${outHeight}×${outWidth}`, () =>
-    packResizeTaps(
+  const table = to.constant(`${node.output}@table ${inHeight}×${inWidth} → ${outHeight}×${outWidth}`, () =>
+    packResizeTable(
       resizeAxis(inHeight, outHeight, node.scales[0], node.mode),
       resizeAxis(inWidth, outWidth, node.scales[1], node.mode),
     ),
   );
   const dispatch = kernel({ batch, channels, inHeight, inWidth, outHeight, outWidth });
-  to.emit(node.name, dispatch, [to.read(input, 'packed'), taps, to.define(node.output, 'packed')]);
+  to.emit(node.name, dispatch, [to.read(input, 'packed'), table, to.define(node.output, 'packed')]);
 }
 
 export const resize: Operator<ResizeNode> = {

@@ -1,13 +1,15 @@
-import { blocksOf, type Dispatch, specialize } from '../dispatch.ts';
-import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './spec.ts';
+import type { Dispatch } from '../dispatch.ts';
+import { blocksOf } from '../nc4hw4.ts';
+import { type ConvSpec, convDispatch } from './spec.ts';
 
 /** Output channels for which weights are packed together. */
 export const OCTET = 8;
-/** Tile of one invocation of `conv2d`. */
+/** Pixels of one invocation of `conv2dDirect`. */
 const PIXELS = 4;
 const WORKGROUP = 64;
+
 /**
- * Weights for `conv2d`, `conv2dTiled` and `convLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
+ * Weights for `conv2dDirect`, `conv2dTiled` and `convLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
  * over 4 output channels, missing channels zero: a pair of 4×4 matrices for every tap.
  */
 export function packConvWeights(
@@ -30,7 +32,7 @@ export function packConvWeights(
   return packed;
 }
 
-/** Index of a weight in that order. */
+/** Index of a weight in the order of `packConvWeights`. */
 export function packedPlace(out: number, channel: number, inBlocks: number, tap = 0, taps = 1): number {
   const octet = Math.floor(out / OCTET);
   const matrix = (((octet * inBlocks + (channel >> 2)) * taps + tap) * OCTET) / 4 + ((out >> 2) & 1);
@@ -47,21 +49,17 @@ export function weightBytes(spec: ConvSpec): number {
   return packedLength(spec.outChannels, spec.inChannels) * spec.kernel[0] * spec.kernel[1] * 4;
 }
 
-/** One invocation a tile of `pixels` × `out` channels. */
+/** Workgroups where one invocation computes a tile of `pixels` × `out` channels. */
 export function convGrid(spec: ConvSpec, pixels: number, out: number, workgroup: number): [number, number, number] {
   const tiles = Math.ceil(spec.outWidth / pixels) * spec.outHeight;
   return [Math.ceil(tiles / workgroup), Math.ceil(spec.outChannels / out), spec.batch];
 }
 
 /** Dense convolution for any adapter. Bindings: input, weights, bias, residual, output. */
-export function conv2d(spec: ConvSpec): Dispatch {
-  return {
-    kernel: 'conv2d-direct',
-    source: specialize('conv2d-direct'),
-    constants: { WORKGROUP, ...convOverrides(spec) },
-    params: convParams(spec),
-    bindingBytes: convBindings(spec, weightBytes(spec)),
+export function conv2dDirect(spec: ConvSpec): Dispatch {
+  return convDispatch('conv2d-direct', spec, {
+    overrides: { WORKGROUP },
+    weightBytes: weightBytes(spec),
     workgroups: convGrid(spec, PIXELS, OCTET, WORKGROUP),
-    flops: convFlops(spec),
-  };
+  });
 }

@@ -1,19 +1,14 @@
-import { blocksOf, type Dispatch, floatBytes } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './spec.ts';
+import type { Dispatch } from '../dispatch.ts';
+import { blocksOf, floatBytes } from '../nc4hw4.ts';
+import { type ConvSpec, convDispatch } from './spec.ts';
 
 const WORKGROUP = 64;
 
 /** Any grouping of channels. Bindings: input, weights in ONNX order, bias, residual, output. */
 export function conv2dGrouped(spec: ConvSpec): Dispatch {
-  const weights = spec.outChannels * (spec.inChannels / spec.group) * spec.kernel[0] * spec.kernel[1];
-  return {
-    kernel: 'conv2d-grouped',
-    source: shaders['conv2d-grouped'],
-    constants: { WORKGROUP, ...convOverrides(spec) },
-    params: convParams(spec),
-    bindingBytes: convBindings(spec, floatBytes(weights)),
+  return convDispatch('conv2d-grouped', spec, {
+    overrides: { WORKGROUP },
+    weightBytes: floatBytes(spec.outChannels * (spec.inChannels / spec.group) * spec.kernel[0] * spec.kernel[1]),
     workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), blocksOf(spec.outChannels), spec.batch],
-    flops: convFlops(spec),
-  };
+  });
 }

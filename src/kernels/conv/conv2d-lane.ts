@@ -1,10 +1,10 @@
-import { type ByteRange, type Dispatch, specialize, UNIFORM_ALIGNMENT } from '../dispatch.ts';
+import { type ByteRange, type Dispatch, UNIFORM_ALIGNMENT } from '../dispatch.ts';
 import { convGrid, OCTET, weightBytes } from './conv2d-direct.ts';
-import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './spec.ts';
+import { type ConvSpec, convDispatch, convFlops, convParams } from './spec.ts';
 
 const PIXELS = 4;
 
-/** Octets of a tile, and speed per octet, measured. */
+/** Sizes of a tile in octets, each with its speed per octet relative to the best, as measured. */
 type Tiles = readonly (readonly [octets: number, speed: number])[];
 
 /**
@@ -57,28 +57,25 @@ function laneKernel(spec: ConvSpec): { kernel: 'conv2d-lane' | 'pointwise-lane';
 
 /**
  * Dense convolution that shares weights across a subgroup of fixed size, 4 or more lanes.
- * Bindings as in `conv2d`, same packed weights.
+ * Bindings and weights as in `conv2dDirect`.
  */
 export function convLane(spec: ConvSpec, subgroupSize: number): Dispatch {
   const { kernel, shape } = laneKernel(spec);
   const LANES = lanesOf(subgroupSize);
   const OCTETS = bestTile(spec.outChannels, TILES[LANES].storage);
   const [pixelGroups, channelTiles, batch] = convGrid(shape, PIXELS, OCTETS * OCTET, subgroupSize);
-  return {
-    kernel,
-    source: specialize(kernel, { LANES, PIXELS, OCTETS }),
-    constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
-    params: convParams(shape),
-    bindingBytes: convBindings(spec, weightBytes(spec)),
+  return convDispatch(kernel, shape, {
+    consts: { LANES, PIXELS, OCTETS },
+    overrides: { WORKGROUP: subgroupSize },
+    weightBytes: weightBytes(spec),
     workgroups: [channelTiles, pixelGroups, batch],
-    flops: convFlops(spec),
-  };
+  });
 }
 
-/** A launch of some channels. */
+/** A launch for a part of the output channels. */
 interface LanePart {
   readonly dispatch: Dispatch;
-  /** What it binds of the weights. */
+  /** The part of the weights that it binds. */
   readonly weightsRange: ByteRange;
 }
 
@@ -110,7 +107,7 @@ export function countUniformParts(spec: ConvSpec, subgroupSize: number): number 
 
 /**
  * `convLane` with weights in uniform buffers, in as many launches as it takes to bind all of them. Weights are those of
- * `conv2d` and, so that every range is whole, `UNIFORM_BYTES` behind them.
+ * `conv2dDirect` and, so that every range is whole, `UNIFORM_BYTES` behind them.
  */
 export function convLaneUniform(spec: ConvSpec, subgroupSize: number): LanePart[] {
   const cut = cutUniform(spec, subgroupSize);
@@ -124,12 +121,13 @@ export function convLaneUniform(spec: ConvSpec, subgroupSize: number): LanePart[
     return {
       weightsRange: { offset: first * tileBytes, bytes: UNIFORM_BYTES },
       dispatch: {
-        kernel: `${kernel}-uniform`,
-        source: specialize(`${kernel}-uniform`, { LANES: lanesOf(subgroupSize), PIXELS, OCTETS }),
-        constants: { WORKGROUP: subgroupSize, ...convOverrides(spec) },
+        ...convDispatch(`${kernel}-uniform`, shape, {
+          consts: { LANES: lanesOf(subgroupSize), PIXELS, OCTETS },
+          overrides: { WORKGROUP: subgroupSize },
+          weightBytes: UNIFORM_BYTES,
+          workgroups: [count, pixelGroups, spec.batch],
+        }),
         params: convParams(shape, { firstBlock: first * OCTETS * 2 }),
-        bindingBytes: convBindings(spec, UNIFORM_BYTES),
-        workgroups: [count, pixelGroups, spec.batch],
         flops: (convFlops(spec) * count) / tiles,
       },
     };

@@ -1,10 +1,11 @@
-import { blocksOf, type Dispatch, specialize } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
-import { type ConvSpec, convBindings, convFlops, convOverrides, convParams } from './spec.ts';
+import type { Dispatch } from '../dispatch.ts';
+import { blocksOf } from '../nc4hw4.ts';
+import { type ConvSpec, convDispatch } from './spec.ts';
 
 const WORKGROUP = 64;
-/** Tile of one invocation of `depthwise-rows` by stride, and the invocations of a workgroup. */
+/** Columns of one invocation of `depthwiseRows`, by stride. */
 const PIXELS = { 1: 4, 2: 2 };
+/** Rows of one invocation of `depthwiseRows`. */
 const ROWS = 16;
 const ROWS_WORKGROUP = 8;
 
@@ -24,18 +25,17 @@ export function packDepthwiseWeights(
   return packed;
 }
 
+function depthwiseWeightBytes({ outChannels, kernel }: ConvSpec): number {
+  return blocksOf(outChannels) * kernel[0] * kernel[1] * 16;
+}
+
 /** One filter a channel: group = input channels = output channels. Bindings: input, weights, bias, residual, output. */
 export function depthwise(spec: ConvSpec): Dispatch {
-  const blocks = blocksOf(spec.outChannels);
-  return {
-    kernel: 'depthwise',
-    source: shaders.depthwise,
-    constants: { WORKGROUP, ...convOverrides(spec) },
-    params: convParams(spec),
-    bindingBytes: convBindings(spec, blocks * spec.kernel[0] * spec.kernel[1] * 16),
-    workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), blocks, spec.batch],
-    flops: convFlops(spec),
-  };
+  return convDispatch('depthwise', spec, {
+    overrides: { WORKGROUP },
+    weightBytes: depthwiseWeightBytes(spec),
+    workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), blocksOf(spec.outChannels), spec.batch],
+  });
 }
 
 /** Whether `depthwiseRows` can do a depthwise convolution: 3×3, stride 1 or 2, not dilated. */
@@ -46,14 +46,12 @@ export function slidesByRows({ kernel, strides: [down, right], dilations }: Conv
 /** `depthwise` for `slidesByRows` convolutions with a third of the loads and fewer invocations. Bindings as there. */
 export function depthwiseRows(spec: ConvSpec): Dispatch {
   const stride = spec.strides[0] === 1 ? 1 : 2;
-  const tiles =
-    Math.ceil(spec.outWidth / PIXELS[stride]) * Math.ceil(spec.outHeight / ROWS) * blocksOf(spec.outChannels);
-  const kernel = stride === 1 ? 'depthwise-rows' : 'depthwise-rows-stride2';
-  return {
-    ...depthwise(spec),
-    kernel,
-    source: specialize(kernel, { ROWS, PIXELS: PIXELS[stride], COLUMNS: stride * (PIXELS[stride] - 1) + 3 }),
-    constants: { WORKGROUP: ROWS_WORKGROUP, ...convOverrides(spec) },
+  const pixels = PIXELS[stride];
+  const tiles = Math.ceil(spec.outWidth / pixels) * Math.ceil(spec.outHeight / ROWS) * blocksOf(spec.outChannels);
+  return convDispatch(stride === 1 ? 'depthwise-rows' : 'depthwise-rows-stride2', spec, {
+    consts: { ROWS, PIXELS: pixels, COLUMNS: stride * (pixels - 1) + 3 },
+    overrides: { WORKGROUP: ROWS_WORKGROUP },
+    weightBytes: depthwiseWeightBytes(spec),
     workgroups: [Math.ceil(tiles / ROWS_WORKGROUP), spec.batch, 1],
-  };
+  });
 }

@@ -1,6 +1,6 @@
-import { type AdapterTraits, type ByteRange, type Dispatch, floatBytes, padWithZeros } from '../dispatch.ts';
-import { type Precision, withHalfImages } from '../wgsl.ts';
-import { conv2d, packConvWeights } from './conv2d-direct.ts';
+import { type AdapterTraits, type ByteRange, type Dispatch, type Precision, withHalfImages } from '../dispatch.ts';
+import { floatBytes, padWithZeros } from '../nc4hw4.ts';
+import { conv2dDirect, packConvWeights } from './conv2d-direct.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
 import { conv2dTiled } from './conv2d-tiled.ts';
@@ -13,27 +13,27 @@ export type ConvOperand = 'input' | 'weights' | 'bias' | 'residual' | 'output' |
 
 export interface ConvLaunch {
   readonly dispatch: Dispatch;
-  /** At bindings 1, 2, …. */
+  /** What is bound at bindings 1, 2, …. */
   readonly operands: readonly ConvOperand[];
-  /** What it binds of the weights; all of them unless given. */
+  /** The part of the weights that it binds; all of them unless given. */
   readonly weightsRange?: ByteRange;
 }
 
 type PackWeights = (weights: Float32Array, spec: ConvSpec) => Float32Array<ArrayBuffer>;
 
-const octets: PackWeights = (weights, { outChannels, inChannels, kernel }) =>
+const packOctets: PackWeights = (weights, { outChannels, inChannels, kernel }) =>
   packConvWeights(weights, outChannels, inChannels, kernel);
 
-/** From every weight on, as much can be bound as uniforms take. */
+/** Padded, so that a binding of `UNIFORM_BYTES` may begin at any weight. */
 function withWholeRanges(weights: Float32Array): Float32Array<ArrayBuffer> {
   return padWithZeros(weights, weights.length + UNIFORM_BYTES / 4);
 }
 
 /** How methods want ONNX weights `[out][in / group][kh][kw]`; one name is one order, whatever the method. */
 const WEIGHT_ORDERS = {
-  octets,
+  octets: packOctets,
   winograd: (weights, { outChannels, inChannels }) => packWinogradWeights(weights, outChannels, inChannels),
-  'octets-uniform': (weights, spec) => withWholeRanges(octets(weights, spec)),
+  'octets-uniform': (weights, spec) => withWholeRanges(packOctets(weights, spec)),
   depthwise: (weights, { outChannels, kernel }) => packDepthwiseWeights(weights, outChannels, kernel),
   plain: (weights) => padWithZeros(weights, floatBytes(weights.length) / 4),
 } as const satisfies Record<string, PackWeights>;
@@ -89,7 +89,7 @@ export function withPrecision(launch: ConvLaunch, precision: Precision): ConvLau
 
 /** Every method; what each is for stands beside its kernel. */
 const METHODS = {
-  direct: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2d(spec)) },
+  direct: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2dDirect(spec)) },
   tiled: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2dTiled(spec)) },
   lane: {
     weightOrder: 'octets',
@@ -131,9 +131,9 @@ const METHODS = {
 
 export type ConvMethodName = keyof typeof METHODS;
 
-/** From so many input and output channels on, Winograd's convolution is faster on software rasterisers. */
+/** Input and output channels from which on Winograd's convolution is faster on software rasterisers. */
 const WINOGRAD_CHANNELS = 24;
-/** Launches of a convolution at most: beyond, on software rasterisers, launching takes what uniforms bring. */
+/** Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. */
 const MAX_PARTS = 3;
 
 /** The methods by class of adapter, best first: a convolution takes the first that is possible. */

@@ -1,5 +1,7 @@
 import { type Activation, activationParams } from '../activation.ts';
-import { blocksOf, packedBytes, packParams, padWithZeros } from '../dispatch.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { blocksOf, packedBytes, padWithZeros } from '../nc4hw4.ts';
+import type { ShaderName } from '../shaders.gen.ts';
 
 /** One 2-D convolution with its epilogue: `activation(conv(x) + bias + upsampled residual)`. */
 export interface ConvSpec {
@@ -10,15 +12,15 @@ export interface ConvSpec {
   readonly outChannels: number;
   readonly outHeight: number;
   readonly outWidth: number;
-  /** height, width, as every pair here. */
+  /** Height, width, as every pair here. */
   readonly kernel: readonly [number, number];
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
-  /** top, left; what the bottom and right need follows from the output size. */
+  /** Top, left; what the bottom and right need follows from the output size. */
   readonly pads: readonly [number, number];
   readonly group: number;
   readonly activation: Activation;
-  /** 0: no residual; s, a power of two: the residual is s times smaller than the output in height and width. */
+  /** How many times smaller the residual is than the output, in height and width: a power of two; 0 for none. */
   readonly upsample: number;
 }
 
@@ -59,8 +61,8 @@ export function convParams(
   );
 }
 
-/** The overrides that all convolution shaders share. */
-export function convOverrides({ upsample, activation }: ConvSpec): { RESIDUAL: number; SIGMOID: number } {
+/** The overrides of `epilogue.wgsl`. */
+export function epilogueOverrides({ upsample, activation }: ConvSpec): { RESIDUAL: number; SIGMOID: number } {
   return { RESIDUAL: Number(upsample > 0), SIGMOID: activationParams(activation).sigmoid };
 }
 
@@ -76,6 +78,29 @@ export function convBindings(spec: ConvSpec, weightBytes: number): number[] {
   const output = packedBytes(spec.batch, spec.outChannels, spec.outHeight, spec.outWidth);
   const residual = spec.upsample === 0 ? 16 : output / spec.upsample ** 2;
   return [input, weightBytes, blocksOf(spec.outChannels) * 16, residual, output];
+}
+
+/** What differs between the kernels that compute a convolution in one launch. */
+interface ConvKernel {
+  readonly overrides: Dispatch['overrides'];
+  readonly consts?: Readonly<Record<string, number>>;
+  readonly weightBytes: number;
+  readonly workgroups: Dispatch['workgroups'];
+}
+
+/** A convolution in one launch. Bindings: input, weights, bias, residual, output. */
+export function convDispatch(
+  kernel: ShaderName,
+  spec: ConvSpec,
+  { overrides, weightBytes, ...launch }: ConvKernel,
+): Dispatch {
+  return dispatch(kernel, {
+    ...launch,
+    overrides: { ...overrides, ...epilogueOverrides(spec) },
+    params: convParams(spec),
+    bindingBytes: convBindings(spec, weightBytes),
+    flops: convFlops(spec),
+  });
 }
 
 /** A per-channel vector (a bias, a scale) padded with zeros to whole vec4. */

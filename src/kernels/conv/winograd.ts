@@ -1,10 +1,13 @@
-import { blocksOf, type Dispatch, packParams, specialize } from '../dispatch.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { blocksOf } from '../nc4hw4.ts';
 import { packedLength, packedPlace, weightBytes } from './conv2d-direct.ts';
-import { type ConvSpec, convBindings, convOverrides, convParams } from './spec.ts';
+import { type ConvSpec, convBindings, convParams, epilogueOverrides } from './spec.ts';
 
-/** Side of the output that a window of SIDE × SIDE pixels gives. */
+/** Side of the output that a window gives, in pixels. */
 const TILE = 4;
+/** Side of a window, in pixels. */
 const SIDE = 6;
+/** Pixels of a window, and products that its transform takes. */
 const POSITIONS = SIDE * SIDE;
 const WORKGROUP = 8;
 
@@ -23,7 +26,7 @@ export function isWinograd({ kernel, strides, dilations, group }: ConvSpec): boo
   return group === 1 && kernel.every((k) => k === 3) && [...strides, ...dilations].every((value) => value === 1);
 }
 
-/** Weights for `winograd`: ONNX `[out][in][3][3]` → for each position of a window those of a 1×1 convolution, as `conv2d` packs them. */
+/** Weights for `winograd`: ONNX `[out][in][3][3]` → for each position of a window those of a 1×1 convolution, as `packConvWeights` orders them. */
 export function packWinogradWeights(
   weights: Float32Array,
   outChannels: number,
@@ -65,13 +68,13 @@ function countTiles({ outHeight, outWidth }: ConvSpec): { tilesX: number; tiles:
   return { tilesX, tiles: tilesX * Math.ceil(outHeight / TILE) };
 }
 
-/** Bytes of the larger one of the buffers between the steps. */
+/** Bytes of the larger one of the two buffers between the launches. */
 export function winogradBytes(spec: ConvSpec): number {
   const blocks = blocksOf(Math.max(spec.inChannels, spec.outChannels));
   return POSITIONS * spec.batch * countTiles(spec).tiles * blocks * 16;
 }
 
-/** `conv2d` for `isWinograd` convolutions with a quarter of the multiplications. */
+/** `conv2dDirect` for `isWinograd` convolutions with a quarter of the multiplications. */
 export function winograd(spec: ConvSpec): WinogradSteps {
   const { batch, inChannels, inHeight, inWidth, outChannels, pads } = spec;
   const [inBlocks, outBlocks] = [blocksOf(inChannels), blocksOf(outChannels)];
@@ -86,34 +89,30 @@ export function winograd(spec: ConvSpec): WinogradSteps {
   const [windowBytes, , , , productBytes] = convBindings(product, 0);
   const [inputBytes, , ...epilogueBytes] = convBindings(spec, 0);
   return {
-    input: {
-      kernel: 'winograd-input',
-      source: specialize('winograd-input'),
-      constants: { WORKGROUP },
+    input: dispatch('winograd-input', {
+      overrides: { WORKGROUP },
       params: packParams([inBlocks, inHeight, inWidth, ...pads, tilesX, tiles, batch, SIDE]),
       bindingBytes: [inputBytes!, windowBytes!],
       workgroups: grid(inBlocks),
-    },
+    }),
     product,
-    output: {
-      kernel: 'winograd-output',
-      source: specialize('winograd-output'),
-      constants: { WORKGROUP, ...convOverrides(spec) },
+    output: dispatch('winograd-output', {
+      overrides: { WORKGROUP, ...epilogueOverrides(spec) },
       params: convParams(spec),
       bindingBytes: [productBytes!, ...epilogueBytes],
       workgroups: grid(outBlocks),
-    },
+    }),
   };
 }
 
 /**
  * The product's launch, with weights of each image's own.
- * @param dispatch for `product` as one convolution, by a kernel that reads `weights_step`: `convLane` or `conv2dTiled`
+ * @param launch for `product` as one convolution, by a kernel that reads `weights_step`: `convLane` or `conv2dTiled`
  */
-export function withOwnWeights(dispatch: Dispatch, product: ConvSpec): Dispatch {
+export function withOwnWeights(launch: Dispatch, product: ConvSpec): Dispatch {
   const bytes = weightBytes(product);
   return {
-    ...dispatch,
+    ...launch,
     params: convParams(product, { weightsStep: bytes / 16 }),
     bindingBytes: convBindings(product, product.batch * bytes),
   };

@@ -1,8 +1,8 @@
-import { type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
-import { FRAME_BYTES } from './image-params.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { packedBytes } from '../nc4hw4.ts';
+import { IMAGE_PARAMS_BYTES } from './image-params.ts';
 
-/** Strides at most: the person model's 8 to 128. */
+/** Heads at most: the person model has strides of 8 to 128. */
 export const MAX_LEVELS = 5;
 /** Bytes of one decoded anchor: box, score, five keypoints, one unused float. */
 export const RECORD_BYTES = 64;
@@ -14,10 +14,10 @@ export interface HeadSpec {
   /** How anchors become boxes: SCRFD's distances from a point, or RetinaFace's deltas from a square. */
   readonly decoder: 'scrfd' | 'retinaface';
   readonly batch: number;
-  /** Of a cell. */
+  /** Anchors of a cell. */
   readonly anchors: number;
   readonly keypoints: boolean;
-  /** In the order of the file's outputs, which is that of the anchors. */
+  /** Heads in the order of the file's outputs, which is that of the anchors; sizes in cells, strides in pixels. */
   readonly levels: readonly { readonly stride: number; readonly width: number; readonly height: number }[];
 }
 
@@ -41,14 +41,14 @@ export function totalAnchors(spec: HeadSpec): number {
   return spec.levels.reduce((sum, level) => sum + level.width * level.height * spec.anchors, 0);
 }
 
-/** The candidates of a batch: a list an image, with room for every anchor of all canvases that are searched together. */
+/** The candidates of a batch: a list an image, with room for every anchor of all input sizes that are searched together. */
 export interface CandidateSpec {
   readonly batch: number;
-  /** Anchors of all canvases, for one image. */
+  /** Anchors of all input sizes, for one image. */
   readonly total: number;
 }
 
-/** Room for the candidates of all these heads, canvas by canvas. */
+/** Room for the candidates of the heads of all input sizes, one after another. */
 export function candidatesOf(heads: readonly HeadSpec[]): CandidateSpec {
   return { batch: heads[0]!.batch, total: heads.reduce((sum, spec) => sum + totalAnchors(spec), 0) };
 }
@@ -64,14 +64,15 @@ export function recordBytes({ batch, total }: CandidateSpec): number {
 }
 
 /**
- * Heads → unordered candidates. Bindings: frames, five heads (unused ones repeat the first), candidates, records.
- * The candidate counts must be zero before the first canvas.
- * @param canvas which of all heads that share the candidates
+ * Heads → unordered candidates. Bindings: image parameters, five heads (unused ones repeat the first), candidates, records.
+ * The candidate counts must be zero before the first input size's launch.
+ * @param heads of all input sizes, which share the candidates
+ * @param index of the input size among them
  */
-export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
-  const spec = heads[canvas]!;
+export function decode(heads: readonly HeadSpec[], index = 0): Dispatch {
+  const spec = heads[index]!;
   const candidates = candidatesOf(heads);
-  const firstAnchor = heads.slice(0, canvas).reduce((sum, before) => sum + totalAnchors(before), 0);
+  const firstAnchor = heads.slice(0, index).reduce((sum, before) => sum + totalAnchors(before), 0);
   const count = totalAnchors(spec);
   let first = 0;
   const table = Array.from({ length: MAX_LEVELS }, (_, i) => {
@@ -86,22 +87,19 @@ export function decode(heads: readonly HeadSpec[], canvas = 0): Dispatch {
     const level = spec.levels[i] ?? spec.levels[0]!;
     return packedBytes(spec.batch, headChannels(spec), level.height, level.width);
   });
-  const kernel = spec.decoder === 'retinaface' ? 'decode-retinaface' : 'decode-scrfd';
-  return {
-    kernel,
-    source: shaders[kernel],
-    constants: { WORKGROUP },
+  return dispatch(spec.decoder === 'retinaface' ? 'decode-retinaface' : 'decode-scrfd', {
+    overrides: { WORKGROUP },
     params: packParams([
       ...[spec.levels.length, spec.anchors, count, anchorChannels(spec)],
-      ...[candidates.total, firstAnchor, canvas * spec.batch, 0],
+      ...[candidates.total, firstAnchor, index * spec.batch, 0],
       ...table.flat(),
     ]),
     bindingBytes: [
-      heads.length * spec.batch * FRAME_BYTES,
+      heads.length * spec.batch * IMAGE_PARAMS_BYTES,
       ...headBytes,
       candidateBytes(candidates),
       recordBytes(candidates),
     ],
     workgroups: [Math.ceil(count / WORKGROUP), spec.batch, 1],
-  };
+  });
 }

@@ -1,23 +1,23 @@
-/** What the letterbox, decode and NMS kernels know of one image on one canvas: the shaders' `Frame`. */
-export interface Frame {
+/** What the letterbox, decode and NMS kernels know of one image at one input size, see `image-params.wgsl`. */
+export interface ImageParams {
   readonly width: number;
   readonly height: number;
   /** Bytes a pixel: 3 or 4. */
   readonly channels: 3 | 4;
-  /** From one row to the next. */
+  /** Bytes from one row to the next. */
   readonly rowBytes: number;
   /** Whether a pixel's bytes are blue, green, red. */
   readonly blueFirst: boolean;
   /** 32-bit words of pixel data before this image's. */
   readonly firstWord: number;
-  /** Size after the keep-ratio resize. */
+  /** Size after the keep-ratio resize, in pixels. */
   readonly newWidth: number;
   readonly newHeight: number;
-  /** Letterbox taps before this image's. */
-  readonly firstTap: number;
+  /** Entries of the resize table before this image's. */
+  readonly firstEntry: number;
   /** Resized pixels per original pixel, along x and y. */
   readonly scale: readonly [x: number, y: number];
-  /** What the canvas holds beyond the image, after normalisation. */
+  /** What the input holds beyond the image, after normalisation. */
   readonly padding: number;
   readonly scoreThreshold: number;
   readonly iouThreshold: number;
@@ -25,33 +25,34 @@ export interface Frame {
   readonly clip: boolean;
   /** Whether areas count a box's last pixel, as insightface does; mmdet does not. */
   readonly includeLastPixel: boolean;
-  /** 0: all. */
+  /** How many faces are kept at most; 0: all. */
   readonly maxFaces: number;
   /** Whether `maxFaces` prefers faces near the image centre to merely large ones. */
   readonly preferCentral: boolean;
 }
 
-export const FRAME_BYTES = 64;
+/** Bytes of one `ImageParams`. */
+export const IMAGE_PARAMS_BYTES = 64;
 
-/** The bits of `flags` in frame.wgsl. */
+/** The bits of `flags` in image-params.wgsl. */
 const FLAGS = ['preferCentral', 'blueFirst', 'clip'] as const;
 
-export function packFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
-  const view = new DataView(new ArrayBuffer(frames.length * FRAME_BYTES));
-  frames.forEach((frame, i) => {
-    const { width, height, channels, rowBytes, firstWord, newWidth, newHeight, firstTap } = frame;
-    const flags = FLAGS.reduce((bits, name, bit) => bits | (frame[name] ? 1 << bit : 0), 0);
-    const at = i * FRAME_BYTES;
-    [width, height, channels, rowBytes, firstWord, newWidth, newHeight, firstTap].forEach((value, k) => {
+export function packImageParams(images: readonly ImageParams[]): Uint8Array<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(images.length * IMAGE_PARAMS_BYTES));
+  images.forEach((image, i) => {
+    const { width, height, channels, rowBytes, firstWord, newWidth, newHeight, firstEntry } = image;
+    const flags = FLAGS.reduce((bits, name, bit) => bits | (image[name] ? 1 << bit : 0), 0);
+    const at = i * IMAGE_PARAMS_BYTES;
+    [width, height, channels, rowBytes, firstWord, newWidth, newHeight, firstEntry].forEach((value, k) => {
       view.setInt32(at + k * 4, value, true);
     });
-    [...frame.scale, frame.scoreThreshold, frame.iouThreshold].forEach((value, k) => {
+    [...image.scale, image.scoreThreshold, image.iouThreshold].forEach((value, k) => {
       view.setFloat32(at + 32 + k * 4, value, true);
     });
-    view.setInt32(at + 48, frame.maxFaces, true);
+    view.setInt32(at + 48, image.maxFaces, true);
     view.setInt32(at + 52, flags, true);
-    view.setFloat32(at + 56, frame.padding, true);
-    view.setFloat32(at + 60, frame.includeLastPixel ? 1 : 0, true);
+    view.setFloat32(at + 56, image.padding, true);
+    view.setFloat32(at + 60, image.includeLastPixel ? 1 : 0, true);
   });
   return new Uint8Array(view.buffer);
 }

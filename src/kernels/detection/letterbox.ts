@@ -1,6 +1,6 @@
-import { type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
-import { FRAME_BYTES } from './image-params.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { packedBytes } from '../nc4hw4.ts';
+import { IMAGE_PARAMS_BYTES } from './image-params.ts';
 
 const WORKGROUP = 64;
 /** Rows that one invocation writes, as in the shader. */
@@ -8,7 +8,7 @@ const ROWS = 8;
 /** OpenCV's fixed point for linear resize weights: 11 bits. */
 const ONE = 2048;
 
-/** Where an image lands on the canvas. */
+/** What the network's input holds of an image. */
 export interface Letterbox {
   readonly newWidth: number;
   readonly newHeight: number;
@@ -17,31 +17,31 @@ export interface Letterbox {
 }
 
 /**
- * How a keep-ratio resize chooses its size: `insightface` fills the canvas along one side, truncates the other and
+ * How a keep-ratio resize chooses its size: `insightface` fills the input along one side, truncates the other and
  * knows one scale; `mmdet` rounds both and has a scale for each.
  */
 export type Fit = 'insightface' | 'mmdet';
 
-/** The largest size of the image's proportions that the canvas holds. */
+/** The largest size of the image's proportions that the network's input holds. */
 export function fitLetterbox(
   width: number,
   height: number,
-  canvasWidth: number,
-  canvasHeight: number,
+  inputWidth: number,
+  inputHeight: number,
   fit: Fit = 'insightface',
 ): Letterbox {
   if (fit === 'mmdet') {
-    const scale = Math.min(canvasWidth / width, canvasHeight / height);
+    const scale = Math.min(inputWidth / width, inputHeight / height);
     const round = (side: number) => Math.max(1, Math.trunc(side * scale + 0.5));
     const [newWidth, newHeight] = [round(width), round(height)];
     return { newWidth, newHeight, scale: [newWidth / width, newHeight / height] };
   }
   const imageRatio = height / width;
-  const canvasRatio = canvasHeight / canvasWidth;
-  const tall = imageRatio > canvasRatio;
+  const inputRatio = inputHeight / inputWidth;
+  const tall = imageRatio > inputRatio;
   // a side thinner than half a pixel would vanish; the reference fails there
-  const newHeight = tall ? canvasHeight : Math.max(1, Math.trunc(canvasWidth * imageRatio));
-  const newWidth = tall ? Math.max(1, Math.trunc(canvasHeight / imageRatio)) : canvasWidth;
+  const newHeight = tall ? inputHeight : Math.max(1, Math.trunc(inputWidth * imageRatio));
+  const newWidth = tall ? Math.max(1, Math.trunc(inputHeight / imageRatio)) : inputWidth;
   const scale = newHeight / height;
   return { newWidth, newHeight, scale: [scale, scale] };
 }
@@ -54,7 +54,13 @@ function roundHalfEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-function linearTaps(taps: Int32Array, first: number, source: number, target: number, axis: 'horizontal' | 'vertical') {
+function writeLinear(
+  table: Int32Array,
+  first: number,
+  source: number,
+  target: number,
+  axis: 'horizontal' | 'vertical',
+) {
   const scale = 1 / (target / source);
   for (let i = 0; i < target; i++) {
     const position = Math.fround((i + 0.5) * scale - 0.5);
@@ -66,18 +72,18 @@ function linearTaps(taps: Int32Array, first: number, source: number, target: num
       fraction = 0;
     }
     const at = (first + i) * 4;
-    taps[at] = Math.min(Math.max(index, 0), source - 1);
-    taps[at + 1] = Math.min(Math.max(index + 1, 0), source - 1);
-    taps[at + 2] = roundHalfEven(Math.fround(Math.fround(1 - fraction) * ONE));
-    taps[at + 3] = roundHalfEven(Math.fround(fraction * ONE));
+    table[at] = Math.min(Math.max(index, 0), source - 1);
+    table[at + 1] = Math.min(Math.max(index + 1, 0), source - 1);
+    table[at + 2] = roundHalfEven(Math.fround(Math.fround(1 - fraction) * ONE));
+    table[at + 3] = roundHalfEven(Math.fround(fraction * ONE));
   }
 }
 
-function nearestTaps(taps: Int32Array, first: number, source: number, target: number) {
+function writeNearest(table: Int32Array, first: number, source: number, target: number) {
   const scale = 1 / (target / source);
   for (let i = 0; i < target; i++) {
     const index = Math.min(Math.floor(i * scale), source - 1);
-    taps.set([index, index, ONE, 0], (first + i) * 4);
+    table.set([index, index, ONE, 0], (first + i) * 4);
   }
 }
 
@@ -88,46 +94,44 @@ export type Interpolation = 'linear' | 'nearest';
  * OpenCV 4's resize coefficients for uint8, columns then rows: two source positions and their weights in 1/2048. They
  * need float64, which WGSL lacks. Source: `resize.cpp`, `cv::hal::resize`, `resizeGeneric_` and `resizeNN`.
  */
-export function letterboxTaps(
+export function resizeTable(
   width: number,
   height: number,
   newWidth: number,
   newHeight: number,
   interpolation: Interpolation = 'linear',
 ): Int32Array<ArrayBuffer> {
-  const taps = new Int32Array((newWidth + newHeight) * 4);
+  const table = new Int32Array((newWidth + newHeight) * 4);
   if (interpolation === 'nearest') {
-    nearestTaps(taps, 0, width, newWidth);
-    nearestTaps(taps, newWidth, height, newHeight);
+    writeNearest(table, 0, width, newWidth);
+    writeNearest(table, newWidth, height, newHeight);
   } else {
-    linearTaps(taps, 0, width, newWidth, 'horizontal');
-    linearTaps(taps, newWidth, height, newHeight, 'vertical');
+    writeLinear(table, 0, width, newWidth, 'horizontal');
+    writeLinear(table, newWidth, height, newHeight, 'vertical');
   }
-  return taps;
+  return table;
 }
 
 export interface LetterboxSpec {
   readonly batch: number;
-  /** Of the canvas, the network's input. */
+  /** Size of the network's input, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** Frames of other canvases before this one's. */
-  readonly firstFrame: number;
+  /** Image parameters of other input sizes before this one's. */
+  readonly firstImage: number;
 }
 
-/** Bindings: pixels (RGB or RGBA bytes), taps, frames, output (NC4HW4, 3 channels). */
+/** Images resized into the network's input. Bindings: pixels (RGB or RGBA bytes), resize table, image parameters, output (NC4HW4, 3 channels). */
 export function letterbox(spec: LetterboxSpec): Dispatch {
-  return {
-    kernel: 'letterbox',
-    source: shaders.letterbox,
-    constants: { WORKGROUP },
-    params: packParams([spec.width, spec.height, spec.firstFrame]),
+  return dispatch('letterbox', {
+    overrides: { WORKGROUP },
+    params: packParams([spec.width, spec.height, spec.firstImage]),
     bindingBytes: [
       4,
       16,
-      (spec.firstFrame + spec.batch) * FRAME_BYTES,
+      (spec.firstImage + spec.batch) * IMAGE_PARAMS_BYTES,
       packedBytes(spec.batch, 3, spec.height, spec.width),
     ],
     workgroups: [Math.ceil(spec.width / WORKGROUP), Math.ceil(spec.height / ROWS), spec.batch],
-  };
+  });
 }

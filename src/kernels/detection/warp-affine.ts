@@ -1,6 +1,4 @@
-import type { AffineMatrix } from '../../common/geometry.ts';
-import { type Dispatch, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
 
 /** Side of a workgroup; in two dimensions, because large crops have more pixels than one dimension has workgroups. */
 const TILE = 8;
@@ -9,16 +7,22 @@ const ONE = 1024;
 /** Half of 1/32 pixel, to round positions to that. */
 const ROUND = 16;
 
-export interface AlignSpec {
-  /** Of the picture. */
+/** `[a, b, c, d, e, f]`: x' = ax + by + c, y' = dx + ey + f. */
+export type AffineMatrix = readonly [number, number, number, number, number, number];
+
+export interface WarpAffineSpec {
+  /** Size of the image, in pixels. */
   readonly width: number;
   readonly height: number;
+  /** Bytes a pixel. */
   readonly channels: 3 | 4;
+  /** Bytes from one row of the image to the next. */
   readonly rowBytes: number;
+  /** Whether a pixel's bytes are blue, green, red. */
   readonly blueFirst: boolean;
-  /** Crops. */
+  /** How many crops there are. */
   readonly count: number;
-  /** Side of a crop. */
+  /** Side of a crop, in pixels. */
   readonly size: number;
 }
 
@@ -43,9 +47,9 @@ function toInt(x: number): number {
 /**
  * The crops' source positions as OpenCV's warpAffine computes them: a share a column and a share a row, in 1/1024 pixel.
  * They need float64, which WGSL lacks. Source: `imgwarp.cpp`, `cv::warpAffine` and `WarpAffineInvoker`.
- * @param matrices picture → crop, one a crop
+ * @param matrices image → crop, one a crop
  */
-export function alignSteps(matrices: readonly AffineMatrix[], size: number): Int32Array<ArrayBuffer> {
+export function warpSteps(matrices: readonly AffineMatrix[], size: number): Int32Array<ArrayBuffer> {
   const steps = new Int32Array(matrices.length * size * 4);
   matrices.forEach((matrix, n) => {
     const [a, b, c, d, e, f] = invertAffine(matrix);
@@ -58,20 +62,18 @@ export function alignSteps(matrices: readonly AffineMatrix[], size: number): Int
 }
 
 /** Bytes of the crops: four a pixel. */
-export function cropBytes({ count, size }: Pick<AlignSpec, 'count' | 'size'>): number {
+export function cropBytes({ count, size }: Pick<WarpAffineSpec, 'count' | 'size'>): number {
   return count * size * size * 4;
 }
 
-/** Bindings: pixels, steps, crops (RGBA bytes). */
-export function align(spec: AlignSpec): Dispatch {
+/** Square crops of one image, each by a map of its own. Bindings: pixels, steps, crops (RGBA bytes). */
+export function warpAffine(spec: WarpAffineSpec): Dispatch {
   const { width, height, channels, rowBytes, blueFirst, count, size } = spec;
   const tiles = Math.ceil(size / TILE);
-  return {
-    kernel: 'warp-affine',
-    source: shaders['warp-affine'],
-    constants: { TILE },
+  return dispatch('warp-affine', {
+    overrides: { TILE },
     params: packParams([width, height, channels, rowBytes, blueFirst ? 1 : 0, size]),
     bindingBytes: [4, count * size * 16, cropBytes(spec)],
     workgroups: [tiles, tiles, count],
-  };
+  });
 }

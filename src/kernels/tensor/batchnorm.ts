@@ -1,7 +1,6 @@
 import { packChannels } from '../conv/spec.ts';
-import { blocksOf, type Dispatch, flatGrid, packedBytes, packParams } from '../dispatch.ts';
-import type { LayoutSpec } from '../nc4hw4.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, flatGrid, packParams } from '../dispatch.ts';
+import { blocksOf, type LayoutSpec, packedBytes } from '../nc4hw4.ts';
 
 const WORKGROUP = 64;
 
@@ -33,12 +32,10 @@ export function batchNorm(spec: LayoutSpec): Dispatch {
   const planeSize = spec.height * spec.width;
   const count = spec.batch * blocks * planeSize;
   const bytes = packedBytes(spec.batch, spec.channels, spec.height, spec.width);
-  return {
-    kernel: 'batchnorm',
-    source: shaders.batchnorm,
-    constants: { WORKGROUP },
+  return dispatch('batchnorm', {
+    overrides: { WORKGROUP },
     params: packParams([blocks, planeSize, count]),
     bindingBytes: [bytes, blocks * 32, bytes],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }

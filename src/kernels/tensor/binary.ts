@@ -1,6 +1,6 @@
 import { type Dims, rowMajorStrides, sizeOf } from '../../common/tensor.ts';
-import { blocksOf, type Dispatch, eight, flatGrid, floatBytes, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, eight, flatGrid, packParams } from '../dispatch.ts';
+import { blocksOf, floatBytes, packedBytes } from '../nc4hw4.ts';
 
 /** `prelu` is `a < 0 ? a * b : a`. */
 export type BinaryOperation = 'add' | 'sub' | 'mul' | 'div' | 'prelu';
@@ -23,10 +23,8 @@ function splats(channels: number, outChannels: number): boolean {
 export function binary(operation: BinaryOperation, a: Dims4, b: Dims4, output: Dims4): Dispatch {
   const [n, c, h, w] = output;
   const count = n * blocksOf(c) * h * w;
-  return {
-    kernel: 'binary',
-    source: shaders.binary,
-    constants: { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) },
+  return dispatch('binary', {
+    overrides: { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) },
     params: packParams([
       ...[c, blocksOf(c), h, w],
       ...[count, splats(a[1], c) ? 1 : 0, splats(b[1], c) ? 1 : 0, 0],
@@ -35,7 +33,7 @@ export function binary(operation: BinaryOperation, a: Dims4, b: Dims4, output: D
     ]),
     bindingBytes: [packedBytes(...a), packedBytes(...b), packedBytes(...output)],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }
 
 /** Row-major strides of `dims` aligned to the output's last dimensions, zero where broadcast. */
@@ -51,10 +49,8 @@ function broadcastStrides(dims: Dims, output: Dims): number[] {
 /** On row-major tensors of up to 8 dimensions with numpy broadcasting. Bindings: a, b, output. */
 export function binaryStrided(operation: BinaryOperation, a: Dims, b: Dims, output: Dims): Dispatch {
   const count = sizeOf(output);
-  return {
-    kernel: 'binary-strided',
-    source: shaders['binary-strided'],
-    constants: { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) },
+  return dispatch('binary-strided', {
+    overrides: { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) },
     // the arrays of vec4 start at the next multiple of 16 bytes
     params: packParams([
       ...[count, 0, 0, 0],
@@ -64,5 +60,5 @@ export function binaryStrided(operation: BinaryOperation, a: Dims, b: Dims, outp
     ]),
     bindingBytes: [floatBytes(sizeOf(a)), floatBytes(sizeOf(b)), floatBytes(count)],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }

@@ -1,5 +1,5 @@
-import { blocksOf, type Dispatch, flatGrid, floatBytes, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, flatGrid, packParams } from '../dispatch.ts';
+import { blocksOf, floatBytes, packedBytes } from '../nc4hw4.ts';
 
 const WORKGROUP = 64;
 
@@ -13,17 +13,15 @@ export interface ConcatSpec {
   readonly offset: number;
 }
 
-/** Bindings: input, output. */
+/** Copies one row-major input to its place in the output. Bindings: input, output. */
 export function concat(spec: ConcatSpec): Dispatch {
   const count = spec.outer * spec.inputRun;
-  return {
-    kernel: 'concat',
-    source: shaders.concat,
-    constants: { WORKGROUP },
+  return dispatch('concat', {
+    overrides: { WORKGROUP },
     params: packParams([count, spec.inputRun, spec.outputRun, spec.offset]),
     bindingBytes: [floatBytes(count), floatBytes(spec.outer * spec.outputRun)],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }
 
 /** Places one NC4HW4 input in an NC4HW4 output, along channels. */
@@ -36,16 +34,14 @@ export interface ConcatChannelsSpec {
   readonly firstChannel: number;
 }
 
-/** Bindings: input, output. */
+/** Copies one NC4HW4 input to its channels of the output. Bindings: input, output. */
 export function concatChannels(spec: ConcatChannelsSpec): Dispatch {
   const planeSize = spec.height * spec.width;
   const last = spec.firstChannel + spec.inChannels === spec.outChannels;
   const channels = last ? blocksOf(spec.outChannels) * 4 - spec.firstChannel : spec.inChannels;
   const count = spec.batch * blocksOf(channels) * 4 * planeSize;
-  return {
-    kernel: 'concat-channels',
-    source: shaders['concat-channels'],
-    constants: { WORKGROUP },
+  return dispatch('concat-channels', {
+    overrides: { WORKGROUP },
     params: packParams([
       count,
       planeSize,
@@ -59,5 +55,5 @@ export function concatChannels(spec: ConcatChannelsSpec): Dispatch {
       packedBytes(spec.batch, spec.outChannels, spec.height, spec.width),
     ],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }

@@ -1,5 +1,5 @@
-import { blocksOf, type Dispatch, MAX_WORKGROUPS, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, MAX_WORKGROUPS, packParams } from '../dispatch.ts';
+import { blocksOf } from '../nc4hw4.ts';
 
 export interface GlobalPoolSpec {
   readonly kind: 'max' | 'average';
@@ -13,12 +13,10 @@ export interface GlobalPoolSpec {
 export function globalPool(spec: GlobalPoolSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
   const planeSize = spec.height * spec.width;
-  return {
-    kernel: 'global-pool',
-    source: shaders['global-pool'],
-    constants: { AVERAGE: spec.kind === 'average' ? 1 : 0 },
+  return dispatch('global-pool', {
+    overrides: { AVERAGE: spec.kind === 'average' ? 1 : 0 },
     params: packParams([planeSize]),
     bindingBytes: [planes * planeSize * 16, planes * 16],
     workgroups: [Math.min(planes, MAX_WORKGROUPS), Math.ceil(planes / MAX_WORKGROUPS), 1],
-  };
+  });
 }

@@ -1,9 +1,9 @@
 import { type Activation, activationParams } from '../activation.ts';
-import { type Dispatch, floatBytes, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { floatBytes, packedBytes } from '../nc4hw4.ts';
 
 /** Group normalisation; instance normalisation is the case of as many groups as channels. */
-export interface NormSpec {
+export interface GroupNormSpec {
   readonly batch: number;
   readonly channels: number;
   /** Elements of one channel: height × width. */
@@ -11,23 +11,20 @@ export interface NormSpec {
   readonly groups: number;
   readonly epsilon: number;
   readonly layout: 'packed' | 'plain';
-  /** Anything but sigmoid. */
+  /** Any activation but sigmoid. */
   readonly activation: Activation;
 }
 
-/** Bindings: input, affine (every channel's scale, then every channel's shift), output. */
-export function norm(spec: NormSpec): Dispatch {
+/** Group normalisation with its activation. Bindings: input, affine (every channel's scale, then every channel's shift), output. */
+export function groupNorm(spec: GroupNormSpec): Dispatch {
   const packed = spec.layout === 'packed';
   const [slope, low, high] = activationParams(spec.activation).floats;
   const bytes = packed
     ? packedBytes(spec.batch, spec.channels, 1, spec.planeSize)
     : floatBytes(spec.batch * spec.channels * spec.planeSize);
-  return {
-    kernel: 'group-norm',
-    source: shaders['group-norm'],
-    constants: {},
+  return dispatch('group-norm', {
     params: packParams([spec.channels, spec.groups, spec.planeSize, packed ? 1 : 0], [low, high, slope, spec.epsilon]),
     bindingBytes: [bytes, floatBytes(spec.channels * 2), bytes],
     workgroups: [spec.groups, spec.batch, 1],
-  };
+  });
 }

@@ -1,5 +1,5 @@
-import { blocksOf, type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { blocksOf, packedBytes } from '../nc4hw4.ts';
 
 export interface PoolSpec {
   readonly kind: 'max' | 'average';
@@ -12,7 +12,7 @@ export interface PoolSpec {
   readonly kernel: readonly [number, number];
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
-  /** top, left, bottom, right. */
+  /** Top, left, bottom, right. */
   readonly pads: readonly [number, number, number, number];
   /** Whether an average divides by padded positions too; those that only ceil_mode adds never count. */
   readonly countIncludePad: boolean;
@@ -20,13 +20,11 @@ export interface PoolSpec {
 
 const WORKGROUP = 64;
 
-/** Bindings: input, output. */
+/** Maximum or mean of windows, on NC4HW4. Bindings: input, output. */
 export function pool(spec: PoolSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
-  return {
-    kernel: 'pool',
-    source: shaders.pool,
-    constants: { WORKGROUP, AVERAGE: spec.kind === 'average' ? 1 : 0 },
+  return dispatch('pool', {
+    overrides: { WORKGROUP, AVERAGE: spec.kind === 'average' ? 1 : 0 },
     params: packParams([
       planes,
       spec.inHeight,
@@ -44,5 +42,5 @@ export function pool(spec: PoolSpec): Dispatch {
       packedBytes(spec.batch, spec.channels, spec.outHeight, spec.outWidth),
     ],
     workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), planes, 1],
-  };
+  });
 }

@@ -1,5 +1,5 @@
-import { blocksOf, type Dispatch, packedBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { blocksOf, packedBytes } from '../nc4hw4.ts';
 
 /** ONNX Resize's coordinate_transformation_mode, as far as mapped. */
 export type CoordinateMode = 'asymmetric' | 'half_pixel' | 'pytorch_half_pixel' | 'align_corners';
@@ -27,7 +27,7 @@ const WORKGROUP = 64;
 /** How far from .5 a coordinate still counts as a tie: float32 rounding must not decide it. onnxruntime's value. */
 const TIE = 1e-6;
 
-/** In float32, as onnxruntime does it. */
+/** A position in the input, in float32 as in onnxruntime. */
 function sourceCoordinate(out: number, scale: number, inSize: number, outSize: number, mode: CoordinateMode): number {
   const { fround } = Math;
   const halfPixel = () => fround(fround((out + 0.5) / fround(scale)) - 0.5);
@@ -65,14 +65,14 @@ function roundNearest(x: number, scale: number, mode: NearestMode): number {
 }
 
 /** One output position of one axis: two inputs and the weight of the second. */
-export interface ResizeTap {
+export interface ResizeEntry {
   readonly first: number;
   readonly second: number;
   readonly weight: number;
 }
 
-/** The taps of one axis. `scale` is the file's: it need not be outSize / inSize exactly. */
-export function resizeAxis(inSize: number, outSize: number, scale: number, mode: ResizeMode): ResizeTap[] {
+/** The table's entries of one axis. `scale` is the file's: it need not be outSize / inSize exactly. */
+export function resizeAxis(inSize: number, outSize: number, scale: number, mode: ResizeMode): ResizeEntry[] {
   const clamp = (x: number) => Math.min(Math.max(x, 0), inSize - 1);
   return Array.from({ length: outSize }, (_, out) => {
     const x = sourceCoordinate(out, scale, inSize, outSize, mode.coordinates);
@@ -85,24 +85,25 @@ export function resizeAxis(inSize: number, outSize: number, scale: number, mode:
   });
 }
 
-/** The kernel's constant: the rows' taps, then the columns', made on the CPU so that every adapter picks the same pixels. */
-export function packResizeTaps(rows: readonly ResizeTap[], columns: readonly ResizeTap[]): Float32Array<ArrayBuffer> {
+/** The kernel's constant: the rows' entries, then the columns', made on the CPU so that every adapter picks the same pixels. */
+export function packResizeTable(
+  rows: readonly ResizeEntry[],
+  columns: readonly ResizeEntry[],
+): Float32Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer((rows.length + columns.length) * 16));
-  [...rows, ...columns].forEach((tap, i) => {
-    view.setInt32(i * 16, tap.first, true);
-    view.setInt32(i * 16 + 4, tap.second, true);
-    view.setFloat32(i * 16 + 8, tap.weight, true);
+  [...rows, ...columns].forEach((entry, i) => {
+    view.setInt32(i * 16, entry.first, true);
+    view.setInt32(i * 16 + 4, entry.second, true);
+    view.setFloat32(i * 16 + 8, entry.weight, true);
   });
   return new Float32Array(view.buffer);
 }
 
-/** Bindings: input, taps, output. */
+/** Nearest or linear resizing of NC4HW4 by a table. Bindings: input, table, output. */
 export function resize(spec: ResizeSpec): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
-  return {
-    kernel: 'resize',
-    source: shaders.resize,
-    constants: { WORKGROUP },
+  return dispatch('resize', {
+    overrides: { WORKGROUP },
     params: packParams([spec.inHeight, spec.inWidth, spec.outHeight, spec.outWidth]),
     bindingBytes: [
       packedBytes(spec.batch, spec.channels, spec.inHeight, spec.inWidth),
@@ -110,5 +111,5 @@ export function resize(spec: ResizeSpec): Dispatch {
       packedBytes(spec.batch, spec.channels, spec.outHeight, spec.outWidth),
     ],
     workgroups: [Math.ceil((spec.outHeight * spec.outWidth) / WORKGROUP), planes, 1],
-  };
+  });
 }

@@ -1,17 +1,15 @@
-import { type Dispatch, flatGrid, floatBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, flatGrid, packParams } from '../dispatch.ts';
+import { floatBytes } from '../nc4hw4.ts';
 
 const WORKGROUP = 64;
 
 /** Over the middle of a row-major outer × axis × inner tensor. Bindings: input, output. */
 export function softmax(outer: number, axis: number, inner: number): Dispatch {
   const bytes = floatBytes(outer * axis * inner);
-  return {
-    kernel: 'softmax',
-    source: shaders.softmax,
-    constants: { WORKGROUP },
-    params: packParams([outer, axis, inner]),
+  return dispatch('softmax', {
+    overrides: { WORKGROUP },
+    params: packParams([outer * inner, axis, inner]),
     bindingBytes: [bytes, bytes],
     workgroups: flatGrid(outer * inner, WORKGROUP),
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import { type Dims, rowMajorStrides, sizeOf } from '../../common/tensor.ts';
-import { type Dispatch, eight, flatGrid, floatBytes, packParams } from '../dispatch.ts';
-import { shaders } from '../shaders.gen.ts';
+import { type Dispatch, dispatch, eight, flatGrid, packParams } from '../dispatch.ts';
+import { floatBytes } from '../nc4hw4.ts';
 
 const WORKGROUP = 64;
 
@@ -31,12 +31,10 @@ export function slice(
 
 function copyView(dims: Dims, outDims: Dims, strides: readonly number[], first: number): Dispatch {
   const count = sizeOf(outDims);
-  return {
-    kernel: 'strided-copy',
-    source: shaders['strided-copy'],
-    constants: { WORKGROUP },
+  return dispatch('strided-copy', {
+    overrides: { WORKGROUP },
     params: packParams([...[count, first, 0, 0], ...eight(outDims, 1), ...eight(strides, 0)]),
     bindingBytes: [floatBytes(sizeOf(dims)), floatBytes(count)],
     workgroups: flatGrid(count, WORKGROUP),
-  };
+  });
 }

@@ -1,18 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { conv2d, packConvWeights } from '../../../src/kernels/conv/conv2d-direct.ts';
+import { conv2dDirect, packConvWeights } from '../../../src/kernels/conv/conv2d-direct.ts';
 import { convLane } from '../../../src/kernels/conv/conv2d-lane.ts';
 import { conv2dTiled } from '../../../src/kernels/conv/conv2d-tiled.ts';
 import type { ConvSpec } from '../../../src/kernels/conv/spec.ts';
-import {
-  type AdapterTraits,
-  type Dispatch,
-  MAX_WORKGROUPS,
-  packedBytes,
-  specialize,
-} from '../../../src/kernels/dispatch.ts';
+import { type AdapterTraits, type Dispatch, MAX_WORKGROUPS } from '../../../src/kernels/dispatch.ts';
+import { packedBytes } from '../../../src/kernels/nc4hw4.ts';
 import { openGpu } from '../../support/gpu.ts';
 import { checkConv, type PackWeights } from '../support/check-conv.ts';
-import { type ConvCase, convCase, convCases, named } from '../support/conv-cases.ts';
+import { type ConvCase, convCases, named } from '../support/conv-cases.ts';
 
 interface Variant {
   readonly name: string;
@@ -25,7 +20,7 @@ const octets: PackWeights = (weights, spec) => packConvWeights(weights, spec.out
 const hasLanes = (_: ConvCase, { subgroupSize }: AdapterTraits) => subgroupSize >= 4;
 
 const variants: readonly Variant[] = [
-  { name: 'conv2d', supports: () => true, dispatch: conv2d, pack: octets },
+  { name: 'conv2dDirect', supports: () => true, dispatch: conv2dDirect, pack: octets },
   { name: 'conv2dTiled', supports: () => true, dispatch: conv2dTiled, pack: octets },
   { name: 'convLane', supports: hasLanes, dispatch: (spec, t) => convLane(spec, t.subgroupSize), pack: octets },
 ];
@@ -83,32 +78,5 @@ describe('packConvWeights', () => {
     });
     expect(found).toEqual(weights);
     expect(packed.filter((value) => value !== 0).length).toBe(weights.length);
-  });
-});
-
-describe('specialize', () => {
-  it('replaces one line', () => {
-    const { source, constants } = convLane(convCase([8, 8], [4, 4]).spec, 4);
-    expect(source).toContain('const LANES = 4;');
-    expect(source).not.toContain('const LANES = 8;');
-    expect(constants).toEqual({ WORKGROUP: 4, RESIDUAL: 0, SIGMOID: 0 });
-  });
-
-  it('throws for a line that is not there', () => {
-    expect(() => specialize('conv2d-lane', { LANE: 4 })).toThrow('conv2d-lane.wgsl has no line "const LANE = …;"');
-  });
-
-  it('writes out loops, one in another', () => {
-    const source = specialize('pointwise-lane', { OCTETS: 3, PIXELS: 2 });
-    expect(source.match(/^ *var lo\d_\d = vec4f\(\);$/gm)?.map((line) => line.trim().slice(4, 9))).toEqual([
-      'lo0_0',
-      'lo0_1',
-      'lo1_0',
-      'lo1_1',
-      'lo2_0',
-      'lo2_1',
-    ]);
-    expect(source).toContain('block == first + 5');
-    expect(source).not.toMatch(/#|\{\w/);
   });
 });

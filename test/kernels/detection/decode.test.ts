@@ -9,7 +9,7 @@ import {
   recordBytes,
   totalAnchors,
 } from '../../../src/kernels/detection/decode.ts';
-import { FRAME_BYTES, type Frame, packFrames } from '../../../src/kernels/detection/image-params.ts';
+import { IMAGE_PARAMS_BYTES, type ImageParams, packImageParams } from '../../../src/kernels/detection/image-params.ts';
 import { faceBytes, nms } from '../../../src/kernels/detection/nms.ts';
 import { sortCandidates } from '../../../src/kernels/detection/sort-candidates.ts';
 import { expectClose, expectSameFaces } from '../../support/compare.ts';
@@ -17,11 +17,11 @@ import { type Candidate, decodeOutputs } from '../../support/reference-scrfd.ts'
 import { createRng } from '../../support/rng.ts';
 import {
   candidateLists,
-  frameOf,
   type Heads,
   headBuffers,
   headContents,
   headSpec,
+  imageParamsOf,
   keptOf,
   randomHeads,
 } from '../support/heads.ts';
@@ -54,8 +54,8 @@ function titleOf({ levels, keypoints, batch, inputSize, threshold }: Case): stri
   return `${levels} levels, ${keypoints ? 'keypoints' : 'boxes'}, batch ${batch}, ${size}, threshold ${threshold}`;
 }
 
-function framesOf({ scales, threshold }: Case): Frame[] {
-  return scales.map((scale) => frameOf({ scale: [scale, scale], scoreThreshold: threshold }));
+function paramsOf({ scales, threshold }: Case): ImageParams[] {
+  return scales.map((scale) => imageParamsOf({ scale: [scale, scale], scoreThreshold: threshold }));
 }
 
 function referenceCandidates({ inputSize, threshold, scales }: Case, heads: Heads): Candidate[][] {
@@ -65,7 +65,7 @@ function referenceCandidates({ inputSize, threshold, scales }: Case, heads: Head
 }
 
 function decodeStep(spec: HeadSpec) {
-  return { dispatch: decode([spec]), buffers: ['frames', ...headBuffers(spec), 'candidates', 'records'] };
+  return { dispatch: decode([spec]), buffers: ['imageParams', ...headBuffers(spec), 'candidates', 'records'] };
 }
 
 /** One image's list as (score bits, anchor) pairs. */
@@ -86,7 +86,7 @@ describe('decode', () => {
     const { bindingBytes, workgroups } = decode([spec]);
     const heads = [80, 40, 20].map((side) => 2 * 8 * side * side * 16);
     expect(bindingBytes).toEqual([
-      2 * FRAME_BYTES,
+      2 * IMAGE_PARAMS_BYTES,
       ...heads,
       heads[0],
       heads[0],
@@ -100,7 +100,7 @@ describe('decode', () => {
     const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
     const heads = randomHeads(createRng(1), spec, c.threshold);
     const contents = {
-      frames: packFrames(framesOf(c)),
+      imageParams: packImageParams(paramsOf(c)),
       ...headContents(heads),
       candidates: candidateLists(candidatesOf([spec]), []),
     };
@@ -142,9 +142,9 @@ describe('decode', () => {
 
   it('reads each image’s own threshold', async () => {
     const spec = headSpec(3, false, 2, [32, 32]);
-    const frames = packFrames([frameOf({ scoreThreshold: 0 }), frameOf({ scoreThreshold: 1 })]);
+    const imageParams = packImageParams([imageParamsOf({ scoreThreshold: 0 }), imageParamsOf({ scoreThreshold: 1 })]);
     const heads = randomHeads(createRng(2), spec, 0.5);
-    const contents = { frames, ...headContents(heads), candidates: candidateLists(candidatesOf([spec]), []) };
+    const contents = { imageParams, ...headContents(heads), candidates: candidateLists(candidatesOf([spec]), []) };
     const { candidates } = await runSteps([decodeStep(spec)], contents, ['candidates']);
     const words = new Uint32Array(candidates);
     expect([0, 1].map((n) => readList(words, candidatesOf([spec]), n).length)).toEqual([totalAnchors(spec), 0]);
@@ -157,7 +157,7 @@ describe('decode', () => {
       for (let i = 0; i < packed.length / 8; i++) packed[i * 4] = i % 2 === 0 ? 1e30 : -1e30;
     }
     const contents = {
-      frames: packFrames([frameOf({})]),
+      imageParams: packImageParams([imageParamsOf({})]),
       ...headContents(heads),
       candidates: candidateLists(candidatesOf([spec]), []),
     };
@@ -168,8 +168,8 @@ describe('decode', () => {
   });
 });
 
-describe('decode of several canvases', () => {
-  it('puts their candidates into one list, canvas by canvas, each with its own frames', async () => {
+describe('decode of several input sizes', () => {
+  it('puts their candidates into one list, one size after another, each with its own parameters', async () => {
     const heads = [headSpec(3, true, 2, [32, 64]), headSpec(3, true, 2, [96, 64])];
     const spec = candidatesOf(heads);
     const scales = [0.25, 0.5, 0.75, 1.5];
@@ -179,10 +179,12 @@ describe('decode of several canvases', () => {
     );
     const steps = heads.map((head, i) => ({
       dispatch: decode(heads, i),
-      buffers: ['frames', ...headBuffers(head).map((name) => `${name}.${i}`), 'candidates', 'records'],
+      buffers: ['imageParams', ...headBuffers(head).map((name) => `${name}.${i}`), 'candidates', 'records'],
     }));
-    const frames = packFrames(scales.map((scale) => frameOf({ scale: [scale, scale], scoreThreshold: 0.6 })));
-    const all = { ...contents, frames, candidates: candidateLists(spec, []) };
+    const imageParams = packImageParams(
+      scales.map((scale) => imageParamsOf({ scale: [scale, scale], scoreThreshold: 0.6 })),
+    );
+    const all = { ...contents, imageParams, candidates: candidateLists(spec, []) };
     const result = await runSteps(steps, all, ['candidates', 'records']);
     const records = new Float32Array(result.records);
     for (let n = 0; n < 2; n++) {
@@ -205,10 +207,10 @@ describe('decode of several canvases', () => {
   it('clips boxes to the resized image and divides by a scale an axis', async () => {
     const spec = headSpec(3, true, 1, [64, 64]);
     const heads = randomHeads(createRng(9), spec, 0.5);
-    const frame = { scoreThreshold: 0.5, newWidth: 50, newHeight: 40 };
-    const run = async (options: Partial<Frame>) => {
-      const frames = packFrames([frameOf({ ...frame, ...options })]);
-      const contents = { frames, ...headContents(heads), candidates: candidateLists(candidatesOf([spec]), []) };
+    const image = { scoreThreshold: 0.5, newWidth: 50, newHeight: 40 };
+    const run = async (options: Partial<ImageParams>) => {
+      const imageParams = packImageParams([imageParamsOf({ ...image, ...options })]);
+      const contents = { imageParams, ...headContents(heads), candidates: candidateLists(candidatesOf([spec]), []) };
       const result = await runSteps([decodeStep(spec)], contents, ['candidates', 'records']);
       const list = readList(new Uint32Array(result.candidates), candidatesOf([spec]), 0);
       const records = new Float32Array(result.records);
@@ -239,14 +241,14 @@ describe('decode → sort → NMS', () => {
       const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
       const heads = randomHeads(createRng(5), spec, c.threshold);
       const contents = {
-        frames: packFrames(framesOf(c)),
+        imageParams: packImageParams(paramsOf(c)),
         ...headContents(heads),
         candidates: candidateLists(candidatesOf([spec]), []),
       };
       const steps = [
         decodeStep(spec),
         { dispatch: sortCandidates(candidatesOf([spec])), buffers: ['candidates'] },
-        { dispatch: nms(candidatesOf([spec])), buffers: ['frames', 'records', 'candidates', 'faces'] },
+        { dispatch: nms(candidatesOf([spec])), buffers: ['imageParams', 'records', 'candidates', 'faces'] },
       ];
       const { faces } = await runSteps(steps, contents, ['faces']);
       referenceCandidates(c, heads).forEach((candidates, n) => {

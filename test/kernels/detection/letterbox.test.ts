@@ -1,15 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Pixels } from '../../../src/common/image.ts';
-import { type Frame, packFrames } from '../../../src/kernels/detection/image-params.ts';
-import {
-  fitLetterbox,
-  type Interpolation,
-  letterbox,
-  letterboxTaps,
-} from '../../../src/kernels/detection/letterbox.ts';
-import { runDispatch } from '../../support/gpu.ts';
+import { type ImageParams, packImageParams } from '../../../src/kernels/detection/image-params.ts';
+import { fitLetterbox, type Interpolation, letterbox, resizeTable } from '../../../src/kernels/detection/letterbox.ts';
 import { loadOpenCv, letterbox as reference, resizeOpenCv } from '../../support/reference-letterbox.ts';
 import { createRng, type Rng } from '../../support/rng.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 type Size = readonly [width: number, height: number];
 
@@ -75,33 +70,36 @@ function noise(rng: Rng, [width, height]: Size, channels: 3 | 4): Pixels {
 async function runLetterbox(
   pictures: readonly Pixels[],
   [width, height]: Size,
-  options: Partial<Frame> & { interpolation?: Interpolation; firstFrame?: number } = {},
+  options: Partial<ImageParams> & { interpolation?: Interpolation; firstImage?: number } = {},
 ): Promise<Float32Array> {
-  const { interpolation = 'linear', firstFrame = 0, ...rest } = options;
-  const frames: Frame[] = [];
-  const taps: number[] = [];
+  const { interpolation = 'linear', firstImage = 0, ...rest } = options;
+  const params: ImageParams[] = [];
+  const table: number[] = [];
   const words = pictures.map(({ data }) => Math.ceil(data.length / 4));
   const pixels = new Uint8Array(words.reduce((sum, count) => sum + count) * 4);
   let firstWord = 0;
   pictures.forEach((picture, i) => {
     const { newWidth, newHeight, scale } = fitLetterbox(picture.width, picture.height, width, height);
     pixels.set(picture.data, firstWord * 4);
-    frames.push({
+    params.push({
       width: picture.width,
       height: picture.height,
       channels: picture.channels,
       ...{ rowBytes: picture.width * picture.channels, blueFirst: false, padding: -127.5 / 128 },
-      ...{ firstWord, newWidth, newHeight, firstTap: taps.length / 4, scale },
+      ...{ firstWord, newWidth, newHeight, firstEntry: table.length / 4, scale },
       ...{ scoreThreshold: 0, iouThreshold: 0, clip: false, includeLastPixel: true, maxFaces: 0, preferCentral: false },
       ...rest,
     });
-    taps.push(...letterboxTaps(picture.width, picture.height, newWidth, newHeight, interpolation));
+    table.push(...resizeTable(picture.width, picture.height, newWidth, newHeight, interpolation));
     firstWord += words[i]!;
   });
-  const dispatch = letterbox({ batch: pictures.length, width, height, firstFrame });
-  // frames before the first are another canvas's
-  const packed = packFrames([...Array.from({ length: firstFrame }, () => ({ ...frames[0]!, width: 0 })), ...frames]);
-  return new Float32Array(await runDispatch(dispatch, [pixels, Int32Array.from(taps), packed]));
+  const dispatch = letterbox({ batch: pictures.length, width, height, firstImage });
+  // parameters before the first are another input size's
+  const packed = packImageParams([
+    ...Array.from({ length: firstImage }, () => ({ ...params[0]!, width: 0 })),
+    ...params,
+  ]);
+  return new Float32Array(await runDispatch(dispatch, [pixels, Int32Array.from(table), packed]));
 }
 
 /** Every pixel must come back as the very byte that OpenCV writes, and the fourth lane as 0. */
@@ -148,16 +146,16 @@ describe('fitLetterbox as mmdet', () => {
   });
 });
 
-describe('letterboxTaps', () => {
+describe('resizeTable', () => {
   it.each<[string, Size, Size]>([
     ['up', [3, 2], [64, 43]],
     ['down', [999, 501], [320, 160]],
     ['one pixel', [1, 1], [64, 64]],
   ])('stays inside the picture with weights that add up to one: %s', (_, [width, height], [newWidth, newHeight]) => {
-    const taps = letterboxTaps(width, height, newWidth, newHeight);
-    expect(taps.length).toBe((newWidth + newHeight) * 4);
+    const table = resizeTable(width, height, newWidth, newHeight);
+    expect(table.length).toBe((newWidth + newHeight) * 4);
     for (let i = 0; i < newWidth + newHeight; i++) {
-      const [first, second, firstWeight, secondWeight] = taps.subarray(i * 4) as unknown as number[];
+      const [first, second, firstWeight, secondWeight] = table.subarray(i * 4) as unknown as number[];
       const size = i < newWidth ? width : height;
       expect(first! >= 0 && first! < size && second! >= 0 && second! < size, `tap ${i}`).toBe(true);
       expect(firstWeight! + secondWeight!, `tap ${i}`).toBe(2048);
@@ -169,7 +167,7 @@ describe('letterbox', () => {
   beforeAll(loadOpenCv);
 
   it('states its bindings and workgroups', () => {
-    const dispatch = letterbox({ batch: 2, width: 65, height: 3, firstFrame: 2 });
+    const dispatch = letterbox({ batch: 2, width: 65, height: 3, firstImage: 2 });
     expect(dispatch.bindingBytes).toEqual([4, 16, 4 * 64, 2 * 65 * 3 * 16]);
     expect(dispatch.workgroups).toEqual([2, 1, 2]);
   });
@@ -237,7 +235,7 @@ describe('letterbox', () => {
     expectCanvas(await runLetterbox([picture], canvas, { interpolation: 'nearest' }), expected, canvas[0]);
   });
 
-  it('reads rows that are further apart than they are long, blue before red, frames behind another canvas’s', async () => {
+  it('reads rows that are further apart than they are long, blue before red, parameters behind another input size’s', async () => {
     const rng = createRng(8);
     const rgba = noise(rng, [50, 40], 4);
     const rowBytes = 256;
@@ -246,7 +244,7 @@ describe('letterbox', () => {
       const [r, g, b, a] = rgba.data.subarray(i * 4, i * 4 + 4);
       data.set([b!, g!, r!, a!], Math.floor(i / 50) * rowBytes + (i % 50) * 4);
     }
-    const output = await runLetterbox([{ ...rgba, data }], [64, 96], { rowBytes, blueFirst: true, firstFrame: 3 });
+    const output = await runLetterbox([{ ...rgba, data }], [64, 96], { rowBytes, blueFirst: true, firstImage: 3 });
     expectCanvas(output, reference(rgba, [64, 96]).canvas, 64);
   });
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type CandidateSpec, RECORD_BYTES, recordBytes } from '../../../src/kernels/detection/decode.ts';
-import { FRAME_BYTES, type Frame, packFrames } from '../../../src/kernels/detection/image-params.ts';
+import { IMAGE_PARAMS_BYTES, type ImageParams, packImageParams } from '../../../src/kernels/detection/image-params.ts';
 import { faceBytes, nms } from '../../../src/kernels/detection/nms.ts';
-import { runDispatch } from '../../support/gpu.ts';
 import { type Candidate, selectFaces } from '../../support/reference-scrfd.ts';
 import { createRng, type Rng } from '../../support/rng.ts';
-import { candidateLists, frameOf, keptOf } from '../support/heads.ts';
+import { candidateLists, imageParamsOf, keptOf } from '../support/heads.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 type Box = Candidate['box'];
 
@@ -50,20 +50,20 @@ function recordsOf(spec: CandidateSpec, lists: readonly (readonly Candidate[])[]
   return records;
 }
 
-/** Checks the kernel on a batch, each image with its candidates, its frame and the faces that it should keep. */
+/** Checks the kernel on a batch, each image with its candidates, its parameters and the faces that it should keep. */
 async function expectFaces(
   lists: readonly (readonly Candidate[])[],
-  frames: readonly Frame[],
+  images: readonly ImageParams[],
   kept: readonly (readonly Candidate[])[],
   total: number,
 ): Promise<void> {
   const spec = { batch: lists.length, total };
   const records = recordsOf(spec, lists);
-  const output = await runDispatch(nms(spec), [packFrames(frames), records, candidateLists(spec, lists)]);
+  const output = await runDispatch(nms(spec), [packImageParams(images), records, candidateLists(spec, lists)]);
   lists.forEach((list, n) => {
-    const frame = frames[n]!;
-    const metric = frame.preferCentral ? 'default' : 'max';
-    const expected = selectFaces(kept[n]!, frame, { maxFaces: frame.maxFaces, maxFacesMetric: metric });
+    const image = images[n]!;
+    const metric = image.preferCentral ? 'default' : 'max';
+    const expected = selectFaces(kept[n]!, image, { maxFaces: image.maxFaces, maxFacesMetric: metric });
     const values = new Float32Array(output, n * faceBytes(spec), faceBytes(spec) / 4);
     const header = Array.from(values.subarray(0, 4));
     expect(header, `image ${n}: faces, faces before maxFaces, candidates`).toEqual([
@@ -88,26 +88,26 @@ const THRESHOLD = 0.4000123;
 describe('nms', () => {
   it('states its bindings and workgroups', () => {
     const { bindingBytes, workgroups } = nms({ batch: 3, total: 1000 });
-    expect(bindingBytes).toEqual([3 * FRAME_BYTES, 3 * 1000 * 64, 3 * 1001 * 8, 3 * (16 + 1000 * 64)]);
+    expect(bindingBytes).toEqual([3 * IMAGE_PARAMS_BYTES, 3 * 1000 * 64, 3 * 1001 * 8, 3 * (16 + 1000 * 64)]);
     expect(workgroups).toEqual([3, 1, 1]);
   });
 
   describe.each<Layout>(['heavy overlap', 'some overlap', 'no overlap', 'one box', 'inside out'])('%s', (layout) => {
     it.each([0, 1, 2, 63, 64, 65, 128, 129, 1000, 2500])('%i candidates', async (count) => {
       const list = randomCandidates(createRng(count), layout, count, count + 10);
-      const frame = frameOf({ iouThreshold: THRESHOLD });
-      await expectFaces([list], [frame], [keptOf(list, THRESHOLD)], count + 10);
+      const image = imageParamsOf({ iouThreshold: THRESHOLD });
+      await expectFaces([list], [image], [keptOf(list, THRESHOLD)], count + 10);
     });
   });
 
   it.each<Layout>(['heavy overlap', 'one box'])('16800 candidates, all anchors: %s', async (layout) => {
     const list = randomCandidates(createRng(1), layout, 16800);
-    await expectFaces([list], [frameOf({ iouThreshold: THRESHOLD })], [keptOf(list, THRESHOLD)], 16800);
+    await expectFaces([list], [imageParamsOf({ iouThreshold: THRESHOLD })], [keptOf(list, THRESHOLD)], 16800);
   });
 
   it('16800 candidates that do not overlap are 16800 faces', async () => {
     const list = randomCandidates(createRng(1), 'no overlap', 16800);
-    await expectFaces([list], [frameOf({ iouThreshold: THRESHOLD })], [list], 16800);
+    await expectFaces([list], [imageParamsOf({ iouThreshold: THRESHOLD })], [list], 16800);
   });
 
   it.each<[number, Layout]>([
@@ -120,10 +120,10 @@ describe('nms', () => {
     [0.7000123, 'heavy overlap'],
   ])('IoU threshold %d: %s', async (iouThreshold, layout) => {
     const list = randomCandidates(createRng(2), layout, 300);
-    await expectFaces([list], [frameOf({ iouThreshold })], [keptOf(list, iouThreshold)], 300);
+    await expectFaces([list], [imageParamsOf({ iouThreshold })], [keptOf(list, iouThreshold)], 300);
   });
 
-  it('counts no last pixel where the frame says so', async () => {
+  it('counts no last pixel where the parameters say so', async () => {
     // 8 of 16, then 9 of 16; boxes of no area are 0 of 0, which is not above the threshold
     const boxes: Box[] = [
       boxAt(0, 0, 16, 1),
@@ -134,14 +134,14 @@ describe('nms', () => {
     ];
     const list = boxes.map((box, anchor): Candidate => ({ anchor, box, score: 1 }));
     const kept = [0, 1, 3, 4].map((i) => list[i]!);
-    await expectFaces([list], [frameOf({ iouThreshold: 0.5, includeLastPixel: false })], [kept], 5);
+    await expectFaces([list], [imageParamsOf({ iouThreshold: 0.5, includeLastPixel: false })], [kept], 5);
   });
 
   it('keeps what overlaps by just the threshold', async () => {
     // 8 of 16 pixels, then 9 of 16
     const boxes: Box[] = [boxAt(0, 0, 15, 0), boxAt(0, 0, 7, 0), boxAt(0, 0, 8, 0)];
     const list = boxes.map((box, anchor): Candidate => ({ anchor, box, score: 1 }));
-    await expectFaces([list], [frameOf({ iouThreshold: 0.5 })], [list.slice(0, 2)], 3);
+    await expectFaces([list], [imageParamsOf({ iouThreshold: 0.5 })], [list.slice(0, 2)], 3);
   });
 
   it('lets a dropped box drop no other, across chunks of 64', async () => {
@@ -152,7 +152,7 @@ describe('nms', () => {
     );
     const kept = list.filter((_, i) => i % 2 === 0);
     expect(keptOf(list, 0.3000123)).toEqual(kept);
-    await expectFaces([list], [frameOf({ iouThreshold: 0.3000123 })], [kept], 200);
+    await expectFaces([list], [imageParamsOf({ iouThreshold: 0.3000123 })], [kept], 200);
   });
 
   it('keeps the images of a batch apart', async () => {
@@ -163,10 +163,10 @@ describe('nms', () => {
       [],
     ];
     const thresholds = [THRESHOLD, 0.7000123, 0.1];
-    const frames = thresholds.map((iouThreshold, n) => frameOf({ iouThreshold, maxFaces: n === 1 ? 4 : 0 }));
+    const images = thresholds.map((iouThreshold, n) => imageParamsOf({ iouThreshold, maxFaces: n === 1 ? 4 : 0 }));
     await expectFaces(
       lists,
-      frames,
+      images,
       lists.map((list, n) => keptOf(list, thresholds[n]!)),
       400,
     );
@@ -184,10 +184,10 @@ describe('nms', () => {
       '%i of a %i×%i picture’s',
       async (maxFaces, width, height) => {
         const list = randomCandidates(createRng(4), 'some overlap', 400);
-        const frame = frameOf({ iouThreshold: THRESHOLD, maxFaces, preferCentral, width, height });
+        const image = imageParamsOf({ iouThreshold: THRESHOLD, maxFaces, preferCentral, width, height });
         const kept = keptOf(list, THRESHOLD);
         expect(kept.length).toBeGreaterThan(149);
-        await expectFaces([list], [frame], [kept], 400);
+        await expectFaces([list], [image], [kept], 400);
       },
     );
 
@@ -198,8 +198,8 @@ describe('nms', () => {
         const [x, y] = [(i >> 2) * 6, 20];
         return { ...candidate, box: boxAt(200 + (i & 1 ? x : -x) - 2, 200 + (i & 2 ? y : -y) - 2, 4, 4) };
       });
-      const frame = frameOf({ iouThreshold: THRESHOLD, maxFaces: 50, preferCentral, width: 400, height: 400 });
-      await expectFaces([boxes], [frame], [keptOf(boxes, THRESHOLD)], 130);
+      const image = imageParamsOf({ iouThreshold: THRESHOLD, maxFaces: 50, preferCentral, width: 400, height: 400 });
+      await expectFaces([boxes], [image], [keptOf(boxes, THRESHOLD)], 130);
     });
   });
 });

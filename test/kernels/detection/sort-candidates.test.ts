@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { sortCandidates } from '../../../src/kernels/detection/sort-candidates.ts';
-import { runDispatch } from '../../support/gpu.ts';
 import type { Candidate } from '../../support/reference-scrfd.ts';
 import { createRng, type Rng } from '../../support/rng.ts';
 import { candidateLists } from '../support/heads.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const COUNTS = [0, 1, 2, 3, 63, 64, 65, 255, 256, 257, 1000, 4097, 16800];
 

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { AffineMatrix } from '../../../src/common/geometry.ts';
-import { align, alignSteps, invertAffine } from '../../../src/kernels/detection/warp-affine.ts';
+import { type AffineMatrix, invertAffine, warpAffine, warpSteps } from '../../../src/kernels/detection/warp-affine.ts';
 import { MAX_WORKGROUPS } from '../../../src/kernels/dispatch.ts';
-import { runDispatch, slowAdapter } from '../../support/gpu.ts';
+import { slowAdapter } from '../../support/gpu.ts';
 import { loadOpenCv, warpOpenCv } from '../../support/reference-letterbox.ts';
 import { createRng, type Rng } from '../../support/rng.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 /** A similarity that shows `shown` pixels of the picture's side in a crop of `size`, turned and moved at random. */
 function randomMatrix(rng: Rng, width: number, height: number, size: number): AffineMatrix {
@@ -37,19 +37,19 @@ describe('invertAffine', () => {
   });
 });
 
-describe('align', () => {
+describe('warpAffine', () => {
   beforeAll(loadOpenCv);
 
   it('states its bindings and workgroups', () => {
     const spec = { width: 10, height: 8, channels: 3, rowBytes: 30, blueFirst: false, count: 3, size: 112 } as const;
-    const { bindingBytes, workgroups } = align(spec);
+    const { bindingBytes, workgroups } = warpAffine(spec);
     expect(bindingBytes).toEqual([4, 3 * 112 * 16, 3 * 112 * 112 * 4]);
     expect(workgroups).toEqual([14, 14, 3]);
   });
 
   it.each([2048, 12800])('side %i stays within the workgroups of a dimension', (size) => {
     const spec = { width: 9, height: 9, channels: 3, rowBytes: 27, blueFirst: false, count: 1, size } as const;
-    expect(Math.max(...align(spec).workgroups)).toBeLessThanOrEqual(MAX_WORKGROUPS);
+    expect(Math.max(...warpAffine(spec).workgroups)).toBeLessThanOrEqual(MAX_WORKGROUPS);
   });
 
   it.each<[number, number, 3 | 4, number, number]>([
@@ -69,7 +69,7 @@ describe('align', () => {
       const words = new Uint8Array(Math.ceil(data.length / 4) * 4 + 4);
       words.set(data);
       const spec = { width, height, channels, rowBytes: width * channels, blueFirst: false, count, size };
-      const output = new Uint8Array(await runDispatch(align(spec), [words, alignSteps(matrices, size)]));
+      const output = new Uint8Array(await runDispatch(warpAffine(spec), [words, warpSteps(matrices, size)]));
       expect(output.length).toBe(count * size * size * 4);
       matrices.forEach((matrix, n) => {
         const crop = output.subarray(n * size * size * 4, (n + 1) * size * size * 4);
@@ -97,7 +97,7 @@ describe('align', () => {
     const [width, height, size] = [100, 80, 112];
     const data = createRng(4).bytes(width * height * 3 + 4);
     const layout = { width, height, channels: 3, rowBytes: width * 3, blueFirst: false } as const;
-    const output = await runDispatch(align({ ...layout, count: 1, size }), [data, alignSteps([matrix], size)]);
+    const output = await runDispatch(warpAffine({ ...layout, count: 1, size }), [data, warpSteps([matrix], size)]);
     const image = { data: data.subarray(0, -4), width, height };
     expect(rgbOf(new Uint8Array(output))).toEqual(warpOpenCv(image, 3, matrix, size));
   });
@@ -113,7 +113,7 @@ describe('align', () => {
     }
     const matrix = randomMatrix(rng, width, height, size);
     const spec = { width, height, channels: 4, rowBytes, blueFirst: true, count: 1, size } as const;
-    const output = new Uint8Array(await runDispatch(align(spec), [data, alignSteps([matrix], size)]));
+    const output = new Uint8Array(await runDispatch(warpAffine(spec), [data, warpSteps([matrix], size)]));
     expect(rgbOf(output)).toEqual(warpOpenCv({ data: rgb, width, height }, 3, matrix, size));
   });
 });

@@ -1,7 +1,6 @@
-import { widenFloat16 } from '../../../src/common/float16.ts';
+import { toHalf, widenFloat16 } from '../../../src/common/float16.ts';
 import { type ConvSpec, packChannels } from '../../../src/kernels/conv/spec.ts';
-import type { Dispatch } from '../../../src/kernels/dispatch.ts';
-import { type Precision, toHalf } from '../../../src/kernels/wgsl.ts';
+import type { Dispatch, Precision } from '../../../src/kernels/dispatch.ts';
 import { expectClose } from '../../support/compare.ts';
 import { unpackOnCpu } from '../../support/gpu.ts';
 import { add, conv2d, resize } from '../../support/reference-ops.ts';

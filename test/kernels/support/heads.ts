@@ -5,17 +5,17 @@ import {
   type HeadSpec,
   headChannels,
 } from '../../../src/kernels/detection/decode.ts';
-import type { Frame } from '../../../src/kernels/detection/image-params.ts';
+import type { ImageParams } from '../../../src/kernels/detection/image-params.ts';
 import type { OrtTensor } from '../../support/ort.ts';
 import { type Candidate, nms } from '../../support/reference-scrfd.ts';
 import type { Rng } from '../../support/rng.ts';
 import { packImage } from './images.ts';
 
-/** A frame of the size and thresholds given; the rest does not matter after the letterbox. */
-export function frameOf(options: Partial<Frame>): Frame {
+/** Parameters of an image of the size and thresholds given; the rest does not matter after the letterbox. */
+export function imageParamsOf(options: Partial<ImageParams>): ImageParams {
   return {
     ...{ width: 640, height: 640, channels: 3, rowBytes: 1920, blueFirst: false, firstWord: 0 },
-    ...{ newWidth: 640, newHeight: 640, firstTap: 0, scale: [1, 1], padding: -0.99609375 },
+    ...{ newWidth: 640, newHeight: 640, firstEntry: 0, scale: [1, 1], padding: -0.99609375 },
     ...{ scoreThreshold: 0.5, iouThreshold: 0.4, clip: false, includeLastPixel: true },
     ...{ maxFaces: 0, preferCentral: true },
     ...options,

@@ -11,8 +11,8 @@ export interface Step {
 }
 
 /**
- * Runs dispatches one after another in one pass and returns the buffers named in `read`. As in `runDispatch`,
- * what `contents` leaves open is NaN before, and WebGPU errors fail the test.
+ * Runs dispatches one after another in one pass and returns the buffers named in `read`. Every byte that `contents` leaves open
+ * is NaN before, so that an element which a kernel forgets cannot pass. WebGPU errors fail the test.
  */
 export async function runSteps<Name extends string>(
   steps: readonly Step[],
@@ -33,7 +33,7 @@ export async function runSteps<Name extends string>(
     });
   }
   const pipelines = await Promise.all(
-    steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.constants)),
+    steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.overrides)),
   );
   return context.guarded(steps.map(({ dispatch }) => dispatch.kernel).join(' → '), async () => {
     const created: GPUBuffer[] = [];
@@ -82,4 +82,20 @@ export async function runSteps<Name extends string>(
     for (const buffer of created) buffer.destroy();
     return Object.fromEntries(read.map((name, i) => [name, copies[i]!])) as Record<Name, ArrayBuffer>;
   });
+}
+
+/**
+ * Runs one dispatch and returns all of its last binding.
+ * @param inputs contents of every binding but the last; an array may be shorter than the binding
+ * @param initial contents of the last binding for kernels that update it in place
+ */
+export async function runDispatch(
+  dispatch: Dispatch,
+  inputs: readonly ArrayBufferView[],
+  initial?: ArrayBufferView,
+): Promise<ArrayBuffer> {
+  const buffers = [...inputs.map((_, i) => `input ${i}`), 'output'];
+  const contents = Object.fromEntries([...inputs, initial ?? new Uint8Array()].map((data, i) => [buffers[i]!, data]));
+  const { output } = await runSteps([{ dispatch, buffers }], contents, ['output']);
+  return output;
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { batchNorm, batchNormAffine, packAffine } from '../../../src/kernels/tensor/batchnorm.ts';
 import { expectClose } from '../../support/compare.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
 import { batchNorm as reference } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
 import { type Dims4, randomImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const CASES: readonly (readonly [dims: Dims4, epsilon: number])[] = [
   [[1, 1, 1, 1], 1e-5],

@@ -3,10 +3,11 @@ import { sizeOf } from '../../../src/common/tensor.ts';
 import { broadcastDims } from '../../../src/graph/shapes.ts';
 import { type BinaryOperation, binary, binaryStrided } from '../../../src/kernels/tensor/binary.ts';
 import { expectClose, type Tolerance } from '../../support/compare.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
 import { add, div, mul, prelu, type Ref, type RefInput, sub } from '../../support/reference-ops.ts';
 import { createRng, type Rng } from '../../support/rng.ts';
 import { type Dims4, packImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const REFERENCES: Readonly<Record<BinaryOperation, (a: RefInput, b: RefInput) => Ref>> = { add, sub, mul, div, prelu };
 const OPERATIONS = Object.keys(REFERENCES) as BinaryOperation[];

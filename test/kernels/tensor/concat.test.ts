@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../../src/common/tensor.ts';
 import type { Dispatch } from '../../../src/kernels/dispatch.ts';
 import { concat, concatChannels } from '../../../src/kernels/tensor/concat.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
 import { concat as reference } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
 import { type Dims4, randomImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 /** Runs one dispatch an input into one output. */
 async function runAll(parts: readonly (readonly [Dispatch, Float32Array])[]): Promise<Float32Array> {

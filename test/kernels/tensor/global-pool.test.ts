@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { MAX_WORKGROUPS } from '../../../src/kernels/dispatch.ts';
 import { globalPool } from '../../../src/kernels/tensor/global-pool.ts';
 import { expectClose } from '../../support/compare.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
 import { globalAveragePool, globalMaxPool } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
 import { type Dims4, randomImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const CASES: readonly Dims4[] = [
   [1, 1, 1, 1],

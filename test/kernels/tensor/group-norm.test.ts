@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type Activation, NO_ACTIVATION } from '../../../src/kernels/activation.ts';
-import { norm } from '../../../src/kernels/tensor/group-norm.ts';
+import { groupNorm } from '../../../src/kernels/tensor/group-norm.ts';
 import { expectClose } from '../../support/compare.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
-import { groupNorm, instanceNorm } from '../../support/reference-ops.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
+import { instanceNorm, groupNorm as reference } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
 import { referenceActivation } from '../support/activations.ts';
 import { type Dims4, randomImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 interface Case {
   readonly dims: Dims4;
@@ -41,7 +42,7 @@ function titleOf({ dims, groups, mean, epsilon, activation }: Case): string {
   return `${dims.join('×')}, ${groups} groups of ${perGroup}, mean ${mean}, epsilon ${epsilon}${end}`;
 }
 
-describe.each(['packed', 'plain'] as const)('norm, %s', (layout) => {
+describe.each(['packed', 'plain'] as const)('groupNorm, %s', (layout) => {
   it.each(CASES.map((c) => [titleOf(c), c] as const))('%s', async (_, { dims, groups, mean, epsilon, activation }) => {
     const [batch, channels, height, width] = dims;
     const rng = createRng(1);
@@ -50,7 +51,7 @@ describe.each(['packed', 'plain'] as const)('norm, %s', (layout) => {
     const shift = rng.floats(channels);
     const affine = new Float32Array([...scale, ...shift]);
     const planeSize = height * width;
-    const dispatch = norm({ batch, channels, planeSize, groups, epsilon, layout, activation });
+    const dispatch = groupNorm({ batch, channels, planeSize, groups, epsilon, layout, activation });
     const output = new Float32Array(
       await runDispatch(dispatch, [layout === 'packed' ? image.packed : image.data, affine]),
     );
@@ -58,7 +59,7 @@ describe.each(['packed', 'plain'] as const)('norm, %s', (layout) => {
     const normed =
       groups === channels
         ? instanceNorm(image, scale, shift, epsilon)
-        : groupNorm(image, groups, scale, shift, epsilon);
+        : reference(image, groups, scale, shift, epsilon);
     expectClose(plain, referenceActivation(normed, activation).data, {
       abs: 2e-6 + Math.abs(mean) * 2 ** -23,
       reason: 'float32 mean and variance; a large mean is off by an ULP of its own',
@@ -67,7 +68,7 @@ describe.each(['packed', 'plain'] as const)('norm, %s', (layout) => {
 
   it('states its bindings and workgroups', () => {
     const spec = { batch: 2, channels: 6, planeSize: 15, groups: 3, epsilon: 0, layout, activation: NO_ACTIVATION };
-    const { bindingBytes, workgroups } = norm(spec);
+    const { bindingBytes, workgroups } = groupNorm(spec);
     const bytes = layout === 'packed' ? 2 * 2 * 15 * 16 : 2 * 6 * 15 * 4;
     expect(bindingBytes).toEqual([bytes, 48, bytes]);
     expect(workgroups).toEqual([3, 2, 1]);

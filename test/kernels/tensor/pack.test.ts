@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { pack, packOnCpu } from '../../../src/kernels/nc4hw4.ts';
-import { unpack } from '../../../src/kernels/unpack.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
+import { pack, packOnCpu, unpack } from '../../../src/kernels/nc4hw4.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
 import { createRng } from '../../support/rng.ts';
 import { type Dims4, randomImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const CASES: readonly Dims4[] = [
   [1, 1, 1, 1],

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { inferDims } from '../../../src/graph/operators/index.ts';
 import { type PoolSpec, pool } from '../../../src/kernels/tensor/pool.ts';
 import { expectClose } from '../../support/compare.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
 import { averagePool, maxPool } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
 import { type Dims4, randomImage, type TestImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 interface Case {
   readonly dims: Dims4;

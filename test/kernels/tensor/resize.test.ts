@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import {
   type NearestMode,
-  packResizeTaps,
+  packResizeTable,
   type ResizeMode,
   resize,
   resizeAxis,
 } from '../../../src/kernels/tensor/resize.ts';
 import { expectClose } from '../../support/compare.ts';
-import { runDispatch, unpackOnCpu } from '../../support/gpu.ts';
+import { unpackOnCpu } from '../../support/gpu.ts';
 import { type NearestMode as ReferenceNearest, resize as reference } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
 import { type Dims4, randomImage } from '../support/images.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const COORDINATES = ['asymmetric', 'half_pixel', 'pytorch_half_pixel', 'align_corners'] as const;
 const NEAREST = ['floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil', 'simple'] as const;
@@ -85,12 +86,12 @@ async function checkResize(
 ): Promise<void> {
   const [batch, channels, inHeight, inWidth] = dims;
   const image = randomImage(createRng(1), dims);
-  const taps = packResizeTaps(
+  const table = packResizeTable(
     resizeAxis(inHeight, outHeight, scales[0], mode),
     resizeAxis(inWidth, outWidth, scales[1], mode),
   );
   const dispatch = resize({ batch, channels, inHeight, inWidth, outHeight, outWidth });
-  const output = new Float32Array(await runDispatch(dispatch, [image.packed, taps]));
+  const output = new Float32Array(await runDispatch(dispatch, [image.packed, table]));
   // one axis at a time: `simple` may mean something else on each
   const wide = reference(image, [batch, channels, inHeight, outWidth], {
     ...mode,

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../../src/common/tensor.ts';
 import { softmax } from '../../../src/kernels/tensor/softmax.ts';
 import { expectClose } from '../../support/compare.ts';
-import { runDispatch } from '../../support/gpu.ts';
 import { softmax as reference } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const CASES: readonly (readonly [axis: number, dims: readonly number[], lo: number, hi: number])[] = [
   [0, [1], -1, 1],

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../../src/common/tensor.ts';
 import { slice, transpose } from '../../../src/kernels/tensor/strided-copy.ts';
-import { runDispatch } from '../../support/gpu.ts';
 import { transpose as reference } from '../../support/reference-ops.ts';
 import { createRng } from '../../support/rng.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const FIXED: readonly (readonly [dims: number[], perm: number[]])[] = [
   [[5], [0]],

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { type Activation, NO_ACTIVATION } from '../../../src/kernels/activation.ts';
 import { unary } from '../../../src/kernels/tensor/unary.ts';
 import { expectClose } from '../../support/compare.ts';
-import { runDispatch } from '../../support/gpu.ts';
 import { createRng } from '../../support/rng.ts';
 import { referenceActivation } from '../support/activations.ts';
+import { runDispatch } from '../support/run-steps.ts';
 
 const ACTIVATIONS: readonly Activation[] = [
   NO_ACTIVATION,
