@@ -3,7 +3,7 @@ import type { Tensor } from '../common/tensor.ts';
 import { Attributes, type AttributeValue } from './attributes.ts';
 import { nameElementType } from './element-type.ts';
 import { type ExternalFiles, type ReadExternal, readExternalFiles } from './external-data.ts';
-import { sniff } from './file-signatures.ts';
+import { recogniseFile } from './file-signatures.ts';
 import type { Model, ModelNode, ModelValue } from './model.ts';
 import {
   type AttributeProto,
@@ -22,7 +22,7 @@ const MAX_OPSET = 21;
 
 /** What a file that is not ONNX looks like, as the end of a sentence. */
 function guessContent(bytes: Uint8Array, cause?: unknown): string {
-  const lookalike = sniff(bytes);
+  const lookalike = recogniseFile(bytes);
   if (lookalike) return `it looks like ${lookalike}`;
   if (cause instanceof EndsEarlyError) return 'it ends too early: truncated or damaged';
   return 'it is damaged, truncated or of another format';

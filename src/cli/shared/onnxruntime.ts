@@ -1,3 +1,4 @@
+import type { InferenceSession } from 'onnxruntime-node';
 import { type Contender, makeInput, type Workload } from '../bench/contenders.ts';
 import type { Provider } from '../bench/results.ts';
 
@@ -19,13 +20,20 @@ export async function loadOnnxRuntime(command: string): Promise<OnnxRuntime> {
   }
 }
 
+/** A session that keeps its warnings to itself: older exports declare shapes of one size, and it warns of every other one. */
+export function createSession(
+  ort: OnnxRuntime,
+  model: Uint8Array,
+  options: InferenceSession.SessionOptions = {},
+): Promise<InferenceSession> {
+  ort.env.logLevel = 'error';
+  return ort.InferenceSession.create(model, { logSeverityLevel: 3, ...options });
+}
+
 /** A session with onnxruntime's own settings but for the number of threads. */
 export async function openOnnxRuntime(ort: OnnxRuntime, provider: OrtProvider, work: Workload): Promise<Contender> {
-  // older exports declare shapes of one size; onnxruntime warns of every other one
-  ort.env.logLevel = 'error';
-  const session = await ort.InferenceSession.create(work.bytes, {
+  const session = await createSession(ort, work.bytes, {
     executionProviders: [provider === 'ort-webgpu' ? 'webgpu' : 'cpu'],
-    logSeverityLevel: 3,
     ...(provider === 'ort-cpu-1' && { intraOpNumThreads: 1 }),
   });
   const [width, height] = work.size;
