@@ -1,4 +1,5 @@
 import type { Random } from '../common/random.ts';
+import type { ConvLayer } from './layers.ts';
 
 /** One picture's values, channel by channel. */
 export interface Planes {
@@ -8,12 +9,7 @@ export interface Planes {
   readonly data: Float32Array;
 }
 
-export interface ConvShape {
-  readonly channels: number;
-  readonly kernel: 1 | 3;
-  readonly stride: 1 | 2;
-  readonly depthwise: boolean;
-}
+type ConvShape = Pick<ConvLayer, 'channels' | 'kernel' | 'stride' | 'depthwise'>;
 
 function emptyPlanes(channels: number, height: number, width: number): Planes {
   return { channels, height, width, data: new Float32Array(channels * height * width) };

@@ -5,7 +5,7 @@ import { cpus } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
-import { findMember } from '../../architectures/published.ts';
+import { findArchitecture } from '../../architectures/published.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { countWork } from '../../graph/compile.ts';
 import type { Precision } from '../../kernels/wgsl.ts';
@@ -175,7 +175,7 @@ async function loadModel(name: string): Promise<LoadedModel> {
   }
   try {
     // random weights score at random: no faces, as in most of a picture
-    return { name, bytes: synthesizeModel(findMember(name)), scoreThreshold: 1 };
+    return { name, bytes: synthesizeModel(findArchitecture(name)), scoreThreshold: 1 };
   } catch (error) {
     throw new Error(`${name}: no such file; ${(error as Error).message}`, { cause: error });
   }
