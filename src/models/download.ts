@@ -1,3 +1,5 @@
+import { ModelError } from '../common/errors.ts';
+
 /** A source did not give the file; another one may. */
 export class DownloadError extends Error {
   override name = 'DownloadError';
@@ -66,11 +68,21 @@ export class MemorySink implements Sink {
   }
 }
 
-/** The bytes behind a URL. @throws DownloadError, and `signal.reason` when aborted */
-export async function downloadBytes(url: string, options: DownloadOptions): Promise<Uint8Array<ArrayBuffer>> {
+/** The bytes behind a URL. @throws ModelError naming it, and `signal.reason` when aborted */
+export async function downloadModel(url: URL, options: DownloadOptions): Promise<Uint8Array<ArrayBuffer>> {
   const sink = new MemorySink();
-  await download(url, sink, undefined, options);
+  try {
+    await download(url.href, sink, undefined, options);
+  } catch (error) {
+    if (!(error instanceof DownloadError)) throw error;
+    throw new ModelError(`${url.href}: ${error.message}`, { cause: error });
+  }
   return sink.take();
+}
+
+/** The URL of a file beside another. @param location a relative path, `/` between its parts */
+export function besideUrl(url: URL, location: string): URL {
+  return new URL(location.split('/').map(encodeURIComponent).join('/'), url);
 }
 
 /**

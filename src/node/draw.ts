@@ -1,14 +1,14 @@
 import { extname } from 'node:path';
 import { ImageError } from '../common/errors.ts';
 import type { Face, Pixels } from '../common/face.ts';
-import { lineWidth, MARK_COLOURS } from '../faces/face-marks.ts';
+import { lineWidth, MARK_COLOURS } from '../faces/draw.ts';
+import { writeWhole } from './files.ts';
 import { loadSharp } from './sharp.ts';
-import { writeWhole } from './write-file.ts';
 
 const { box: BOX, point: POINT, shade: SHADE } = MARK_COLOURS;
 
 // Strokes on a grid 4 wide and 6 high: librsvg takes text from the machine's fonts, and containers have none.
-const glyphs: Readonly<Record<string, string>> = {
+const GLYPHS: Readonly<Record<string, string>> = {
   '0': 'M0 0H4V6H0Z',
   '1': 'M1 1L2 0V6',
   '2': 'M0 0H4V3H0V6H4',
@@ -54,11 +54,11 @@ function dropAlpha({ data, channels }: Pixels): Uint8Array | Uint8ClampedArray {
   return rgb;
 }
 
-const formats = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' } as const;
+const FORMATS = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' } as const;
 
 /** Whether `writeAnnotated` can write a file of this name. */
 export function isWritable(path: string): boolean {
-  return Object.hasOwn(formats, extname(path).toLowerCase());
+  return Object.hasOwn(FORMATS, extname(path).toLowerCase());
 }
 
 /** Draws the faces and writes the picture, in the format that the file's extension names, completely or not at all. */
@@ -76,7 +76,7 @@ function assertWritable(path: string): void {
 /** Writes a picture, RGB or RGBA, in the format that the file's extension names, completely or not at all. */
 export async function writePicture(path: string, { data, width, height, channels }: Pixels): Promise<void> {
   assertWritable(path);
-  const format = formats[extname(path).toLowerCase() as keyof typeof formats];
+  const format = FORMATS[extname(path).toLowerCase() as keyof typeof FORMATS];
   const sharp = await loadSharp();
   const encode = () =>
     sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
@@ -120,7 +120,7 @@ function renderLabel(text: string, x: number, y: number, boxWidth: number, line:
   const top = y - height >= 0 ? y - height : Math.max(0, y);
   const characters = [...text].map((character, i) => {
     const at = `translate(${left + offsets[i]! * unit} ${top + 2 * unit}) scale(${unit})`;
-    return `<path d="${glyphs[character]}" transform="${at}"/>`;
+    return `<path d="${GLYPHS[character]}" transform="${at}"/>`;
   });
   return [
     `<path d="M${left} ${top}h${width}v${height}h${-width}Z" fill="${BOX}"/>`,

@@ -1,8 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Keepsakes } from '../runtime/platform.ts';
+import { writeWhole } from './files.ts';
 import { cacheHome } from './models/cache.ts';
-import { writeWhole } from './write-file.ts';
 
 /**
  * Texts in files of `tuning/` in the folder of caches.
@@ -21,7 +21,7 @@ export function fileKeepsakes(notify: (notice: string) => void): Keepsakes {
     async write(name, text) {
       try {
         await mkdir(folder(), { recursive: true });
-        await writeWhole(join(folder(), `${name}.json`), () => new TextEncoder().encode(text), Error);
+        await writeWhole(join(folder(), `${name}.json`), () => text, Error);
       } catch (error) {
         notify(`${(error as Error).message}: the next process will tune again`);
       }

@@ -1,5 +1,5 @@
 import { STAGES, type Stage } from '../../runtime/gpu-timer.ts';
-import type { Ceilings } from './ceilings.ts';
+import type { Roofline } from './roofline.ts';
 import type { Summary } from './statistics.ts';
 
 /**
@@ -69,7 +69,7 @@ export interface Results {
   readonly cpu: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly commit: string | null;
-  readonly ceilings: Ceilings;
+  readonly ceilings: Roofline;
   readonly rows: readonly Row[];
   readonly coldStarts: readonly ColdStart[];
   readonly kernels: readonly KernelTable[];
@@ -92,7 +92,7 @@ export function groupByCase(rows: readonly Row[]): Map<string, Row[]> {
 }
 
 /** Least time of a step by the ceilings: its arithmetic or its traffic, whichever takes longer. */
-export function roofMs({ gflop, gb }: KernelTime, { fmaGflops, copyGBs }: Ceilings): number {
+export function roofMs({ gflop, gb }: KernelTime, { fmaGflops, copyGBs }: Roofline): number {
   return Math.max(gflop / fmaGflops, gb / copyGBs) * 1000;
 }
 

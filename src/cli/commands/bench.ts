@@ -10,16 +10,16 @@ import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { countWork } from '../../graph/compile.ts';
 import type { Precision } from '../../kernels/wgsl.ts';
 import { declaredSize } from '../../loader/model.ts';
+import { requestAdapter } from '../../node/dawn.ts';
+import { writeWhole } from '../../node/files.ts';
 import { nodePlatform } from '../../node/platform.ts';
-import { writeWhole } from '../../node/write-file.ts';
 import { GpuContext } from '../../runtime/gpu-context.ts';
 import { openModel } from '../../runtime/open-model.ts';
+import type { Platform } from '../../runtime/platform.ts';
 import { Tuner } from '../../runtime/tuner.ts';
-import { measureCeilings } from '../bench/ceilings.ts';
 import { drawChart } from '../bench/chart.ts';
 import { measureColdStarts } from '../bench/cold-start.ts';
 import { assertSameAdapter, compareResults } from '../bench/compare.ts';
-import { type Contender, measure, openDetector, openNetwork, type Workload } from '../bench/contenders.ts';
 import { timeKernels } from '../bench/plan-run.ts';
 import {
   type ColdStart,
@@ -31,11 +31,13 @@ import {
   type Results,
   type Row,
 } from '../bench/results.ts';
+import { measureRoofline } from '../bench/roofline.ts';
+import { measure, openDetector, openNetwork, openOnnxRuntime, type Runner, type Workload } from '../bench/runners.ts';
 import { formatResults } from '../bench/tables.ts';
-import { loadOnnxRuntime, type OnnxRuntime, openOnnxRuntime } from '../shared/onnxruntime.ts';
+import { loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { parseCount, parseSize, precisionOption } from '../shared/options.ts';
 import { notify, reportError } from '../shared/report.ts';
-import { readDependency, readOwnPackage } from './doctor.ts';
+import { readDependency, readOwnPackage } from '../shared/versions.ts';
 
 type Size = readonly [width: number, height: number];
 
@@ -109,7 +111,7 @@ async function bench(options: BenchOptions): Promise<void> {
     // before minutes are spent
     if (old) assertSameAdapter(old, adapter);
     notify('ceilings');
-    const ceilings = await measureCeilings(context);
+    const ceilings = await measureRoofline(context);
     const measured = await measureModels(context, models, ort, options);
     const results: Results = {
       adapter,
@@ -136,21 +138,7 @@ async function bench(options: BenchOptions): Promise<void> {
   }
 }
 
-// kept as long as the process, as in platform.node.ts
-let dawn: GPU | undefined;
-
-/**
- * Node's platform, but with exact timestamps: Dawn (webgpu 0.6.2) rounds them to 65 µs, longer than many a kernel
- * takes. It is gone when times in `--kernels` are other than multiples of 65.536 µs without this.
- */
-const platform: typeof nodePlatform = {
-  ...nodePlatform,
-  async requestAdapter() {
-    const { create } = await import('webgpu');
-    dawn ??= create(['disable-dawn-features=timestamp_quantization']);
-    return dawn.requestAdapter({ powerPreference: 'high-performance' });
-  },
-};
+const platform: Platform = { ...nodePlatform, requestAdapter: () => requestAdapter({ exactTimestamps: true }) };
 
 function describeAdapter({ device }: GpuContext): string {
   const { vendor, architecture, device: name, description } = device.adapterInfo;
@@ -235,24 +223,24 @@ async function measureCase(
   { providers = [...PROVIDERS], runs, budget }: Omit<BenchOptions, 'size' | 'batch'>,
 ): Promise<Row[]> {
   const name = caseOf({ ...work, model: work.name });
-  const contenders: Contender[] = [];
+  const runners: Runner[] = [];
   try {
     for (const provider of providers) {
       notify(`${name}: ${provider}`);
-      let contender: Contender | null = null;
+      let runner: Runner | null = null;
       try {
-        contender = await open(context, provider, work, ort);
+        runner = await open(context, provider, work, ort);
         // some files open and do not run
-        await contender?.run();
-        if (contender) contenders.push(contender);
+        await runner?.run();
+        if (runner) runners.push(runner);
       } catch (error) {
         reportError(error, `${name}: ${provider}`);
-        await contender?.dispose();
+        await runner?.dispose();
       }
     }
-    return await measure(contenders, work, { runs, budgetMs: budget * 1000 });
+    return await measure(runners, work, { runs, budgetMs: budget * 1000 });
   } finally {
-    for (const contender of contenders) await contender.dispose();
+    for (const runner of runners) await runner.dispose();
   }
 }
 
@@ -271,5 +259,5 @@ async function readResults(path: string) {
 }
 
 function writeText(path: string, text: string): Promise<void> {
-  return writeWhole(path, () => new TextEncoder().encode(text), Error);
+  return writeWhole(path, () => text, Error);
 }

@@ -10,9 +10,9 @@ import type { Detector, Precision } from '../../index.node.ts';
 import { isWritable, writeAnnotated, writePicture } from '../../node/draw.ts';
 import { asUrl } from '../../node/files.ts';
 import { readImage } from '../../node/images.ts';
-import { chooseModel } from '../../node/models/default.ts';
+import { chooseDefault } from '../shared/default-model.ts';
 import { collectPictures, parseShard, type Shard } from '../shared/inputs.ts';
-import { mapAhead } from '../shared/map-concurrent.ts';
+import { mapConcurrent } from '../shared/map-concurrent.ts';
 import { modelOption, parseCount, parseFraction, parseSize, precisionOption, sizeOption } from '../shared/options.ts';
 import { FORMATS, type Format, openOutput } from '../shared/output.ts';
 import { showRate } from '../shared/progress.ts';
@@ -117,8 +117,8 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
   const bar = images.length >= MANY ? await showRate('pictures', all.length, output.done.size) : undefined;
   let failed = 0;
   try {
-    const decoded = mapAhead(images, jobs, ([, image]) => readPicture(image));
-    const searched = mapAhead(decoded, 2, async ({ item, result: pixels, error }) => {
+    const decoded = mapConcurrent(images, jobs, ([, image]) => readPicture(image));
+    const searched = mapConcurrent(decoded, 2, async ({ item, result: pixels, error }) => {
       if (!pixels) throw error;
       return { pixels, faces: await detector.detect(pixels), item };
     });
@@ -164,13 +164,6 @@ async function writeCrops(detector: Detector, target: string, pixels: Pixels, fa
   const crops = await detector.alignFaces(pixels, faces);
   const stem = target.slice(0, -extname(target).length);
   for (const [i, crop] of crops.entries()) await writePicture(`${stem}-${i + 1}.png`, crop);
-}
-
-/** The best model to be had, announced. */
-export async function chooseDefault(): Promise<string> {
-  const { path, note } = await chooseModel({ onNotice: notify });
-  notify(note);
-  return path;
 }
 
 /** A path in `directory` for every picture: its own name, numbered where that would replace another picture. */

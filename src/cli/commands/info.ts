@@ -8,6 +8,7 @@ import { declaredSize, type Model } from '../../loader/model.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { modelOption, sizeOption } from '../shared/options.ts';
+import { formatTable } from '../shared/table.ts';
 
 interface InfoOptions {
   model: string;
@@ -103,7 +104,7 @@ function formatText(description: Description): string {
     ['steps', `${description.steps} for the network${detector ? `, ${detector.steps} from pixels to faces` : ''}`],
     ['memory', `${mib(memory.constants)} of weights, ${mib(memory.activations)} of activations`],
   ];
-  return `${rows.map(([key, value]) => `${key!.padEnd(10)}  ${value}`).join('\n')}\n`;
+  return formatTable(rows, 2);
 }
 
 function formatIdentity({ name, source, generation, norm, published }: ModelIdentity): string[][] {

@@ -5,7 +5,7 @@ import { type Architecture, findArchitecture } from '../../architectures/publish
 import { parseArchitecture, sampleArchitecture } from '../../architectures/sample.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { ModelError } from '../../common/errors.ts';
-import { writeWhole } from '../../node/write-file.ts';
+import { writeWhole } from '../../node/files.ts';
 import { parseSize } from '../shared/options.ts';
 
 interface SynthesizeOptions {

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeWhole } from '../../node/write-file.ts';
+import { writeWhole } from '../../node/files.ts';
 import { findFiles } from './dataset.ts';
 import { EvaluationError } from './errors.ts';
 import type { AnnotatedImage } from './ground-truth.ts';
@@ -50,7 +50,7 @@ export class PredictionStore {
   async write(image: AnnotatedImage, text: string): Promise<void> {
     const path = join(this.#folder, image.event, `${image.name}.txt`);
     await mkdir(dirname(path), { recursive: true });
-    await writeWhole(path, () => Buffer.from(text), EvaluationError);
+    await writeWhole(path, () => text, EvaluationError);
   }
 }
 
@@ -70,7 +70,7 @@ async function claimFolder(out: string, settings: PredictionSettings, prediction
     await mkdir(out, { recursive: true }).catch((error: Error) => {
       throw new EvaluationError(`${out}: cannot be made (${error.message})`, { cause: error });
     });
-    await writeWhole(path, () => Buffer.from(`${JSON.stringify(settings, null, 2)}\n`), EvaluationError);
+    await writeWhole(path, () => `${JSON.stringify(settings, null, 2)}\n`, EvaluationError);
     return;
   }
   const kept = parseSettings(text, path);

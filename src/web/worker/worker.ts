@@ -1,9 +1,9 @@
-// The script of a detector's worker: see worker-detector.browser.ts.
+// The script of a detector's worker: see worker-detector.ts.
 
-import { tagOf } from '../../common/class-name.ts';
 import { Detector, type ImageInput } from '../../detector/detector.ts';
 import type { Timings } from '../../detector/options.ts';
 import type { ModelInput } from '../../runtime/open-model.ts';
+import { closeImage } from '../images.ts';
 import { browserPlatform } from '../platform.ts';
 import { type Message, type Request, sendError } from './protocol.ts';
 
@@ -27,11 +27,6 @@ async function create(request: Extract<Request, { kind: 'create' }>, signal: Abo
   return { inputSize: detector.inputSize, hasKeypoints: detector.hasKeypoints };
 }
 
-/** Bitmaps and frames that came are this thread's to free. */
-function close(image: unknown): void {
-  if (tagOf(image) === 'ImageBitmap' || tagOf(image) === 'VideoFrame') (image as ImageBitmap | VideoFrame).close();
-}
-
 async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
   switch (request.kind) {
     case 'create':
@@ -42,7 +37,7 @@ async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
       try {
         return await detector!.detectBatch(images as ImageInput[], { ...options, ...onTimings, signal });
       } finally {
-        images.forEach(close);
+        images.forEach(closeImage);
       }
     }
     case 'alignFaces': {
@@ -50,7 +45,7 @@ async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
       try {
         return await detector!.alignFaces(image as ImageInput, faces, { ...options, signal });
       } finally {
-        close(image);
+        closeImage(image);
       }
     }
     case 'identify':
