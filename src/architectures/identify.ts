@@ -4,7 +4,7 @@ import { walkConvs } from './layers.ts';
 import { ARCHITECTURES, PRODUCER, type Published, type PublishedArchitecture } from './published.ts';
 
 /** How a file was made, as far as its graph tells. */
-export type Generation =
+type Generation =
   | 'official-2021'
   | '2022'
   | 'simplified'

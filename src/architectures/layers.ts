@@ -34,7 +34,7 @@ export interface LayerOps<V> {
 
 export const STRIDES = [8, 16, 32] as const;
 export const ANCHORS = 2;
-/** Channels of a bottleneck's output, in planes. */
+/** A bottleneck's output has so many times its planes. */
 const EXPANSION = 4;
 
 /** Builds a detector layer by layer, in the order of the published exports. */
@@ -140,7 +140,7 @@ function head<V>(architecture: Architecture, level: V, stride: (typeof STRIDES)[
   if (points !== undefined) ops.output(points, 'kps', stride);
 }
 
-export interface Work {
+interface Work {
   /** Learned numbers, shared ones once. */
   readonly parameters: number;
   /** Multiply-accumulates of the convolutions: what `scrfd info` counts. */

@@ -284,7 +284,7 @@ class GraphWriter implements LayerOps<Value> {
   }
 }
 
-/** Takes its mean from every run of `size` numbers. */
+/** Subtracts its mean from every run of `size` numbers. */
 function center(values: Float32Array, size: number): void {
   for (let start = 0; start < values.length; start += size) {
     const part = values.subarray(start, start + size);

@@ -20,7 +20,7 @@ interface Axis {
 }
 
 /** Between which squares' centres a pixel lies, and how near it is to the second, 0 to 1. */
-interface Tap {
+interface Blend {
   readonly first: number;
   readonly second: number;
   readonly weight: number;
@@ -47,8 +47,8 @@ function squareOf({ start, length, squares }: Axis, pixel: number): number {
   return Math.floor(((pixel - start) * squares) / length);
 }
 
-/** One a pixel. Squares beyond the picture have no colour and are left out. */
-function tapsOf(axis: Axis): Tap[] {
+/** A blend for every pixel. Squares beyond the picture have no colour and are left out. */
+function blendsOf(axis: Axis): Blend[] {
   const { start, length, squares, from, to } = axis;
   const last = squareOf(axis, to - 1);
   return Array.from({ length: to - from }, (_, i) => {
@@ -86,10 +86,10 @@ export function blurFaces(image: Pixels, faces: readonly Pick<Face, 'box'>[], op
 
 function hideArea(image: Pixels, columns: Axis, rows: Axis, shape: 'ellipse' | 'box'): void {
   const means = meanColours(image, columns, rows);
-  const across = tapsOf(columns);
+  const across = blendsOf(columns);
   // from the middle, in halves of the side
   const offset = ({ start, length }: Axis, pixel: number) => (2 * (pixel + 0.5 - start)) / length - 1;
-  tapsOf(rows).forEach((row, j) => {
+  blendsOf(rows).forEach((row, j) => {
     const y = rows.from + j;
     across.forEach((column, i) => {
       const x = columns.from + i;

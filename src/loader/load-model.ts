@@ -64,7 +64,7 @@ function readValue(proto: ValueInfoProto): ModelValue {
   return { name: proto.name, type: nameElementType(tensor?.elemType ?? 0), dims: dims ?? null };
 }
 
-const text = new TextDecoder();
+const TEXT = new TextDecoder();
 
 function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles): AttributeValue {
   if (proto.refAttrName) return { kind: 'other', value: 'a reference to a function attribute' };
@@ -74,7 +74,7 @@ function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles
     case 2:
       return { kind: 'int', value: proto.i };
     case 3:
-      return { kind: 'string', value: text.decode(proto.s) };
+      return { kind: 'string', value: TEXT.decode(proto.s) };
     case 4:
       if (!proto.t) throw new ModelError(`${node}: attribute ${proto.name} expects a tensor, got none`);
       return { kind: 'tensor', value: readTensor(`${node}: attribute ${proto.name}`, proto.t, files) };
@@ -83,7 +83,7 @@ function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles
     case 7:
       return { kind: 'ints', value: proto.ints };
     case 8:
-      return { kind: 'strings', value: proto.strings.map((bytes) => text.decode(bytes)) };
+      return { kind: 'strings', value: proto.strings.map((bytes) => TEXT.decode(bytes)) };
     case 5:
     case 10:
       return { kind: 'other', value: 'a subgraph' };

@@ -7,7 +7,7 @@ export const GROUP_END = 4;
 export const FIXED32 = 5;
 
 /** What stands before every value. */
-export interface Tag {
+interface Tag {
   readonly field: number;
   readonly wire: number;
 }

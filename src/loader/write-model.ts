@@ -12,7 +12,7 @@ export interface NodeToWrite {
 }
 
 /** An ONNX file to be: what `loadModel` gives back for it. */
-export interface ModelToWrite {
+interface ModelToWrite {
   readonly producer: string;
   readonly irVersion: number;
   readonly opset: number;

@@ -268,7 +268,7 @@ function readHeaders(
     return { start: asked, total: size === '*' ? undefined : Number(size), ranged: true };
   }
   const length = headers.get('content-length');
-  // The length of an encoded body is not the file's.
+  // the length of an encoded body is not the file's
   const total = length === null || headers.has('content-encoding') ? undefined : Number(length);
   return { start: 0, total, ranged: false };
 }

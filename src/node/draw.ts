@@ -7,7 +7,7 @@ import { loadSharp } from './sharp.ts';
 
 const { box: BOX, point: POINT, shade: SHADE } = MARK_COLOURS;
 
-// Strokes on a grid 4 wide and 6 high: librsvg takes text from the machine's fonts, and containers have none.
+/** Strokes on a grid 4 wide and 6 high: librsvg takes text from the machine's fonts, and containers have none. */
 const GLYPHS: Readonly<Record<string, string>> = {
   '0': 'M0 0H4V6H0Z',
   '1': 'M1 1L2 0V6',
@@ -80,7 +80,7 @@ export async function writePicture(path: string, { data, width, height, channels
   const sharp = await loadSharp();
   const encode = () =>
     sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
-      // Thin coloured lines smear when a lossy format halves the colour resolution.
+      // thin coloured lines smear when a lossy format halves the colour resolution
       .toFormat(format, format === 'jpeg' ? { quality: 92, chromaSubsampling: '4:4:4' } : {})
       .toBuffer();
   await writeWhole(path, encode, ImageError);
@@ -88,7 +88,7 @@ export async function writePicture(path: string, { data, width, height, channels
 
 function renderOverlay(width: number, height: number, faces: readonly Face[]): string {
   const line = Math.max(1.5, Math.hypot(width, height) / 400);
-  // Weak faces first, so that strong ones are on top.
+  // weak faces first, so that strong ones are on top
   const marks = [...faces].sort((a, b) => a.score - b.score).map((face) => renderFace(face, line));
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${marks.join('')}</svg>`;
 }

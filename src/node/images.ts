@@ -18,7 +18,7 @@ export async function readImage(
   if (bytes.byteLength === 0) throw new ImageError(`${name}: expected a picture, got 0 bytes`);
   try {
     const { space } = await sharp(bytes).metadata();
-    // Warnings (stray bytes before a marker) are common and harmless in camera files; missing data is an error.
+    // warnings (stray bytes before a marker) are common and harmless in camera files; missing data is an error
     const { data, info } = await sharp(bytes, { autoOrient: true, failOn: 'error', ignoreIcc: space !== 'cmyk' })
       .removeAlpha()
       .toColourspace('srgb')

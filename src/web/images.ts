@@ -4,7 +4,7 @@ import type { Picture, TextureSource } from '../detector/image-buffer.ts';
 import { pageUrl } from './page-url.ts';
 
 /** An image as a worker can take it, and what is handed over for good. */
-export interface SentImage {
+interface SentImage {
   readonly image: unknown;
   readonly transfer: readonly Transferable[];
 }

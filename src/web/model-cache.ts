@@ -32,7 +32,7 @@ export async function fetchModel(
     throw new ModelError(`${entry.name}: checksums need a secure context: serve the page by https or from localhost`);
   }
   const cache = await openCache(CACHE_NAME, options.caches);
-  // keyed by content, so that mirrors share an entry and another version never meets it.
+  // keyed by content, so that mirrors share an entry and another version never meets it
   const key = `https://scrfd.invalid/${entry.sha256}/${entry.file}`;
   const stored = await cache?.match(key);
   if (stored !== undefined) {
@@ -46,7 +46,7 @@ export async function fetchModel(
   }
   options.onNotice?.(noticeOf(entry));
   const bytes = await fetchBytes(entry, options);
-  // a full or forbidden store costs the next visit a download, nothing more.
+  // a full or forbidden store costs the next visit a download, nothing more
   await cache
     ?.put(key, new Response(bytes, { headers: { 'content-type': 'application/octet-stream' } }))
     .catch(() => {});
@@ -54,7 +54,7 @@ export async function fetchModel(
   return bytes;
 }
 
-/** None in an insecure context, in some private windows, and in Node. */
+/** A cache of the browser; none in an insecure context, in some private windows, and in Node. */
 export async function openCache(name: string, storage?: CacheStorage): Promise<Cache | undefined> {
   try {
     return await (storage ?? globalThis.caches)?.open(name);
@@ -65,7 +65,7 @@ export async function openCache(name: string, storage?: CacheStorage): Promise<C
 
 async function fetchBytes(entry: ModelEntry, options: FetchModelOptions): Promise<Uint8Array<ArrayBuffer>> {
   const failures: string[] = [];
-  // plain files first: archives lie where CORS forbids them.
+  // plain files first: archives lie where CORS forbids them
   const files = entry.sources.filter(({ kind }) => kind === 'file');
   const archives = entry.sources.filter(({ kind }) => kind === 'zip-member');
   for (const source of [...files, ...archives]) {

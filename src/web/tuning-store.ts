@@ -15,7 +15,7 @@ export const cachedKeepsakes: Keepsakes = {
     }
   },
   async write(name, text) {
-    // A full or forbidden store costs the next visit a tuning, nothing more.
+    // a full or forbidden store costs the next visit a tuning, nothing more
     await (await openCache(CACHE_NAME))?.put(address(name), new Response(text)).catch(() => {});
   },
 };

@@ -22,11 +22,11 @@ export interface Workload extends CaseSpec {
   readonly model: Model;
   /** Least score of a face. */
   readonly scoreThreshold: number;
-  /** Of the network's convolutions, for the whole batch. */
+  /** Operations of the network's convolutions, for the whole batch. */
   readonly flops: number;
   /** Chooses our kernels; without one the adapter's class does. */
   readonly tuner: Tuner | null;
-  /** Of ours. */
+  /** How our kernels store values. */
   readonly precision: Precision;
 }
 
@@ -41,7 +41,7 @@ export interface Runner {
   dispose(): Promise<void>;
 }
 
-export interface MeasureOptions {
+interface MeasureOptions {
   /** Timed runs of each runner. */
   readonly runs: number;
   /** A runner that has taken longer in all is not run further, beyond the third time. */
@@ -55,7 +55,7 @@ const LEAST_RUNS = 3;
 const REST_MS = 50;
 
 /** The same noise for every runner: `[batch, 3, height, width]`. */
-export function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<ArrayBuffer> {
+function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<ArrayBuffer> {
   const { uniform } = createRandom(1);
   return new Float32Array(batch * 3 * height * width).map(() => uniform(-1, 1));
 }

@@ -44,7 +44,7 @@ export function formatRows({ rows, ceilings }: Pick<Results, 'rows' | 'ceilings'
 }
 
 /** Where the time from pixels to faces goes. Empty without timestamps. */
-export function formatStages(rows: readonly Row[], style: TableStyle = 'text'): string {
+function formatStages(rows: readonly Row[], style: TableStyle = 'text'): string {
   const timed = rows.filter(({ stagesMs }) => stagesMs !== null);
   if (timed.length === 0) return '';
   const cells = timed.map((row) => {
@@ -55,7 +55,7 @@ export function formatStages(rows: readonly Row[], style: TableStyle = 'text'): 
   return formatTable([['ms, from pixels to faces', ...STAGES, 'outside the GPU'], ...cells], 1, style);
 }
 
-export function formatColdStarts({ coldStarts }: Pick<Results, 'coldStarts'>, style: TableStyle = 'text'): string {
+function formatColdStarts({ coldStarts }: Pick<Results, 'coldStarts'>, style: TableStyle = 'text'): string {
   if (coldStarts.length === 0) return '';
   const cells = coldStarts.map(({ model, size, cache, createMs, firstMs }) => [
     `${model} ${size.join('×')}`,

@@ -38,7 +38,7 @@ interface DetectOptions {
   shard?: Shard;
 }
 
-/** Pictures from which a summary is worth a line. */
+/** From so many pictures on, a run has a bar and ends with a summary. */
 const MANY = 10;
 
 function parseSizes(text: string): Size[] {
@@ -174,7 +174,7 @@ async function planOutputs(images: readonly string[], directory: string): Promis
     throw new ImageError(`${directory}: expected a folder to write to (${(error as Error).message})`, { cause: error });
   }
   const folder = await realpath(directory);
-  // Lower case, because two names that differ by case alone are one file on macOS and Windows.
+  // lower case, because two names that differ by case alone are one file on macOS and Windows
   const taken = new Set(await Promise.all(images.map(async (image) => (await localPath(image)).toLowerCase())));
   return images.map((image) => {
     const name = basename(asUrl(image)?.pathname ?? image);

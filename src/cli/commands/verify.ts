@@ -51,7 +51,7 @@ async function verify({ model: path, image, size, layers, batch }: VerifyOptions
   try {
     const names = [...expected.keys()];
     const actual = await network.run(x, { tap: names.filter((name) => !network.outputNames.includes(name)) });
-    // variances of few elements lose digits in any order of summation.
+    // variances of few elements lose digits in any order of summation
     const tolerance = model.nodes.some(({ op }) => op === 'InstanceNormalization') ? 5e-4 : 1e-4;
     const wide = Math.max(...names.map((name) => name.length));
     let failures = 0;
@@ -80,7 +80,7 @@ function compare(actual: Values | undefined, expected: Values, tolerance: number
   for (const [i, value] of expected.data.entries()) {
     const error = Math.abs(actual.data[i]! - value);
     if (!(error <= tolerance * Math.max(1, Math.abs(value)))) ok = false;
-    // Math.max, unlike >, keeps a NaN.
+    // Math.max, unlike >, keeps a NaN
     max = Math.max(max, error);
     sum += error;
   }

@@ -8,7 +8,7 @@ async function createBar(format: string, options: Options = {}) {
   return new progress.SingleBar({ format, hideCursor: true, clearOnComplete: true, ...options });
 }
 
-export interface RateBar {
+interface RateBar {
   increment(): void;
   stop(): void;
 }
@@ -30,7 +30,7 @@ export async function showRate(what: string, total: number, kept = 0): Promise<R
   };
 }
 
-export interface DownloadBar {
+interface DownloadBar {
   update(progress: Progress): void;
   stop(): void;
 }

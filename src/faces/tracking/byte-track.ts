@@ -6,7 +6,7 @@ export interface Detection {
   readonly score: number;
 }
 
-export interface TrackerOptions {
+interface TrackerOptions {
   /** Detections that score more are associated first. Default 0.5. */
   readonly highScore?: number;
   /** Detections that score more may continue a track that is still without one. Default 0.1. */

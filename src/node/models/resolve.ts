@@ -102,7 +102,7 @@ async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOpt
   const path = join(folder, entry.file);
   const failures: string[] = [];
   const wholeArchives: Source[] = [];
-  // a whole archive is many times the model's size, so every other source is tried before it.
+  // a whole archive is many times the model's size, so every other source is tried before it
   for (const [sources, whole] of [[entry.sources, false] as const, [wholeArchives, true] as const]) {
     for (const source of sources) {
       try {
@@ -229,7 +229,7 @@ async function downloadChecked(
       const got = await file.sha256(options.signal);
       if (got === sha256) return file;
       await file.reset();
-      // the pieces may be of different files: once more, in one piece.
+      // the pieces may be of different files: once more, in one piece
       if (!resumed || attempt > 1) throw wrongSha256(sha256, got);
     }
   } catch (error) {

@@ -12,7 +12,7 @@ import type { DetectOptions, Size, Timings } from '../../detector/options.ts';
 import type { Progress } from '../../models/download.ts';
 
 /** Options without what cannot be sent. */
-export type SentOptions<T> = Omit<T, 'signal' | 'onProgress' | 'onTimings' | 'device'>;
+type SentOptions<T> = Omit<T, 'signal' | 'onProgress' | 'onTimings' | 'device'>;
 
 /** What a page asks its worker for. Answers carry the same `id`. */
 export type Request =
@@ -56,7 +56,7 @@ export type Message =
   | { readonly kind: 'devicerestored' };
 
 /** An error without its class, which does not cross threads. */
-export interface SentError {
+interface SentError {
   readonly name: string;
   readonly message: string;
   readonly reason?: DeviceErrorReason;

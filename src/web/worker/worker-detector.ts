@@ -166,7 +166,7 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
     await this.dispose();
   }
 
-  /** Runs what `dispose` then waits for. */
+  /** Runs a task that `dispose` waits for. */
   async #begin<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     if (this.#disposal) throw new DisposedError('this detector has been disposed');

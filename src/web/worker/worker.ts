@@ -1,4 +1,4 @@
-// The script of a detector's worker: see worker-detector.ts.
+// the script of a detector's worker: see worker-detector.ts
 
 import { Detector, type ImageInput } from '../../detector/detector.ts';
 import type { Timings } from '../../detector/options.ts';
