@@ -195,9 +195,12 @@ async function measureModels(
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {
-      for (const batch of batches) {
+      const workOf = (batch: number): Workload => {
         const flops = 2 * countWork(model, [batch, 3, size[1], size[0]]).macs;
-        const work: Workload = { ...loaded, model, size, batch, flops, tuner, precision };
+        return { ...loaded, model, size, batch, flops, tuner, precision };
+      };
+      for (const batch of batches) {
+        const work = workOf(batch);
         rows.push(...(await measureCase(context, work, ort, options)));
         if (options.kernels) {
           const steps = await timeKernels(context, model, work, options.runs, tuner, precision);
@@ -206,9 +209,8 @@ async function measureModels(
         }
       }
       if (options.coldStart) {
-        const flops = 2 * countWork(model, [1, 3, size[1], size[0]]).macs;
         notify(`${loaded.name} ${size.join('×')}: cold start`);
-        coldStarts.push(...(await measureColdStarts({ ...loaded, model, size, batch: 1, flops, tuner, precision })));
+        coldStarts.push(...(await measureColdStarts(workOf(1))));
       }
     }
   }

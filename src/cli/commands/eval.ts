@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Face } from '../../common/face.ts';
@@ -14,6 +13,7 @@ import type { AnnotatedImage } from '../eval/ground-truth.ts';
 import { plotPrecisionRecall } from '../eval/plot.ts';
 import {
   type ImagePredictions,
+  makeFolder,
   type PredictionSettings,
   PredictionStore,
   readPredictions,
@@ -252,9 +252,7 @@ async function writeReport(
       recall: [...recall],
     })),
   };
-  await mkdir(out, { recursive: true }).catch((error: Error) => {
-    throw new EvaluationError(`${out}: cannot be made (${error.message})`, { cause: error });
-  });
+  await makeFolder(out);
   const write = (name: string, text: string) => writeWhole(join(out, name), () => text, EvaluationError);
   await write('report.json', `${JSON.stringify(report)}\n`);
   await write(

@@ -54,6 +54,13 @@ export class PredictionStore {
   }
 }
 
+/** @throws EvaluationError where it cannot be made */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: Error) => {
+    throw new EvaluationError(`${path}: cannot be made (${error.message})`, { cause: error });
+  });
+}
+
 /** Compares the folder's settings with these, or writes these where it has neither settings nor predictions. */
 async function claimFolder(out: string, settings: PredictionSettings, predictions: number): Promise<void> {
   const path = join(out, 'settings.json');
@@ -67,9 +74,7 @@ async function claimFolder(out: string, settings: PredictionSettings, prediction
         `${out}: holds predictions of unknown settings (no settings.json); choose another folder or evaluate them with --predictions`,
       );
     }
-    await mkdir(out, { recursive: true }).catch((error: Error) => {
-      throw new EvaluationError(`${out}: cannot be made (${error.message})`, { cause: error });
-    });
+    await makeFolder(out);
     await writeWhole(path, () => `${JSON.stringify(settings, null, 2)}\n`, EvaluationError);
     return;
   }
