@@ -1,25 +1,15 @@
 import type { Tensor } from '../common/tensor.ts';
 import type { AttributeValue } from './attributes.ts';
-import type { ModelValue } from './model.ts';
+import type { Model, ModelNode, ModelValue } from './model.ts';
 import { type Bytes, bytes, concatenate, each, float, int, string } from './protobuf-writer.ts';
 
-export interface NodeToWrite {
-  readonly name: string;
-  readonly op: string;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
+export interface NodeToWrite extends Omit<ModelNode, 'attributes'> {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
 }
 
 /** An ONNX file to be: what `loadModel` gives back for it. */
-interface ModelToWrite {
-  readonly producer: string;
-  readonly irVersion: number;
-  readonly opset: number;
-  readonly inputs: readonly ModelValue[];
-  readonly outputs: readonly ModelValue[];
+interface ModelToWrite extends Omit<Model, 'nodes'> {
   readonly nodes: readonly NodeToWrite[];
-  readonly initializers: ReadonlyMap<string, Tensor>;
 }
 
 const FLOAT = 1;

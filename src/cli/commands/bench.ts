@@ -138,6 +138,7 @@ async function bench(options: BenchOptions): Promise<void> {
   }
 }
 
+/** Node's, but with exact timestamps. */
 const platform: Platform = { ...nodePlatform, requestAdapter: () => requestAdapter({ exactTimestamps: true }) };
 
 function describeAdapter({ device }: GpuContext): string {

