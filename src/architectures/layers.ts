@@ -4,7 +4,7 @@ import type { Architecture } from './published.ts';
 export type Purpose = 'feature' | 'branch' | 'score' | 'box' | 'keypoints';
 
 export interface ConvLayer {
-  /** Also names its weights: layers of one name share them. */
+  /** Names the layer and its weights: layers of one name share them. */
   readonly name: string;
   readonly channels: number;
   readonly kernel: 1 | 3;
@@ -18,16 +18,16 @@ export interface ConvLayer {
 
 /** The operations an SCRFD network is made of, on values of any kind: names of a file, shapes to count, numbers. */
 export interface LayerOps<V> {
-  /** Convolution, its norm, ReLU. */
+  /** A convolution with its norm and ReLU. */
   conv(x: V, layer: ConvLayer): V;
-  /** 2×2, stride 2. */
+  /** The maximum of windows of 2×2, stride 2. */
   maxPool(x: V): V;
-  /** `side`×`side`, stride `side`, the last window cut where the size is odd. */
+  /** The average of windows of `side`×`side`, stride `side`; the last one is cut where the size is odd. */
   averagePool(x: V, side: 1 | 2): V;
-  /** Twice the size, nearest. */
+  /** Doubles width and height, by the nearest value. */
   upsample(x: V): V;
   add(a: V, b: V, relu: boolean): V;
-  /** Times a learned scalar. */
+  /** Multiplies by a learned scalar. */
   scale(x: V, name: string): V;
   output(x: V, kind: 'score' | 'bbox' | 'kps', stride: number): void;
 }
@@ -145,7 +145,7 @@ interface Work {
   readonly parameters: number;
   /** Multiply-accumulates of the convolutions: what `scrfd info` counts. */
   readonly macs: number;
-  /** As the published tables count: an operation an element for biases, ReLUs and pools too, two for BatchNorm, none for GroupNorm. */
+  /** Multiply-accumulates as the published tables count: an operation an element for biases, ReLUs and pools too, two for BatchNorm, none for GroupNorm. */
   readonly publishedMacs: number;
 }
 
@@ -170,7 +170,7 @@ const SHAPE_OPS: Omit<LayerOps<Shape>, 'conv'> = {
   output() {},
 };
 
-/** Counts without building anything; sides are multiples of 32. */
+/** Counts parameters and work without building anything; sides are multiples of 32. */
 export function countLayers(architecture: Architecture, width = 640, height = 480): Work {
   const seen = new Set<string>();
   let parameters = 0;
@@ -217,7 +217,7 @@ export interface ConvShape {
   readonly weight: readonly [number, number, number, number];
   readonly groups: number;
   readonly stride: number;
-  /** Of the map that it reads; the one it writes is `stride` times smaller. */
+  /** Of the map that is read; the one that is written is `stride` times smaller. */
   readonly size: readonly [width: number, height: number];
   readonly relu: boolean;
 }

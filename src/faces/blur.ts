@@ -26,7 +26,7 @@ interface Blend {
   readonly weight: number;
 }
 
-/** The whole face, also what lies beyond the picture, so that a border neither moves the ellipse nor refines the mosaic. */
+/** Axes of the whole face, also of what lies beyond the picture, so that a border neither moves the ellipse nor refines the mosaic. */
 function axesOf([x1, y1, x2, y2]: Face['box'], margin: number, blocks: number, { width, height }: Pixels) {
   const [dx, dy] = [(x2 - x1) * margin, (y2 - y1) * margin];
   const [left, top] = [Math.floor(x1 - dx), Math.floor(y1 - dy)];
@@ -87,7 +87,7 @@ export function blurFaces(image: Pixels, faces: readonly Pick<Face, 'box'>[], op
 function hideArea(image: Pixels, columns: Axis, rows: Axis, shape: 'ellipse' | 'box'): void {
   const means = meanColours(image, columns, rows);
   const across = blendsOf(columns);
-  // from the middle, in halves of the side
+  // distance from the middle, in halves of the side
   const offset = ({ start, length }: Axis, pixel: number) => (2 * (pixel + 0.5 - start)) / length - 1;
   blendsOf(rows).forEach((row, j) => {
     const y = rows.from + j;
@@ -106,7 +106,7 @@ function hideArea(image: Pixels, columns: Axis, rows: Axis, shape: 'ellipse' | '
   });
 }
 
-/** Row by row, three numbers a square; of those beyond the picture, 0. */
+/** Mean colours of the squares, row by row, three numbers each; 0 for squares beyond the picture. */
 function meanColours({ data, width, channels }: Pixels, columns: Axis, rows: Axis): Float64Array {
   const sums = new Float64Array(columns.squares * rows.squares * 3);
   const counts = new Float64Array(columns.squares * rows.squares);

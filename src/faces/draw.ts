@@ -53,7 +53,7 @@ export function drawFaces(context: DrawingContext, faces: readonly Face[], optio
   context.restore();
 }
 
-/** Above the box, or inside it where the picture ends above it. */
+/** Draws a label above the box, or inside it where the picture ends above it. */
 function drawLabel(
   context: DrawingContext,
   text: string,

@@ -155,7 +155,7 @@ export interface RemoteFile {
  * @throws RangeRefused when the server sends whole files only, DownloadError, and `signal.reason` when aborted
  */
 export async function openRemote(url: string, options: DownloadOptions): Promise<RemoteFile> {
-  // bytes=0-0, since some stores don't know suffix ranges and browsers ask the server before sending one.
+  // bytes=0-0, since some stores don't know suffix ranges and browsers ask the server before sending one
   const { total, ranged, etag, cancel } = await openUrl(url, { start: 0, end: 1 }, options);
   await cancel();
   if (!ranged || total === undefined) throw new RangeRefused('the server sends whole files only');
@@ -211,7 +211,7 @@ async function openUrl(
     } catch (error) {
       signal?.throwIfAborted();
       watchdog.signal.throwIfAborted();
-      // fetch says only "fetch failed" or "terminated"; what failed is in the cause.
+      // fetch says only "fetch failed" or "terminated"; what failed is in the cause
       const { cause, message } = error as Error;
       const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;
       throw new DownloadError(reason, { cause: error, resumable: true });

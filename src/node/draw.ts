@@ -109,7 +109,7 @@ function renderFace({ box, score, keypoints = [] }: Face, pictureLine: number): 
   ].join('');
 }
 
-/** On the box's upper edge and no wider, where that stays legible; inside the box where the picture ends above it. */
+/** A label on the box's upper edge and no wider, where that stays legible; inside the box where the picture ends above it. */
 function renderLabel(text: string, x: number, y: number, boxWidth: number, line: number): string {
   const offsets = [2];
   for (const character of text) offsets.push(offsets.at(-1)! + (character === '.' ? 2.5 : 6));

@@ -12,7 +12,7 @@ import { readImage } from './images.ts';
 import { resolveModel } from './models/resolve.ts';
 import { fileKeepsakes } from './tuning-store.ts';
 
-/** Short enough for whatever else the process does. */
+/** One sleep: short enough for whatever else the process does. */
 const SLEEP_MS = 1;
 /** Slept on only: no other thread notifies it. */
 const SLEPT_ON = new Int32Array(new SharedArrayBuffer(4));

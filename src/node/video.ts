@@ -95,7 +95,7 @@ interface VideoWriter {
   write(frame: Pixels): Promise<void>;
   /** Ends the file. */
   end(): Promise<void>;
-  /** Gives up. */
+  /** Ends ffmpeg before the file is complete. */
   abort(): void;
 }
 
@@ -109,7 +109,7 @@ export function writeVideo(path: string, { width, height, frameRate }: VideoInfo
   const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
   const end = finished(child, path);
   end.catch(() => {});
-  // what ffmpeg says of it is told by `end`
+  // `end` tells what ffmpeg says of a broken pipe
   child.stdin.on('error', () => {});
   return {
     async write({ data }) {

@@ -156,7 +156,7 @@ interface Entry {
   readonly runner: Runner;
   readonly wall: number[];
   readonly gpu: StageTimes[];
-  /** Of the runs whose GPU times are known, wall time beyond them. */
+  /** Milliseconds of wall time beyond the GPU's, of the runs whose GPU times are known. */
   readonly outside: number[];
 }
 

@@ -3,7 +3,7 @@ import { formatTable, type TableStyle } from '../shared/table.ts';
 import { caseOf, groupByCase, type KernelTable, type KernelTime, type Results, type Row, roofMs } from './results.ts';
 import type { Roofline } from './roofline.ts';
 
-/** Three digits or so; `digits` decimals where given. */
+/** A number with three digits or so, or with `digits` decimals where given. */
 export function fixed(value: number, digits = value >= 100 ? 0 : value >= 10 ? 1 : 2): string {
   return value.toFixed(digits);
 }

@@ -108,7 +108,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const context = await GpuContext.open(platform, undefined);
   try {
     const adapter = describeAdapter(context);
-    // before minutes are spent
+    // checked before minutes are spent
     if (old) assertSameAdapter(old, adapter);
     notify('ceilings');
     const ceilings = await measureRoofline(context);
@@ -117,7 +117,7 @@ async function bench(options: BenchOptions): Promise<void> {
       adapter,
       cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} threads`,
       versions: {
-        // with what was asked of it, so that results tell
+        // with the options, so that results tell how they were made
         'scrfd-webgpu': [readOwnPackage().version, options.autotune && 'tuned', options.precision]
           .filter(Boolean)
           .join(' '),
@@ -138,7 +138,7 @@ async function bench(options: BenchOptions): Promise<void> {
   }
 }
 
-/** Node's, but with exact timestamps. */
+/** Node's platform, but with exact timestamps. */
 const platform: Platform = { ...nodePlatform, requestAdapter: () => requestAdapter({ exactTimestamps: true }) };
 
 function describeAdapter({ device }: GpuContext): string {
@@ -146,7 +146,7 @@ function describeAdapter({ device }: GpuContext): string {
   return [vendor, architecture, name, description].filter(Boolean).join(' ');
 }
 
-/** Null where this is no checkout of the project itself. */
+/** The checkout's commit; null where this is no checkout of the project itself. */
 function readCommit(): string | null {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const git = (...args: string[]) =>
@@ -170,7 +170,7 @@ async function loadModel(name: string): Promise<LoadedModel> {
   }
 }
 
-/** Null when nobody asked for it and it is not installed. */
+/** onnxruntime; null when nobody asked for it and it is not installed. */
 async function findOnnxRuntime(providers: readonly Provider[] | undefined): Promise<OnnxRuntime | null> {
   if (providers && !providers.some((name) => name.startsWith('ort-'))) return null;
   try {

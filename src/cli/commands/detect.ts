@@ -80,7 +80,7 @@ export function addDetect(program: Command): void {
     .action(detect);
 }
 
-/** Options of the detector that were given. */
+/** The detector's options, as far as they were given. */
 function detectorOptions(options: DetectOptions) {
   const { size, sizes, compat, score, iou, maxFaces, autotune, precision } = options;
   return {
@@ -151,7 +151,7 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
   }
 }
 
-/** @throws ImageError for a picture that cannot show a face, too */
+/** Decodes a picture. @throws ImageError for one too small to show a face, too */
 async function readPicture(image: string): Promise<Pixels> {
   const pixels = await readImage(image);
   const { width, height } = pixels;

@@ -94,7 +94,7 @@ function parseMode(text: string): EvalOptions['mode'] {
 /** What came of running a model, or reading what one wrote. */
 interface Outcome {
   readonly found: readonly ImagePredictions[];
-  /** Entries of the report. */
+  /** Entries of the report that tell where the predictions come from. */
   readonly origin: object;
 }
 
@@ -126,7 +126,7 @@ async function readFolder(folder: string, { images }: Dataset, limit: number | u
   return { found, origin: { predictions: folder } };
 }
 
-/** Undefined when interrupted. */
+/** Runs a model on the images that have no predictions yet; undefined when interrupted. */
 async function detectAll(
   model: string,
   files: readonly ImageFile[],
@@ -189,7 +189,7 @@ async function hashModel(model: string): Promise<string> {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Hands over the faces of one image after another; returns what ran. */
+/** Hands over the faces of one image after another; returns the adapter that ran. */
 async function detectImages(
   model: string,
   files: readonly ImageFile[],

@@ -59,7 +59,7 @@ function describe(model: Model, [width, height]: [number, number]) {
   };
 }
 
-/** Null for a network that is not an SCRFD detector, or not at this size. */
+/** What the heads are; null for a network that is not an SCRFD detector, or not at this size. */
 function describeDetector(model: Model, width: number, height: number) {
   try {
     const { heads, steps } = compileDetector(model, { batch: 1, canvases: [[width, height]] }, PLAIN_ADAPTER);

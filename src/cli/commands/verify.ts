@@ -88,7 +88,7 @@ function compare(actual: Values | undefined, expected: Values, tolerance: number
   return { ok, text: `${formatDims(expected.dims)}  max ${max.toExponential(2)}  mean ${mean.toExponential(2)}` };
 }
 
-/** The model's float outputs in its own order. */
+/** The model's float outputs by onnxruntime, in the model's order. */
 async function runOnnxRuntime(
   ort: OnnxRuntime,
   model: Uint8Array,
@@ -129,7 +129,7 @@ function computedValues(model: Model): string[] {
 /** Declares more graph outputs. Protobuf merges messages that stand one after another, so nothing need be decoded. */
 function appendOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
   if (names.length === 0) return model;
-  // the model's graph, its outputs, their names
+  // field 7 of a model is its graph, 12 of a graph an output, 1 of an output its name
   const graph = bytes(
     7,
     each(names, (name) => bytes(12, string(1, name))),

@@ -74,7 +74,7 @@ async function searchVideo(path: string, options: VideoOptions): Promise<void> {
     }
     await writer?.end();
   } catch (error) {
-    // half a file is none
+    // half a file is of no use
     writer?.abort();
     if (out !== undefined) await rm(out, { force: true });
     throw error;

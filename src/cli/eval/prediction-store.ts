@@ -8,7 +8,7 @@ import { type Predictions, parsePredictions } from './predictions.ts';
 
 /** What predictions depend on. */
 export interface PredictionSettings {
-  /** This package's. */
+  /** Version of this package. */
   readonly version: string;
   /** SHA-256 of the model file. */
   readonly model: string;

@@ -7,7 +7,7 @@ interface PackageJson {
   readonly engines?: { readonly node?: string };
 }
 
-/** Of the package that this file belongs to. */
+/** The package.json of the package that this file belongs to. */
 export function readOwnPackage(): PackageJson {
   return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as PackageJson;
 }

@@ -138,7 +138,7 @@ export class ByteTracker {
     return id;
   }
 
-  /** Of every track in sight and lost track that lie on each other, the one that was followed for less long. */
+  /** Where a track in sight and a lost one lie on each other: the one that was followed for less long. */
   #findDoubles(): Set<Track> {
     const doubles = new Set<Track>();
     const lost = this.#tracks.filter(({ state }) => state === 'lost');

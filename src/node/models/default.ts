@@ -2,7 +2,7 @@ import { ModelError } from '../../common/errors.ts';
 import { bestModels, findModel, type ModelEntry } from '../../models/registry.ts';
 import { type LocatedModel, locateModel, type ResolveOptions, resolveModel } from './resolve.ts';
 
-/** Used where no SCRFD weights are to be had: its own come from npm. */
+/** The model where no SCRFD weights are to be had: its own come from npm. */
 export const STAND_IN = 'retinaface_mnet025';
 
 /** The command that gets the best model. */

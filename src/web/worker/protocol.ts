@@ -74,7 +74,7 @@ export function sendError(error: unknown): SentError {
 
 const PLAIN = { ModelError, ImageError, DisposedError, TypeError, RangeError } as const;
 
-/** The error again, of its class. */
+/** Makes the error again, of its class. */
 export function receiveError({ name, message, reason, node, op }: SentError): Error {
   if (reason !== undefined) return new DeviceError(reason, message);
   if (node !== undefined && op !== undefined) {

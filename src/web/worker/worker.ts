@@ -11,7 +11,7 @@ let detector: Detector | undefined;
 const calls = new Map<number, AbortController>();
 
 function post(message: Message, transfer: Transferable[] = []): void {
-  // a worker's, not a window's
+  // TypeScript takes it for a window's, which has other parameters
   (postMessage as (message: unknown, transfer: Transferable[]) => void)(message, transfer);
 }
 
