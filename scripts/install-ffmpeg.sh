@@ -3,23 +3,8 @@
 #   --dry-run   print the commands that would install them, whatever is there already
 set -euo pipefail
 
-dry_run=false
-[ "${1:-}" = --dry-run ] && dry_run=true
-
-fail() {
-  printf 'install-ffmpeg: %s\n' "$@" >&2
-  exit 1
-}
-
-as_root() {
-  local command=("$@")
-  if [ "$(id -u)" -ne 0 ] && ! $dry_run; then
-    command -v sudo >/dev/null || fail "run this as root: sudo is not installed"
-    command=(sudo "$@")
-  fi
-  echo "+ ${command[*]}"
-  $dry_run || "${command[@]}"
-}
+# shellcheck source=scripts/apt.sh
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
 
 both_here() {
   command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null
@@ -34,20 +19,14 @@ if ! $dry_run && both_here; then
   exit 0
 fi
 
-# shellcheck source=/dev/null
-[ -r /etc/os-release ] && . /etc/os-release
-case " ${ID:-} ${ID_LIKE:-} " in
-  *" debian "* | *" ubuntu "*) ;;
-  *)
-    fail "knows only Debian and Ubuntu, not ${PRETTY_NAME:-this system}. Elsewhere:" \
-      "  macOS:   brew install ffmpeg" \
-      "  Fedora:  dnf install ffmpeg-free" \
-      "  Windows: winget install ffmpeg"
-    ;;
-esac
+has_apt ||
+  fail "knows only Debian and Ubuntu, not ${PRETTY_NAME:-this system}. Elsewhere:" \
+    "  macOS:   brew install ffmpeg" \
+    "  Fedora:  dnf install ffmpeg-free" \
+    "  Windows: winget install ffmpeg"
 
 as_root apt-get update
-as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ffmpeg
+apt_install ffmpeg
 
 $dry_run && exit 0
 both_here || fail "installed, but expected ffmpeg and ffprobe on the PATH"

@@ -4,25 +4,11 @@
 #   --dry-run   print the commands that would install it, whatever is there already
 set -euo pipefail
 
+# shellcheck source=scripts/apt.sh
+. "$(dirname "${BASH_SOURCE[0]}")/apt.sh"
+
 min_mesa=23 # Dawn refuses older ones: "shaderUniform*ArrayDynamicIndexing required" (webgpu 0.6.2)
-dry_run=false
-[ "${1:-}" = --dry-run ] && dry_run=true
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-
-fail() {
-  printf 'install-software-vulkan: %s\n' "$@" >&2
-  exit 1
-}
-
-as_root() {
-  local command=("$@")
-  if [ "$(id -u)" -ne 0 ] && ! $dry_run; then
-    command -v sudo >/dev/null || fail "run this as root: sudo is not installed"
-    command=(sudo "$@")
-  fi
-  echo "+ ${command[*]}"
-  $dry_run || "${command[@]}"
-}
 
 # Prints the name of a working adapter, or of an installed driver where Dawn is not there to try it.
 find_adapter() {
@@ -76,17 +62,11 @@ case "$(uname -s)" in
   *) fail "WebGPU runs on Direct3D 12 here: npm install webgpu, and update the graphics driver" ;;
 esac
 
-# shellcheck source=/dev/null
-[ -r /etc/os-release ] && . /etc/os-release
-case " ${ID:-} ${ID_LIKE:-} " in
-  *" debian "* | *" ubuntu "*) ;;
-  *)
-    fail "knows only Debian and Ubuntu, not ${PRETTY_NAME:-this system}. Install Mesa $min_mesa or newer:" \
-      "  Fedora: dnf install mesa-vulkan-drivers vulkan-loader" \
-      "  Arch:   pacman -S vulkan-swrast vulkan-icd-loader" \
-      "  Alpine: Dawn needs glibc; use a Debian image"
-    ;;
-esac
+has_apt ||
+  fail "knows only Debian and Ubuntu, not ${PRETTY_NAME:-this system}. Install Mesa $min_mesa or newer:" \
+    "  Fedora: dnf install mesa-vulkan-drivers vulkan-loader" \
+    "  Arch:   pacman -S vulkan-swrast vulkan-icd-loader" \
+    "  Alpine: Dawn needs glibc; use a Debian image"
 
 echo "There is no WebGPU adapter: installing Mesa's software Vulkan driver (lavapipe)."
 as_root apt-get update
@@ -98,8 +78,7 @@ if [ "${VERSION_CODENAME:-}" = bookworm ]; then
 elif ! is_new_enough "$(candidate)"; then
   fail "Mesa $(candidate) of ${PRETTY_NAME:-this system} is too old, $min_mesa is needed; use Debian 12, Ubuntu 24.04 or newer"
 fi
-as_root env DEBIAN_FRONTEND=noninteractive \
-  apt-get install -y --no-install-recommends "${suite[@]}" mesa-vulkan-drivers libvulkan1
+apt_install "${suite[@]}" mesa-vulkan-drivers libvulkan1
 
 $dry_run && exit 0
 adapter=$(find_adapter) || fail "installed, but there is still no adapter; look at VK_DRIVER_FILES and VK_ICD_FILENAMES"

@@ -33,7 +33,7 @@ export interface Results {
 
 type Tensors = Readonly<Record<string, Float32Array>>;
 
-interface Contender {
+interface Runner {
   run(): Promise<Tensors | null>;
   dispose(): Promise<void>;
 }
@@ -57,7 +57,7 @@ async function openOrt(kind: 'webgpu' | 'wasm', threads: number, { model, size }
   };
 }
 
-async function open(provider: Provider, task: Task, input: Float32Array, picture: Pixels): Promise<Contender> {
+async function open(provider: Provider, task: Task, input: Float32Array, picture: Pixels): Promise<Runner> {
   const [width, height] = task.size;
   switch (provider) {
     case 'scrfd-webgpu': {
@@ -107,28 +107,28 @@ async function measureTask(task: Task, say: (text: string) => void = () => {}): 
   const [width, height] = task.size;
   const input = createRng(1).floats(3 * width * height);
   const picture: Pixels = { data: createRng(2).bytes(3 * width * height), width, height, channels: 3 };
-  const contenders: {
+  const runners: {
     provider: Provider;
-    contender: Contender;
+    runner: Runner;
     firstMs: number;
     times: number[];
     outputs: Tensors | null;
   }[] = [];
   for (const provider of task.providers) {
     say(`${provider} starts`);
-    const [openMs, contender] = await time(() => open(provider, task, input, picture));
-    const [runMs, outputs] = await time(() => contender.run());
-    contenders.push({ provider, contender, firstMs: openMs + runMs, times: [], outputs });
+    const [openMs, runner] = await time(() => open(provider, task, input, picture));
+    const [runMs, outputs] = await time(() => runner.run());
+    runners.push({ provider, runner, firstMs: openMs + runMs, times: [], outputs });
   }
-  for (const { contender } of contenders) await contender.run();
+  for (const { runner } of runners) await runner.run();
   for (let i = 0; i < task.runs; i++) {
-    for (const { provider, contender, times } of contenders) {
+    for (const { provider, runner, times } of runners) {
       say(`${provider} run ${i + 1} of ${task.runs}`);
-      times.push((await time(() => contender.run()))[0]);
+      times.push((await time(() => runner.run()))[0]);
     }
   }
-  const own = contenders.find(({ provider }) => provider === 'scrfd-network')?.outputs;
-  const rows = contenders.map(({ provider, firstMs, times, outputs }): Row => {
+  const own = runners.find(({ provider }) => provider === 'scrfd-network')?.outputs;
+  const rows = runners.map(({ provider, firstMs, times, outputs }): Row => {
     const wallMs = { median: median(times), p10: quantile(times, 0.1), p90: quantile(times, 0.9) };
     return {
       size: task.size,
@@ -138,7 +138,7 @@ async function measureTask(task: Task, say: (text: string) => void = () => {}): 
       maxDifference: own && outputs ? difference(own, outputs) : null,
     };
   });
-  for (const { contender } of contenders) await contender.dispose();
+  for (const { runner } of runners) await runner.dispose();
   const adapter = await navigator.gpu?.requestAdapter();
   const { vendor = '', architecture = '', description = '' } = adapter?.info ?? {};
   return {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import { build } from 'esbuild';
-import { FAMILY } from '../../src/architectures/published.ts';
+import { ARCHITECTURES, findArchitecture } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { parseCount, parseSize } from '../../src/cli/shared/options.ts';
 import { launchChromium, serveFiles } from '../../test/support/browser.ts';
@@ -49,8 +49,8 @@ function defaultModels(): string[] {
 /** A file, or a published architecture with random weights. */
 function readModel(model: string): Buffer {
   if (existsSync(model)) return readFileSync(model);
-  if (Object.hasOwn(FAMILY, model)) return Buffer.from(synthesizeModel(FAMILY[model as keyof typeof FAMILY]));
-  throw new Error(`--models: expected files or one of ${Object.keys(FAMILY).join(', ')}, got ${model}`);
+  if (Object.hasOwn(ARCHITECTURES, model)) return Buffer.from(synthesizeModel(findArchitecture(model)));
+  throw new Error(`--models: expected files or one of ${Object.keys(ARCHITECTURES).join(', ')}, got ${model}`);
 }
 
 function weigh(name: string, contents: readonly Buffer[]): Weight {

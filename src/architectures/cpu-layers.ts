@@ -1,4 +1,5 @@
 import type { Random } from '../common/random.ts';
+import type { ConvLayer } from './layers.ts';
 
 /** One picture's values, channel by channel. */
 export interface Planes {
@@ -8,12 +9,7 @@ export interface Planes {
   readonly data: Float32Array;
 }
 
-export interface ConvShape {
-  readonly channels: number;
-  readonly kernel: 1 | 3;
-  readonly stride: 1 | 2;
-  readonly depthwise: boolean;
-}
+type ConvShape = Pick<ConvLayer, 'channels' | 'kernel' | 'stride' | 'depthwise'>;
 
 function emptyPlanes(channels: number, height: number, width: number): Planes {
   return { channels, height, width, data: new Float32Array(channels * height * width) };
@@ -48,7 +44,7 @@ function padded(x: Planes, pad: number): Planes {
   return out;
 }
 
-/** Padding is `(kernel - 1) / 2`. */
+/** A convolution with a padding of `(kernel - 1) / 2`. */
 export function convolve(x: Planes, weights: Float32Array, { channels, kernel, stride, depthwise }: ConvShape): Planes {
   const out = emptyPlanes(channels, Math.ceil(x.height / stride), Math.ceil(x.width / stride));
   const { data, width, height } = padded(x, (kernel - 1) / 2);
@@ -81,7 +77,7 @@ export function convolve(x: Planes, weights: Float32Array, { channels, kernel, s
   return out;
 }
 
-/** Windows of `side`×`side`, cut at the edges. */
+/** The maximum or the average of windows of `side`×`side`, cut at the edges. */
 export function pool(x: Planes, side: number, kind: 'max' | 'average'): Planes {
   const out = emptyPlanes(x.channels, Math.ceil(x.height / side), Math.ceil(x.width / side));
   for (let i = 0; i < out.data.length; i++) {
@@ -122,7 +118,7 @@ export function add(a: Planes, b: Planes): Planes {
   return { ...a, data: a.data.map((value, i) => value + b.data[i]!) };
 }
 
-/** `value * factor + shift`, a pair a channel. */
+/** `value * factor + shift`, with one factor and one shift a channel. */
 export function affine(x: Planes, factors: ArrayLike<number>, shifts: ArrayLike<number>): Planes {
   const plane = x.height * x.width;
   return {
@@ -136,7 +132,7 @@ export interface Statistics {
   readonly variance: Float32Array<ArrayBuffer>;
 }
 
-/** Of every one of `groups` equal parts of the channels. */
+/** Mean and variance of every one of `groups` equal parts of the channels. */
 export function measure({ data }: Planes, groups: number): Statistics {
   const size = data.length / groups;
   const mean = new Float32Array(groups);

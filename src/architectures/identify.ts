@@ -2,10 +2,10 @@ import { sha256 } from '../common/sha256.ts';
 import type { Model } from '../loader/model.ts';
 import { type HeadLayout, headLayoutOf } from './head-layout.ts';
 import { walkConvs } from './layers.ts';
-import { FAMILY, type Member, PRODUCER, type Published } from './published.ts';
+import { ARCHITECTURES, PRODUCER, type Published, type PublishedArchitecture } from './published.ts';
 
 /** How a file was made, as far as its graph tells. */
-export type Generation =
+type Generation =
   | 'official-2021'
   | '2022'
   | 'simplified'
@@ -62,7 +62,7 @@ export async function identifyModel(
   const hash = typeof bytesOrHash === 'string' ? bytesOrHash.toLowerCase() : bytesOrHash && (await sha256(bytesOrHash));
   const [name, generation] = KNOWN[hash ?? ''] ?? [];
   const member = name ?? (layout.family === 'scrfd' ? matchMember(model) : undefined);
-  const entry: Member | undefined = member ? (FAMILY as Readonly<Record<string, Member>>)[member] : undefined;
+  const architectures: Readonly<Record<string, PublishedArchitecture>> = ARCHITECTURES;
   return {
     name: member ?? null,
     source: name === undefined ? 'graph' : 'hash',
@@ -70,7 +70,7 @@ export async function identifyModel(
     keypoints: layout.keypoints ? 5 : 0,
     norm: model.nodes.some(({ op }) => /^(Instance|Group)Normalization$/.test(op)) ? 'group' : 'batch',
     generation: generation ?? (layout.family === 'scrfd' ? recogniseGeneration(model) : 'mxnet'),
-    published: entry?.published ?? null,
+    published: architectures[member ?? '']?.published ?? null,
   };
 }
 
@@ -80,7 +80,7 @@ function matchMember(model: Model): string | undefined {
     op === 'Conv' ? [model.initializers.get(inputs[1] ?? '')?.dims.join('×') ?? '?'] : [],
   );
   const signature = shapes.join(' ');
-  return Object.entries(FAMILY).find(([, member]) => {
+  return Object.entries(ARCHITECTURES).find(([, member]) => {
     const layers = walkConvs(member);
     return layers.length === shapes.length && layers.map(({ weight }) => weight.join('×')).join(' ') === signature;
   })?.[0];

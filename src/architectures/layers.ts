@@ -4,7 +4,7 @@ import type { Architecture } from './published.ts';
 export type Purpose = 'feature' | 'branch' | 'score' | 'box' | 'keypoints';
 
 export interface ConvLayer {
-  /** Also names its weights: layers of one name share them. */
+  /** Names the layer and its weights: layers of one name share them. */
   readonly name: string;
   readonly channels: number;
   readonly kernel: 1 | 3;
@@ -18,23 +18,23 @@ export interface ConvLayer {
 
 /** The operations an SCRFD network is made of, on values of any kind: names of a file, shapes to count, numbers. */
 export interface LayerOps<V> {
-  /** Convolution, its norm, ReLU. */
+  /** A convolution with its norm and ReLU. */
   conv(x: V, layer: ConvLayer): V;
-  /** 2×2, stride 2. */
+  /** The maximum of windows of 2×2, stride 2. */
   maxPool(x: V): V;
-  /** `side`×`side`, stride `side`, the last window cut where the size is odd. */
+  /** The average of windows of `side`×`side`, stride `side`; the last one is cut where the size is odd. */
   averagePool(x: V, side: 1 | 2): V;
-  /** Twice the size, nearest. */
+  /** Doubles width and height, by the nearest value. */
   upsample(x: V): V;
   add(a: V, b: V, relu: boolean): V;
-  /** Times a learned scalar. */
+  /** Multiplies by a learned scalar. */
   scale(x: V, name: string): V;
   output(x: V, kind: 'score' | 'bbox' | 'kps', stride: number): void;
 }
 
 export const STRIDES = [8, 16, 32] as const;
 export const ANCHORS = 2;
-/** Channels of a bottleneck's output, in planes. */
+/** A bottleneck's output has so many times its planes. */
 const EXPANSION = 4;
 
 /** Builds a detector layer by layer, in the order of the published exports. */
@@ -140,21 +140,38 @@ function head<V>(architecture: Architecture, level: V, stride: (typeof STRIDES)[
   if (points !== undefined) ops.output(points, 'kps', stride);
 }
 
-export interface Work {
+interface Work {
   /** Learned numbers, shared ones once. */
   readonly parameters: number;
   /** Multiply-accumulates of the convolutions: what `scrfd info` counts. */
   readonly macs: number;
-  /** As the published tables count: an operation an element for biases, ReLUs and pools too, two for BatchNorm, none for GroupNorm. */
+  /** Multiply-accumulates as the published tables count: an operation an element for biases, ReLUs and pools too, two for BatchNorm, none for GroupNorm. */
   readonly publishedMacs: number;
 }
 
-/** Counts without building anything; sides are multiples of 32. */
+/** A value, as far as its size depends on the layers before it. */
+interface Shape {
+  readonly channels: number;
+  /** How many times smaller than the picture it is. */
+  readonly stride: number;
+}
+
+const IMAGE: Shape = { channels: 3, stride: 1 };
+
+const convolved = (x: Shape, { channels, stride }: ConvLayer): Shape => ({ channels, stride: x.stride * stride });
+
+/** What all layers but convolutions make of a shape. */
+const SHAPE_OPS: Omit<LayerOps<Shape>, 'conv'> = {
+  maxPool: (x) => ({ ...x, stride: x.stride * 2 }),
+  averagePool: (x, side) => ({ ...x, stride: x.stride * side }),
+  upsample: (x) => ({ ...x, stride: x.stride / 2 }),
+  add: (a) => a,
+  scale: (x) => x,
+  output() {},
+};
+
+/** Counts parameters and work without building anything; sides are multiples of 32. */
 export function countLayers(architecture: Architecture, width = 640, height = 480): Work {
-  interface Shape {
-    readonly channels: number;
-    readonly stride: number;
-  }
   const seen = new Set<string>();
   let parameters = 0;
   let macs = 0;
@@ -164,38 +181,34 @@ export function countLayers(architecture: Architecture, width = 640, height = 48
     if (!seen.has(name)) parameters += count;
     seen.add(name);
   };
-  walkLayers<Shape>(
-    architecture,
-    { channels: 3, stride: 1 },
-    {
-      conv(x, { name, channels, kernel, stride, depthwise, norm, relu }) {
-        const out = { channels, stride: x.stride * stride };
-        const weights = (depthwise ? 1 : x.channels) * kernel ** 2;
-        macs += elements(out) * weights;
-        rest += elements(out) * ((norm === 'none' ? 1 : norm === 'batch' ? 2 : 0) + (relu ? 1 : 0));
-        learn(name, channels * (weights + (norm === 'none' ? 1 : 2)));
-        return out;
-      },
-      maxPool(x) {
-        rest += elements(x);
-        return { ...x, stride: x.stride * 2 };
-      },
-      averagePool(x, side) {
-        rest += elements(x);
-        return { ...x, stride: x.stride * side };
-      },
-      upsample: (x) => ({ ...x, stride: x.stride / 2 }),
-      add(a, _, relu) {
-        if (relu) rest += elements(a);
-        return a;
-      },
-      scale(x, name) {
-        learn(name, 1);
-        return x;
-      },
-      output() {},
+  walkLayers<Shape>(architecture, IMAGE, {
+    ...SHAPE_OPS,
+    conv(x, layer) {
+      const { name, channels, kernel, depthwise, norm, relu } = layer;
+      const out = convolved(x, layer);
+      const weights = (depthwise ? 1 : x.channels) * kernel ** 2;
+      macs += elements(out) * weights;
+      rest += elements(out) * ((norm === 'none' ? 1 : norm === 'batch' ? 2 : 0) + (relu ? 1 : 0));
+      learn(name, channels * (weights + (norm === 'none' ? 1 : 2)));
+      return out;
     },
-  );
+    maxPool(x) {
+      rest += elements(x);
+      return SHAPE_OPS.maxPool(x);
+    },
+    averagePool(x, side) {
+      rest += elements(x);
+      return SHAPE_OPS.averagePool(x, side);
+    },
+    add(a, _, relu) {
+      if (relu) rest += elements(a);
+      return a;
+    },
+    scale(x, name) {
+      learn(name, 1);
+      return x;
+    },
+  });
   return { parameters, macs, publishedMacs: macs + rest };
 }
 
@@ -204,27 +217,30 @@ export interface ConvShape {
   readonly weight: readonly [number, number, number, number];
   readonly groups: number;
   readonly stride: number;
+  /** Of the map that is read; the one that is written is `stride` times smaller. */
+  readonly size: readonly [width: number, height: number];
+  readonly relu: boolean;
 }
 
-/** Every convolution, in the order of the exports; shared weights as often as they are used. */
-export function walkConvs(architecture: Architecture): ConvShape[] {
+/**
+ * Every convolution for a picture of this size, in the order of the exports; shared weights as often as they are used.
+ * Sides are multiples of 32.
+ */
+export function walkConvs(architecture: Architecture, width = 640, height = 480): ConvShape[] {
   const shapes: ConvShape[] = [];
-  const same = (channels: number) => channels;
-  walkLayers<number>(architecture, 3, {
-    conv(inputs, { channels, kernel, stride, depthwise }) {
+  walkLayers<Shape>(architecture, IMAGE, {
+    ...SHAPE_OPS,
+    conv(x, layer) {
+      const { channels, kernel, stride, depthwise, relu } = layer;
       shapes.push({
-        weight: [channels, depthwise ? 1 : inputs, kernel, kernel],
+        weight: [channels, depthwise ? 1 : x.channels, kernel, kernel],
         groups: depthwise ? channels : 1,
         stride,
+        size: [width / x.stride, height / x.stride],
+        relu,
       });
-      return channels;
+      return convolved(x, layer);
     },
-    maxPool: same,
-    averagePool: same,
-    upsample: same,
-    add: same,
-    scale: same,
-    output() {},
   });
   return shapes;
 }

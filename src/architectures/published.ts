@@ -30,7 +30,7 @@ export interface Published {
   readonly off?: { readonly parameters?: string; readonly gmacs?: string };
 }
 
-export interface Member extends Architecture {
+export interface PublishedArchitecture extends Architecture {
   /** Absent where a configuration was published and no figures. */
   readonly published?: Published;
 }
@@ -56,7 +56,7 @@ const RESNET_50 =
   'near what blocks 3, 4, 6, 3 take (34.4, ResNet-50 as the table says); the parameters are of the configuration, 3, 8, 4, 3';
 
 /** The published detectors, and the plain ResNet and MobileNet rows of the same tables. */
-export const FAMILY = {
+export const ARCHITECTURES = {
   scrfd_500m: {
     ...B500M,
     ...BOXES,
@@ -147,19 +147,13 @@ export const FAMILY = {
     headGroups: 32,
     published: { parameters: 24.81, gmacs: 34.16, off: { gmacs: RESNET_50 } },
   },
-} as const satisfies Readonly<Record<string, Member>>;
+} as const satisfies Readonly<Record<string, PublishedArchitecture>>;
 
-export type MemberName = keyof typeof FAMILY;
-
-/** A member by its name, `scrfd_` optional. @throws RangeError listing the names */
-export function findMember(name: string): Member {
-  const member = asMemberName(name) ?? asMemberName(`scrfd_${name}`);
-  if (member) return FAMILY[member];
-  throw new RangeError(`model: expected one of ${Object.keys(FAMILY).join(', ')}, got "${name}"`);
-}
-
-function asMemberName(name: string): MemberName | undefined {
-  return Object.hasOwn(FAMILY, name) ? (name as MemberName) : undefined;
+/** A published architecture by its name, `scrfd_` optional. @throws RangeError listing the names */
+export function findArchitecture(name: string): PublishedArchitecture {
+  const found = [name, `scrfd_${name}`].find((each) => Object.hasOwn(ARCHITECTURES, each));
+  if (found !== undefined) return ARCHITECTURES[found as keyof typeof ARCHITECTURES];
+  throw new RangeError(`model: expected one of ${Object.keys(ARCHITECTURES).join(', ')}, got "${name}"`);
 }
 
 /** Producer of generated files, by which they are known. */

@@ -8,7 +8,7 @@ const MAX_CHANNELS = 4096;
 const MAX_HEAD_CONVS = 8;
 
 /** Thrown for an architecture that no network can be built from. */
-export class ArchitectureError extends RangeError {
+class ArchitectureError extends RangeError {
   override readonly name = 'ArchitectureError';
 
   constructor(field: string, expected: string, got: unknown) {
@@ -84,11 +84,11 @@ function checkChannels({ backbone, planes, neck, headChannels, headDepthwise, he
   }
 }
 
-export interface SampleOptions {
+interface SampleOptions {
   /** Multiply-accumulates at 640×480, in billions, met within 5 %. */
   readonly gmacs: number;
   readonly seed: number;
-  /** Any of them by default. */
+  /** Default: any of them. */
   readonly backbone?: Architecture['backbone'];
 }
 

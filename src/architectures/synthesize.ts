@@ -2,7 +2,7 @@ import { createRandom, type Random } from '../common/random.ts';
 import { floatTensor, intTensor, type Tensor } from '../common/tensor.ts';
 import type { AttributeValue } from '../loader/attributes.ts';
 import { type NodeToWrite, writeModel } from '../loader/write-model.ts';
-import * as calibrate from './cpu-layers.ts';
+import * as cpu from './cpu-layers.ts';
 import { ANCHORS, type ConvLayer, type LayerOps, type Purpose, STRIDES, walkLayers } from './layers.ts';
 import { type Architecture, PRODUCER } from './published.ts';
 
@@ -56,7 +56,7 @@ export function synthesizeModel(architecture: Architecture, options: SynthesizeO
   }
   const random = createRandom(seed);
   const writer = new GraphWriter(random, foldBatchNorm, branchScale(architecture));
-  const picture = calibrate.calibrationPicture(random, ...CALIBRATION_SIZE);
+  const picture = cpu.calibrationPicture(random, ...CALIBRATION_SIZE);
   walkLayers(architecture, { name: 'input.1', planes: picture }, writer);
   const image = shape ? [1, 3, shape[1], shape[0]] : ['batch', 3, 'height', 'width'];
   const kinds = [['score', 1], ['bbox', 4], ...(architecture.keypoints ? [['kps', 10] as const] : [])] as const;
@@ -79,7 +79,7 @@ export function synthesizeModel(architecture: Architecture, options: SynthesizeO
 /** A value of the file, and what it holds for the calibration picture. */
 interface Value {
   readonly name: string;
-  readonly planes: calibrate.Planes;
+  readonly planes: cpu.Planes;
 }
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -121,7 +121,7 @@ class GraphWriter implements LayerOps<Value> {
   }
 
   maxPool(x: Value): Value {
-    return this.#emit('MaxPool', [x.name], calibrate.pool(x.planes, 2, 'max'), {
+    return this.#emit('MaxPool', [x.name], cpu.pool(x.planes, 2, 'max'), {
       ceil_mode: int(0),
       kernel_shape: ints(2, 2),
       pads: ints(0, 0, 0, 0),
@@ -130,7 +130,7 @@ class GraphWriter implements LayerOps<Value> {
   }
 
   averagePool(x: Value, side: 1 | 2): Value {
-    return this.#emit('AveragePool', [x.name], calibrate.pool(x.planes, side, 'average'), {
+    return this.#emit('AveragePool', [x.name], cpu.pool(x.planes, side, 'average'), {
       ceil_mode: int(1),
       kernel_shape: ints(side, side),
       strides: ints(side, side),
@@ -140,7 +140,7 @@ class GraphWriter implements LayerOps<Value> {
   upsample(x: Value): Value {
     const scales = this.#constant('neck.upsample.scales', floatTensor([4], [1, 1, 2, 2]));
     const region = this.#constant('neck.upsample.roi', floatTensor([0], []));
-    return this.#emit('Resize', [x.name, region, scales], calibrate.upsample(x.planes), {
+    return this.#emit('Resize', [x.name, region, scales], cpu.upsample(x.planes), {
       coordinate_transformation_mode: text('asymmetric'),
       mode: text('nearest'),
       nearest_mode: text('floor'),
@@ -148,7 +148,7 @@ class GraphWriter implements LayerOps<Value> {
   }
 
   add(a: Value, b: Value, relu: boolean): Value {
-    const sum = this.#emit('Add', [a.name, b.name], calibrate.add(a.planes, b.planes));
+    const sum = this.#emit('Add', [a.name, b.name], cpu.add(a.planes, b.planes));
     return relu ? this.#relu(sum) : sum;
   }
 
@@ -171,7 +171,7 @@ class GraphWriter implements LayerOps<Value> {
   }
 
   #relu(x: Value): Value {
-    return this.#emit('Relu', [x.name], calibrate.relu(x.planes));
+    return this.#emit('Relu', [x.name], cpu.relu(x.planes));
   }
 
   #batchNorm(x: Value, name: string): Value {
@@ -181,7 +181,7 @@ class GraphWriter implements LayerOps<Value> {
     const inputs = [x.name, weight!, bias!, mean!, variance!];
     const factors = this.#floats(weight!).map((gain, i) => gain / Math.sqrt(this.#floats(variance!)[i]! + EPSILON));
     const shifts = this.#floats(bias!).map((shift, i) => shift - this.#floats(mean!)[i]! * factors[i]!);
-    return this.#emit('BatchNormalization', inputs, calibrate.affine(x.planes, factors, shifts), {
+    return this.#emit('BatchNormalization', inputs, cpu.affine(x.planes, factors, shifts), {
       epsilon: { kind: 'float', value: EPSILON },
       momentum: { kind: 'float', value: 0.9 },
     });
@@ -194,27 +194,27 @@ class GraphWriter implements LayerOps<Value> {
     const ones = this.#constant(`groups_${groups}.scale`, floatTensor([groups], new Float32Array(groups).fill(1)));
     const zeros = this.#constant(`groups_${groups}.bias`, floatTensor([groups], new Float32Array(groups)));
     const parts = this.#emit('Reshape', [x.name, grouped], planes);
-    const normal = calibrate.groupNorm(planes, groups, EPSILON);
+    const normal = cpu.groupNorm(planes, groups, EPSILON);
     const epsilon: AttributeValue = { kind: 'float', value: EPSILON };
     const instance = this.#emit('InstanceNormalization', [parts.name, ones, zeros], normal, { epsilon });
     const shape = this.#emit('Shape', [x.name], planes);
     const whole = this.#emit('Reshape', [instance.name, shape.name], normal);
-    const ready = calibrate.affine(normal, this.#floats(`${name}.weight`), this.#floats(`${name}.bias`));
+    const ready = cpu.affine(normal, this.#floats(`${name}.weight`), this.#floats(`${name}.bias`));
     const scaled = this.#emit('Mul', [whole.name, `${name}.weight`], normal);
     return this.#emit('Add', [scaled.name, `${name}.bias`], ready);
   }
 
-  #convolve(x: calibrate.Planes, layer: ConvLayer): calibrate.Planes {
-    const planes = calibrate.convolve(x, this.#floats(`${layer.name}.weight`), layer);
+  #convolve(x: cpu.Planes, layer: ConvLayer): cpu.Planes {
+    const planes = cpu.convolve(x, this.#floats(`${layer.name}.weight`), layer);
     if (!this.initializers.has(`${layer.name}.bias`)) return planes;
-    return calibrate.affine(planes, new Float32Array(layer.channels).fill(1), this.#floats(`${layer.name}.bias`));
+    return cpu.affine(planes, new Float32Array(layer.channels).fill(1), this.#floats(`${layer.name}.bias`));
   }
 
   /**
    * Draws a layer's weights, and has its norm or its bias turn what they give into what the layer is for.
    * @returns what the convolution with them gives
    */
-  #learn(x: calibrate.Planes, layer: ConvLayer): calibrate.Planes {
+  #learn(x: cpu.Planes, layer: ConvLayer): cpu.Planes {
     const { name, channels, kernel, depthwise, norm, purpose } = layer;
     const inputs = depthwise ? 1 : x.channels;
     const size = inputs * kernel ** 2;
@@ -222,7 +222,7 @@ class GraphWriter implements LayerOps<Value> {
     const weights = this.#draw(channels * size, -limit, limit);
     // filters that sum to 0 pass nothing of what all channels share: else it would grow, or drown the picture
     if (!depthwise) center(weights, size);
-    const planes = calibrate.convolve(x, weights, layer);
+    const planes = cpu.convolve(x, weights, layer);
     const { mean, variance } = this.#statistics(planes, purpose);
     const target = TARGETS[purpose];
     const deviation = target.deviation * (purpose === 'branch' ? this.#branchScale : 1);
@@ -237,7 +237,7 @@ class GraphWriter implements LayerOps<Value> {
       const folded = weights.map((value, i) => value * factors[Math.floor(i / size)]!);
       set('weight', weightDims, folded);
       set('bias', [channels], bias);
-      return calibrate.affine(planes, factors, bias);
+      return cpu.affine(planes, factors, bias);
     }
     set('weight', weightDims, weights);
     if (norm === 'batch') {
@@ -253,12 +253,12 @@ class GraphWriter implements LayerOps<Value> {
   }
 
   /** One scale a layer, which keeps to any picture's range; only predictions have their own mean taken. */
-  #statistics(planes: calibrate.Planes, purpose: Purpose): calibrate.Statistics {
+  #statistics(planes: cpu.Planes, purpose: Purpose): cpu.Statistics {
     const { channels, data } = planes;
     const power = data.reduce((sum, value) => sum + value * value, 0) / data.length;
     const limit = 0.1 * Math.sqrt(power);
     const inner = purpose === 'feature' || purpose === 'branch';
-    const mean = inner ? this.#draw(channels, -limit, limit) : calibrate.measure(planes, channels).mean;
+    const mean = inner ? this.#draw(channels, -limit, limit) : cpu.measure(planes, channels).mean;
     return { mean, variance: new Float32Array(channels).fill(power) };
   }
 
@@ -277,20 +277,14 @@ class GraphWriter implements LayerOps<Value> {
     return name;
   }
 
-  #emit(
-    op: string,
-    inputs: readonly string[],
-    planes: calibrate.Planes,
-    attributes: Attributes = {},
-    as?: string,
-  ): Value {
+  #emit(op: string, inputs: readonly string[], planes: cpu.Planes, attributes: Attributes = {}, as?: string): Value {
     const name = `${op}_${this.nodes.length}`;
     this.nodes.push({ name, op, inputs, outputs: [as ?? name], attributes });
     return { name: as ?? name, planes };
   }
 }
 
-/** Takes its mean from every run of `size` numbers. */
+/** Subtracts its mean from every run of `size` numbers. */
 function center(values: Float32Array, size: number): void {
   for (let start = 0; start < values.length; start += size) {
     const part = values.subarray(start, start + size);

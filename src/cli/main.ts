@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.ts';
 import { addDetect } from './commands/detect.ts';
@@ -11,14 +10,11 @@ import { addSynthesize } from './commands/synthesize.ts';
 import { addVerify } from './commands/verify.ts';
 import { addVideo } from './commands/video.ts';
 import { reportError } from './shared/report.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+import { readOwnPackage } from './shared/versions.ts';
 
 const program = new Command('scrfd')
   .description('Finds faces in pictures with SCRFD models on WebGPU.')
-  .version(version)
+  .version(readOwnPackage().version)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'scrfd: ')) })
   .showHelpAfterError('Add --help for usage.')
@@ -47,7 +43,7 @@ addDoctor(program);
 addEval(program);
 addBench(program);
 
-// `scrfd … | head` closes the pipe early.
+// `scrfd … | head` closes the pipe early
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit();

@@ -9,7 +9,7 @@ export interface FloatTensor {
 }
 
 /** Every ONNX integer and boolean type is widened to int64. */
-export interface IntTensor {
+interface IntTensor {
   readonly type: 'int64';
   readonly dims: Dims;
   readonly data: BigInt64Array<ArrayBuffer>;

@@ -21,13 +21,13 @@ interface Axis {
 }
 
 /** Between which squares' centres a pixel lies, and how near it is to the second, 0 to 1. */
-interface Tap {
+interface Blend {
   readonly first: number;
   readonly second: number;
   readonly weight: number;
 }
 
-/** The whole face, also what lies beyond the picture, so that a border neither moves the ellipse nor refines the mosaic. */
+/** Axes of the whole face, also of what lies beyond the picture, so that a border neither moves the ellipse nor refines the mosaic. */
 function axesOf([x1, y1, x2, y2]: Face['box'], margin: number, blocks: number, { width, height }: Pixels) {
   const [dx, dy] = [(x2 - x1) * margin, (y2 - y1) * margin];
   const [left, top] = [Math.floor(x1 - dx), Math.floor(y1 - dy)];
@@ -48,8 +48,8 @@ function squareOf({ start, length, squares }: Axis, pixel: number): number {
   return Math.floor(((pixel - start) * squares) / length);
 }
 
-/** One a pixel. Squares beyond the picture have no colour and are left out. */
-function tapsOf(axis: Axis): Tap[] {
+/** A blend for every pixel. Squares beyond the picture have no colour and are left out. */
+function blendsOf(axis: Axis): Blend[] {
   const { start, length, squares, from, to } = axis;
   const last = squareOf(axis, to - 1);
   return Array.from({ length: to - from }, (_, i) => {
@@ -87,10 +87,10 @@ export function blurFaces(image: Pixels, faces: readonly Pick<Face, 'box'>[], op
 
 function hideArea(image: Pixels, columns: Axis, rows: Axis, shape: 'ellipse' | 'box'): void {
   const means = meanColours(image, columns, rows);
-  const across = tapsOf(columns);
-  // from the middle, in halves of the side
+  const across = blendsOf(columns);
+  // distance from the middle, in halves of the side
   const offset = ({ start, length }: Axis, pixel: number) => (2 * (pixel + 0.5 - start)) / length - 1;
-  tapsOf(rows).forEach((row, j) => {
+  blendsOf(rows).forEach((row, j) => {
     const y = rows.from + j;
     across.forEach((column, i) => {
       const x = columns.from + i;
@@ -107,7 +107,7 @@ function hideArea(image: Pixels, columns: Axis, rows: Axis, shape: 'ellipse' | '
   });
 }
 
-/** Row by row, three numbers a square; of those beyond the picture, 0. */
+/** Mean colours of the squares, row by row, three numbers each; 0 for squares beyond the picture. */
 function meanColours({ data, width, channels }: Pixels, columns: Axis, rows: Axis): Float64Array {
   const sums = new Float64Array(columns.squares * rows.squares * 3);
   const counts = new Float64Array(columns.squares * rows.squares);

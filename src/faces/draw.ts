@@ -1,5 +1,4 @@
 import type { Face } from '../common/face.ts';
-import { lineWidth, MARK_COLOURS } from './face-marks.ts';
 
 /** What of a 2D canvas the marks need: a page's or a worker's. */
 export type DrawingContext = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
@@ -15,6 +14,17 @@ export interface DrawOptions {
   readonly labels?: boolean;
   /** CSS colours of boxes and keypoints. */
   readonly colours?: { readonly box?: string; readonly point?: string };
+}
+
+/** The colours that faces are marked with, in pages and in files. */
+export const MARK_COLOURS = { box: '#00e676', point: '#ff4081', shade: '#102018' } as const;
+
+/**
+ * The width of a face's lines: the picture's, but thinner on small faces, which must stay visible under their marks.
+ * @param least below which lines vanish
+ */
+export function lineWidth(pictureLine: number, [x1, y1, x2, y2]: readonly number[], least: number): number {
+  return Math.max(least, Math.min(pictureLine, Math.min(x2! - x1!, y2! - y1!) / 20));
 }
 
 /** Draws boxes, scores and keypoints over a picture on a canvas. Leaves the context's state as it was. */
@@ -43,7 +53,7 @@ export function drawFaces(context: DrawingContext, faces: readonly Face[], optio
   context.restore();
 }
 
-/** Above the box, or inside it where the picture ends above it. */
+/** Draws a label above the box, or inside it where the picture ends above it. */
 function drawLabel(
   context: DrawingContext,
   text: string,

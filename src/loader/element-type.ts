@@ -1,5 +1,5 @@
 /** Names of `TensorProto.DataType`, indexed by its numbers. */
-const names = [
+const NAMES = [
   'undefined',
   'float32',
   'uint8',
@@ -27,5 +27,5 @@ const names = [
 
 /** `1` → `float32`; an unknown number is named by itself. */
 export function nameElementType(dataType: number): string {
-  return names[dataType] ?? `type ${dataType}`;
+  return NAMES[dataType] ?? `type ${dataType}`;
 }

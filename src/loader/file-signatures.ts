@@ -5,7 +5,7 @@ interface Signature {
   readonly offset?: number;
 }
 
-const signatures: readonly Signature[] = [
+const SIGNATURES: readonly Signature[] = [
   { bytes: 'PK\x03\x04', looksLike: 'a zip archive: unpack it and pass the .onnx file inside' },
   { bytes: '\x1f\x8b', looksLike: 'a gzip archive: unpack it first' },
   { bytes: '\xff\xd8\xff', looksLike: 'a JPEG picture: are model and picture swapped?' },
@@ -21,9 +21,9 @@ const signatures: readonly Signature[] = [
 ];
 
 /** Guesses what was passed in place of an ONNX file; undefined when nothing is recognised. */
-export function sniff(bytes: Uint8Array): string | undefined {
+export function recogniseFile(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 64));
-  const signature = signatures.find(({ bytes, offset = 0 }) => head.startsWith(bytes, offset));
+  const signature = SIGNATURES.find(({ bytes, offset = 0 }) => head.startsWith(bytes, offset));
   if (signature) return signature.looksLike;
   const text = head.replace('\xef\xbb\xbf', '').trimStart();
   if (text.startsWith('<')) return 'an HTML or XML page: check that the URL downloads the model itself';

@@ -3,7 +3,7 @@ import type { Tensor } from '../common/tensor.ts';
 import { Attributes, type AttributeValue } from './attributes.ts';
 import { nameElementType } from './element-type.ts';
 import { type ExternalFiles, type ReadExternal, readExternalFiles } from './external-data.ts';
-import { sniff } from './file-signatures.ts';
+import { recogniseFile } from './file-signatures.ts';
 import type { Model, ModelNode, ModelValue } from './model.ts';
 import {
   type AttributeProto,
@@ -22,7 +22,7 @@ const MAX_OPSET = 21;
 
 /** What a file that is not ONNX looks like, as the end of a sentence. */
 function guessContent(bytes: Uint8Array, cause?: unknown): string {
-  const lookalike = sniff(bytes);
+  const lookalike = recogniseFile(bytes);
   if (lookalike) return `it looks like ${lookalike}`;
   if (cause instanceof EndsEarlyError) return 'it ends too early: truncated or damaged';
   return 'it is damaged, truncated or of another format';
@@ -64,7 +64,7 @@ function readValue(proto: ValueInfoProto): ModelValue {
   return { name: proto.name, type: nameElementType(tensor?.elemType ?? 0), dims: dims ?? null };
 }
 
-const text = new TextDecoder();
+const TEXT = new TextDecoder();
 
 function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles): AttributeValue {
   if (proto.refAttrName) return { kind: 'other', value: 'a reference to a function attribute' };
@@ -74,7 +74,7 @@ function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles
     case 2:
       return { kind: 'int', value: proto.i };
     case 3:
-      return { kind: 'string', value: text.decode(proto.s) };
+      return { kind: 'string', value: TEXT.decode(proto.s) };
     case 4:
       if (!proto.t) throw new ModelError(`${node}: attribute ${proto.name} expects a tensor, got none`);
       return { kind: 'tensor', value: readTensor(`${node}: attribute ${proto.name}`, proto.t, files) };
@@ -83,7 +83,7 @@ function readAttribute(node: string, proto: AttributeProto, files: ExternalFiles
     case 7:
       return { kind: 'ints', value: proto.ints };
     case 8:
-      return { kind: 'strings', value: proto.strings.map((bytes) => text.decode(bytes)) };
+      return { kind: 'strings', value: proto.strings.map((bytes) => TEXT.decode(bytes)) };
     case 5:
     case 10:
       return { kind: 'other', value: 'a subgraph' };

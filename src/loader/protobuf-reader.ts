@@ -7,7 +7,7 @@ export const GROUP_END = 4;
 export const FIXED32 = 5;
 
 /** What stands before every value. */
-export interface Tag {
+interface Tag {
   readonly field: number;
   readonly wire: number;
 }
@@ -16,7 +16,7 @@ export interface Tag {
 export class EndsEarlyError extends RangeError {}
 
 /** Reads protobuf's encoding value by value, and nothing outside of its bytes. */
-export class WireReader {
+export class ProtobufReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;

@@ -1,62 +1,19 @@
 import type { Tensor } from '../common/tensor.ts';
 import type { AttributeValue } from './attributes.ts';
-import type { ModelValue } from './model.ts';
+import type { Model, ModelNode, ModelValue } from './model.ts';
+import { type Bytes, bytes, concatenate, each, float, int, string } from './protobuf-writer.ts';
 
-export interface NodeToWrite {
-  readonly name: string;
-  readonly op: string;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
+export interface NodeToWrite extends Omit<ModelNode, 'attributes'> {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
 }
 
 /** An ONNX file to be: what `loadModel` gives back for it. */
-export interface ModelToWrite {
-  readonly producer: string;
-  readonly irVersion: number;
-  readonly opset: number;
-  readonly inputs: readonly ModelValue[];
-  readonly outputs: readonly ModelValue[];
+interface ModelToWrite extends Omit<Model, 'nodes'> {
   readonly nodes: readonly NodeToWrite[];
-  readonly initializers: ReadonlyMap<string, Tensor>;
 }
-
-/** Encoded protobuf fields, concatenated once at the end. */
-type Bytes = readonly Uint8Array[];
 
 const FLOAT = 1;
 const INT64 = 7;
-
-const text = new TextEncoder();
-
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  do {
-    bytes.push(Number(rest & 127n) | (rest > 127n ? 128 : 0));
-    rest >>= 7n;
-  } while (rest > 0n);
-  return Uint8Array.from(bytes);
-}
-
-const int = (field: number, value: number): Bytes => [varint(field * 8), varint(value)];
-
-const bytes = (field: number, content: Bytes): Bytes => [
-  varint(field * 8 + 2),
-  varint(content.reduce((sum, part) => sum + part.byteLength, 0)),
-  ...content,
-];
-
-const string = (field: number, value: string): Bytes => bytes(field, [text.encode(value)]);
-
-function float(field: number, value: number): Bytes {
-  const content = new Uint8Array(4);
-  new DataView(content.buffer).setFloat32(0, value, true);
-  return [varint(field * 8 + 5), content];
-}
-
-/** A field for every item. */
-const each = <T>(items: readonly T[], field: (item: T) => Bytes): Bytes => items.flatMap(field);
 
 function tensorBytes({ type, dims, data }: Tensor, name?: string): Bytes {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -130,17 +87,10 @@ export function writeModel(model: ModelToWrite): Uint8Array<ArrayBuffer> {
     ...each(model.inputs, (value) => bytes(11, valueBytes(value))),
     ...each(model.outputs, (value) => bytes(12, valueBytes(value))),
   ];
-  const parts = [
+  return concatenate([
     ...int(1, model.irVersion),
     ...string(2, model.producer),
     ...bytes(7, graph),
     ...bytes(8, [...string(1, ''), ...int(2, model.opset)]),
-  ];
-  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let offset = 0;
-  for (const part of parts) {
-    file.set(part, offset);
-    offset += part.byteLength;
-  }
-  return file;
+  ]);
 }

@@ -1,3 +1,5 @@
+import { ModelError } from '../common/errors.ts';
+
 /** A source did not give the file; another one may. */
 export class DownloadError extends Error {
   override name = 'DownloadError';
@@ -66,11 +68,21 @@ export class MemorySink implements Sink {
   }
 }
 
-/** The bytes behind a URL. @throws DownloadError, and `signal.reason` when aborted */
-export async function downloadBytes(url: string, options: DownloadOptions): Promise<Uint8Array<ArrayBuffer>> {
+/** The bytes behind a URL. @throws ModelError naming it, and `signal.reason` when aborted */
+export async function downloadModel(url: URL, options: DownloadOptions): Promise<Uint8Array<ArrayBuffer>> {
   const sink = new MemorySink();
-  await download(url, sink, undefined, options);
+  try {
+    await download(url.href, sink, undefined, options);
+  } catch (error) {
+    if (!(error instanceof DownloadError)) throw error;
+    throw new ModelError(`${url.href}: ${error.message}`, { cause: error });
+  }
   return sink.take();
+}
+
+/** The URL of a file beside another. @param location a relative path, `/` between its parts */
+export function besideUrl(url: URL, location: string): URL {
+  return new URL(location.split('/').map(encodeURIComponent).join('/'), url);
 }
 
 /**
@@ -143,7 +155,7 @@ export interface RemoteFile {
  * @throws RangeRefused when the server sends whole files only, DownloadError, and `signal.reason` when aborted
  */
 export async function openRemote(url: string, options: DownloadOptions): Promise<RemoteFile> {
-  // bytes=0-0, since some stores don't know suffix ranges and browsers ask the server before sending one.
+  // bytes=0-0, since some stores don't know suffix ranges and browsers ask the server before sending one
   const { total, ranged, etag, cancel } = await openUrl(url, { start: 0, end: 1 }, options);
   await cancel();
   if (!ranged || total === undefined) throw new RangeRefused('the server sends whole files only');
@@ -199,7 +211,7 @@ async function openUrl(
     } catch (error) {
       signal?.throwIfAborted();
       watchdog.signal.throwIfAborted();
-      // fetch says only "fetch failed" or "terminated"; what failed is in the cause.
+      // fetch says only "fetch failed" or "terminated"; what failed is in the cause
       const { cause, message } = error as Error;
       const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;
       throw new DownloadError(reason, { cause: error, resumable: true });
@@ -256,7 +268,7 @@ function readHeaders(
     return { start: asked, total: size === '*' ? undefined : Number(size), ranged: true };
   }
   const length = headers.get('content-length');
-  // The length of an encoded body is not the file's.
+  // the length of an encoded body is not the file's
   const total = length === null || headers.has('content-encoding') ? undefined : Number(length);
   return { start: 0, total, ranged: false };
 }

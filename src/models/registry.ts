@@ -78,7 +78,7 @@ const MODELS: readonly ModelEntry[] = [
     sha256: '5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a',
     licence: INSIGHTFACE_LICENCE,
     sources: [
-      // The smaller archive first, should a server refuse ranges.
+      // the smaller archive first, should a server refuse ranges
       ...released('buffalo_sc', '57d31b56b6ffa911c8a73cfc1707c73cab76efe7f13b675a05223bf42de47c72', 'det_500m.onnx'),
       mirrored('immich-app/buffalo_s/resolve/main/detection/model.onnx'),
       ...released('buffalo_s', 'd85a87f503f691807cd8bb97128bdf7a0660326cd9cd02657127fa978bab8b5e', 'det_500m.onnx'),

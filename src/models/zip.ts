@@ -47,7 +47,7 @@ export async function extractMember(
   sink: Sink,
   onProgress: (received: number, total: number) => void,
 ): Promise<void> {
-  // zip.js may dress up what its streams throw.
+  // zip.js may dress up what its streams throw
   let failure: unknown;
   const keep = async <T>(work: Promise<T>): Promise<T> => {
     try {
@@ -91,7 +91,7 @@ export async function extractMember(
     await packed.getData(
       new WritableStream<Uint8Array>({
         async write(chunk) {
-          // A bomb that lies about its size ends here.
+          // a bomb that lies about its size ends here
           if (sink.size + chunk.byteLength > expectedBytes) {
             throw new DownloadError(`expected ${member} of ${expectedBytes} bytes, got more`);
           }

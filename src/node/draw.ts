@@ -2,14 +2,14 @@ import { extname } from 'node:path';
 import { ImageError } from '../common/errors.ts';
 import type { Face } from '../common/face.ts';
 import type { Pixels } from '../common/image.ts';
-import { lineWidth, MARK_COLOURS } from '../faces/face-marks.ts';
+import { lineWidth, MARK_COLOURS } from '../faces/draw.ts';
+import { writeWhole } from './files.ts';
 import { loadSharp } from './sharp.ts';
-import { writeWhole } from './write-file.ts';
 
 const { box: BOX, point: POINT, shade: SHADE } = MARK_COLOURS;
 
-// Strokes on a grid 4 wide and 6 high: librsvg takes text from the machine's fonts, and containers have none.
-const glyphs: Readonly<Record<string, string>> = {
+/** Strokes on a grid 4 wide and 6 high: librsvg takes text from the machine's fonts, and containers have none. */
+const GLYPHS: Readonly<Record<string, string>> = {
   '0': 'M0 0H4V6H0Z',
   '1': 'M1 1L2 0V6',
   '2': 'M0 0H4V3H0V6H4',
@@ -55,11 +55,11 @@ function dropAlpha({ data, channels }: Pixels): Uint8Array | Uint8ClampedArray {
   return rgb;
 }
 
-const formats = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' } as const;
+const FORMATS = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' } as const;
 
 /** Whether `writeAnnotated` can write a file of this name. */
 export function isWritable(path: string): boolean {
-  return Object.hasOwn(formats, extname(path).toLowerCase());
+  return Object.hasOwn(FORMATS, extname(path).toLowerCase());
 }
 
 /** Draws the faces and writes the picture, in the format that the file's extension names, completely or not at all. */
@@ -77,11 +77,11 @@ function assertWritable(path: string): void {
 /** Writes a picture, RGB or RGBA, in the format that the file's extension names, completely or not at all. */
 export async function writePicture(path: string, { data, width, height, channels }: Pixels): Promise<void> {
   assertWritable(path);
-  const format = formats[extname(path).toLowerCase() as keyof typeof formats];
+  const format = FORMATS[extname(path).toLowerCase() as keyof typeof FORMATS];
   const sharp = await loadSharp();
   const encode = () =>
     sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
-      // Thin coloured lines smear when a lossy format halves the colour resolution.
+      // thin coloured lines smear when a lossy format halves the colour resolution
       .toFormat(format, format === 'jpeg' ? { quality: 92, chromaSubsampling: '4:4:4' } : {})
       .toBuffer();
   await writeWhole(path, encode, ImageError);
@@ -89,7 +89,7 @@ export async function writePicture(path: string, { data, width, height, channels
 
 function renderOverlay(width: number, height: number, faces: readonly Face[]): string {
   const line = Math.max(1.5, Math.hypot(width, height) / 400);
-  // Weak faces first, so that strong ones are on top.
+  // weak faces first, so that strong ones are on top
   const marks = [...faces].sort((a, b) => a.score - b.score).map((face) => renderFace(face, line));
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${marks.join('')}</svg>`;
 }
@@ -110,7 +110,7 @@ function renderFace({ box, score, keypoints = [] }: Face, pictureLine: number): 
   ].join('');
 }
 
-/** On the box's upper edge and no wider, where that stays legible; inside the box where the picture ends above it. */
+/** A label on the box's upper edge and no wider, where that stays legible; inside the box where the picture ends above it. */
 function renderLabel(text: string, x: number, y: number, boxWidth: number, line: number): string {
   const offsets = [2];
   for (const character of text) offsets.push(offsets.at(-1)! + (character === '.' ? 2.5 : 6));
@@ -121,7 +121,7 @@ function renderLabel(text: string, x: number, y: number, boxWidth: number, line:
   const top = y - height >= 0 ? y - height : Math.max(0, y);
   const characters = [...text].map((character, i) => {
     const at = `translate(${left + offsets[i]! * unit} ${top + 2 * unit}) scale(${unit})`;
-    return `<path d="${glyphs[character]}" transform="${at}"/>`;
+    return `<path d="${GLYPHS[character]}" transform="${at}"/>`;
   });
   return [
     `<path d="M${left} ${top}h${width}v${height}h${-width}Z" fill="${BOX}"/>`,

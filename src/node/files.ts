@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 type ErrorClass = new (message: string, options?: ErrorOptions) => Error;
@@ -54,6 +56,25 @@ function reasonOf(error: unknown): string {
     case 'EPERM':
       return 'no permission to read it';
   }
-  // fetch says only "fetch failed"; what failed is in the cause.
+  // fetch says only "fetch failed"; what failed is in the cause
   return error.cause instanceof Error ? error.cause.message : error.message;
+}
+
+/**
+ * Writes a file beside its place and then puts it there, so that a reader never sees half of one and a failure, of
+ * `produce` too, leaves what was there before. A failure is a `Failure` that names the path.
+ */
+export async function writeWhole(
+  path: string,
+  produce: () => string | Uint8Array | Promise<Uint8Array>,
+  Failure: ErrorClass,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
+  try {
+    await writeFile(temporary, await produce(), { flag: 'wx' });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new Failure(`${path}: cannot be written (${(error as Error).message})`, { cause: error });
+  }
 }

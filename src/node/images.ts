@@ -18,7 +18,7 @@ export async function readImage(
   if (bytes.byteLength === 0) throw new ImageError(`${name}: expected a picture, got 0 bytes`);
   try {
     const { space } = await sharp(bytes).metadata();
-    // Warnings (stray bytes before a marker) are common and harmless in camera files; missing data is an error.
+    // warnings (stray bytes before a marker) are common and harmless in camera files; missing data is an error
     const { data, info } = await sharp(bytes, { autoOrient: true, failOn: 'error', ignoreIcc: space !== 'cmyk' })
       .removeAlpha()
       .toColourspace('srgb')
@@ -46,14 +46,14 @@ async function encodedBytes(
 function explain(error: unknown, bytes: Uint8Array): string {
   const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
   const kind = kindOf(bytes);
-  if (!decodable.includes(kind)) return `expected a ${decodable.join(', ')} picture, got ${kind}; convert it first`;
+  if (!DECODABLE.includes(kind)) return `expected a ${DECODABLE.join(', ')} picture, got ${kind}; convert it first`;
   if (line.includes('pixel limit')) return `${kind} of more than 268 megapixels is too large; scale it down first`;
   return `${kind} is damaged or cut short (${line}); fetch or export it again`;
 }
 
-const decodable: readonly string[] = ['JPEG', 'PNG', 'WebP', 'AVIF', 'GIF', 'TIFF'];
+const DECODABLE: readonly string[] = ['JPEG', 'PNG', 'WebP', 'AVIF', 'GIF', 'TIFF'];
 
-const signatures: readonly (readonly [RegExp, string])[] = [
+const SIGNATURES: readonly (readonly [RegExp, string])[] = [
   [/^\xff\xd8\xff/, 'JPEG'],
   [/^\x89PNG/, 'PNG'],
   [/^GIF8/, 'GIF'],
@@ -71,5 +71,5 @@ const signatures: readonly (readonly [RegExp, string])[] = [
 
 function kindOf(bytes: Uint8Array): string {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 64)).toString('latin1');
-  return signatures.find(([pattern]) => pattern.test(head))?.[1] ?? 'unknown data';
+  return SIGNATURES.find(([pattern]) => pattern.test(head))?.[1] ?? 'unknown data';
 }

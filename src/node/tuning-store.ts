@@ -1,14 +1,14 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TuningStore } from '../runtime/tuner.ts';
+import { writeWhole } from './files.ts';
 import { cacheHome } from './models/cache.ts';
-import { writeWhole } from './write-file.ts';
 
 /**
  * Texts in files of `tuning/` in the folder of caches.
  * @param notify told when one cannot be written, which costs the next process what it took to make
  */
-export function fileKeepsakes(notify: (notice: string) => void): TuningStore {
+export function fileTuningStore(notify: (notice: string) => void): TuningStore {
   const folder = () => join(cacheHome(undefined), 'tuning');
   return {
     async read(name) {
@@ -21,7 +21,7 @@ export function fileKeepsakes(notify: (notice: string) => void): TuningStore {
     async write(name, text) {
       try {
         await mkdir(folder(), { recursive: true });
-        await writeWhole(join(folder(), `${name}.json`), () => new TextEncoder().encode(text), Error);
+        await writeWhole(join(folder(), `${name}.json`), () => text, Error);
       } catch (error) {
         notify(`${(error as Error).message}: the next process will tune again`);
       }

@@ -63,22 +63,8 @@ export async function probeVideo(path: string): Promise<VideoInfo> {
 
 /** The frames of a video as RGB pixels, at its rate without gaps. Never more than a few are in memory. */
 export async function* readFrames(path: string, { width, height, frameRate }: VideoInfo): AsyncGenerator<Pixels> {
-  const args = [
-    '-v',
-    'error',
-    '-i',
-    path,
-    '-map',
-    '0:v:0',
-    '-r',
-    frameRate,
-    '-f',
-    'rawvideo',
-    '-pix_fmt',
-    'rgb24',
-    '-',
-  ];
-  const child = spawn('ffmpeg', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = ['-map', '0:v:0', '-r', frameRate, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'];
+  const child = spawn('ffmpeg', ['-v', 'error', '-i', path, ...output], { stdio: ['ignore', 'pipe', 'pipe'] });
   const end = finished(child, path);
   end.catch(() => {});
   const bytes = width * height * 3;
@@ -105,11 +91,11 @@ export async function* readFrames(path: string, { width, height, frameRate }: Vi
 }
 
 /** Takes frames and makes a file of them. */
-export interface VideoWriter {
+interface VideoWriter {
   write(frame: Pixels): Promise<void>;
   /** Ends the file. */
   end(): Promise<void>;
-  /** Gives up. */
+  /** Ends ffmpeg before the file is complete. */
   abort(): void;
 }
 
@@ -123,7 +109,7 @@ export function writeVideo(path: string, { width, height, frameRate }: VideoInfo
   const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
   const end = finished(child, path);
   end.catch(() => {});
-  // what ffmpeg says of it is told by `end`
+  // `end` tells what ffmpeg says of a broken pipe
   child.stdin.on('error', () => {});
   return {
     async write({ data }) {

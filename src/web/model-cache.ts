@@ -1,28 +1,14 @@
 import { ModelError } from '../common/errors.ts';
 import { sha256 } from '../common/sha256.ts';
-import {
-  DownloadError,
-  type DownloadOptions,
-  download,
-  MemorySink,
-  openRemote,
-  type Progress,
-} from '../models/download.ts';
+import { DownloadError, type DownloadOptions, download, MemorySink, openRemote } from '../models/download.ts';
+import { type FetchOptions, noSource, noticeOf, wrongSha256 } from '../models/fetch-options.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from '../models/registry.ts';
 
-export interface FetchModelOptions {
+export interface FetchModelOptions extends FetchOptions {
   /** Use what is stored, download nothing. */
   offline?: boolean;
-  /** Called while bytes come. */
-  onProgress?: (progress: Progress) => void;
-  /** Called once before a model is downloaded, with its licence. */
-  onNotice?: (notice: string) => void;
-  signal?: AbortSignal;
   /** Where a page keeps models between visits. Default: its Cache API, and nothing where there is none. */
   caches?: CacheStorage;
-  fetch?: typeof fetch;
-  /** Milliseconds without a byte after which the next source is tried. Default 30,000. */
-  stallTimeout?: number;
 }
 
 const CACHE_NAME = 'scrfd-models';
@@ -46,7 +32,7 @@ export async function fetchModel(
     throw new ModelError(`${entry.name}: checksums need a secure context: serve the page by https or from localhost`);
   }
   const cache = await openCache(CACHE_NAME, options.caches);
-  // Keyed by content, so that mirrors share an entry and another version never meets it.
+  // keyed by content, so that mirrors share an entry and another version never meets it
   const key = `https://scrfd.invalid/${entry.sha256}/${entry.file}`;
   const stored = await cache?.match(key);
   if (stored !== undefined) {
@@ -55,11 +41,12 @@ export async function fetchModel(
     await cache?.delete(key);
   }
   signal?.throwIfAborted();
-  if (options.offline)
+  if (options.offline) {
     throw new ModelError(`${entry.name}: not stored in this browser, and offline nothing is downloaded`);
-  options.onNotice?.(`${entry.name}: downloading ${(entry.bytes / 1e6).toFixed(1)} MB. Licence: ${entry.licence}.`);
+  }
+  options.onNotice?.(noticeOf(entry));
   const bytes = await fetchBytes(entry, options);
-  // A full or forbidden store costs the next visit a download, nothing more.
+  // a full or forbidden store costs the next visit a download, nothing more
   await cache
     ?.put(key, new Response(bytes, { headers: { 'content-type': 'application/octet-stream' } }))
     .catch(() => {});
@@ -67,7 +54,7 @@ export async function fetchModel(
   return bytes;
 }
 
-/** None in an insecure context, in some private windows, and in Node. */
+/** A cache of the browser; none in an insecure context, in some private windows, and in Node. */
 export async function openCache(name: string, storage?: CacheStorage): Promise<Cache | undefined> {
   try {
     return await (storage ?? globalThis.caches)?.open(name);
@@ -78,7 +65,7 @@ export async function openCache(name: string, storage?: CacheStorage): Promise<C
 
 async function fetchBytes(entry: ModelEntry, options: FetchModelOptions): Promise<Uint8Array<ArrayBuffer>> {
   const failures: string[] = [];
-  // Plain files first: archives lie where CORS forbids them.
+  // plain files first: archives lie where CORS forbids them
   const files = entry.sources.filter(({ kind }) => kind === 'file');
   const archives = entry.sources.filter(({ kind }) => kind === 'zip-member');
   for (const source of [...files, ...archives]) {
@@ -87,15 +74,17 @@ async function fetchBytes(entry: ModelEntry, options: FetchModelOptions): Promis
       const bytes = await fetchFrom(source, entry, options);
       const got = await sha256(bytes);
       if (got === entry.sha256) return bytes;
-      throw new DownloadError(`expected SHA-256 ${entry.sha256}, got ${got}`);
+      throw wrongSha256(entry.sha256, got);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!(error instanceof DownloadError)) throw error;
       failures.push(`${source.url}: ${error.message}`);
     }
   }
-  const why = failures.length === 0 ? 'it comes from npm only, serve its file yourself' : failures.join('; ');
-  throw new ModelError(`${entry.name}: no source gave the file. ${why}`);
+  throw noSource(
+    entry,
+    failures.length === 0 ? 'it comes from npm only, serve its file yourself' : failures.join('; '),
+  );
 }
 
 async function fetchFrom(

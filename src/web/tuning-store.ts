@@ -5,7 +5,7 @@ const CACHE_NAME = 'scrfd-tuning';
 const address = (name: string) => `https://scrfd.invalid/tuning/${name}`;
 
 /** Texts in the page's Cache API, which workers have too; nothing is kept where there is none. */
-export const cachedKeepsakes: TuningStore = {
+export const cachedTuningStore: TuningStore = {
   async read(name) {
     try {
       const stored = await (await openCache(CACHE_NAME))?.match(address(name));
@@ -15,7 +15,7 @@ export const cachedKeepsakes: TuningStore = {
     }
   },
   async write(name, text) {
-    // A full or forbidden store costs the next visit a tuning, nothing more.
+    // a full or forbidden store costs the next visit a tuning, nothing more
     await (await openCache(CACHE_NAME))?.put(address(name), new Response(text)).catch(() => {});
   },
 };

@@ -79,7 +79,7 @@ function processedFrames(Processor: TrackProcessorClass, track: MediaStreamTrack
 /** The frame that a video shows whenever it is asked for a new one, until the video or its stream ends. */
 function videoFrames(video: HTMLVideoElement, release = () => {}): AsyncIterable<LiveFrame> {
   let cancel = () => {};
-  // of the last frame, in seconds
+  // the last frame's time, in seconds
   let shown = Number.NEGATIVE_INFINITY;
   const ended = () => {
     const stream = classNameOf(video.srcObject) === 'MediaStream' ? (video.srcObject as MediaStream) : null;
@@ -97,8 +97,9 @@ function videoFrames(video: HTMLVideoElement, release = () => {}): AsyncIterable
       // a stream says that it is over only in some browsers; a frame that still comes says it in all
       const targets = [video, video.srcObject].filter((target) => target instanceof EventTarget);
       for (const target of targets) {
-        for (const type of ['ended', 'emptied', 'inactive'])
+        for (const type of ['ended', 'emptied', 'inactive']) {
           target.addEventListener(type, end, { signal: watch.signal });
+        }
       }
       const take = async () => {
         if (watch.signal.aborted) return;

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { identifyModel } from '../../src/architectures/identify.ts';
-import { findMember } from '../../src/architectures/published.ts';
+import { findArchitecture } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { modelNamed, withData } from '../support/data.ts';
@@ -54,7 +54,7 @@ describe('RetinaFace', () => {
 
 describe('generated files', () => {
   it.each(['scrfd_500m', 'scrfd_2.5g_kps', 'mobilenet_0.5g'])('%s is told by its layers', async (name) => {
-    const member = findMember(name);
+    const member = findArchitecture(name);
     const bytes = synthesizeModel(member);
     expect(await identifyModel(bytes, await loadModel(bytes))).toEqual({
       family: 'scrfd',
@@ -70,7 +70,7 @@ describe('generated files', () => {
   });
 
   it('has no name for another architecture', async () => {
-    const bytes = synthesizeModel({ ...findMember('500m'), neck: 32 });
+    const bytes = synthesizeModel({ ...findArchitecture('500m'), neck: 32 });
     const identity = await identifyModel(bytes, await loadModel(bytes));
     expect(identity).toMatchObject({ name: null, generation: 'synthesized', published: null });
   });

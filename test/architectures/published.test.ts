@@ -1,20 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { type ConvShape, countLayers, walkConvs } from '../../src/architectures/layers.ts';
-import { FAMILY, findMember, type Member } from '../../src/architectures/published.ts';
+import { ARCHITECTURES, findArchitecture, type PublishedArchitecture } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { countWork } from '../../src/graph/count-work.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { modelNamed, withData } from '../support/data.ts';
 
-const MEMBERS = Object.entries<Member>(FAMILY);
+const MEMBERS = Object.entries<PublishedArchitecture>(ARCHITECTURES);
 const PUBLISHED = MEMBERS.flatMap(([name, { published }]) => (published ? [[name, published] as const] : []));
 
 const offBy = (actual: number, expected: number) => Math.abs(actual / expected - 1);
 
 describe('the published figures', () => {
   it.each(PUBLISHED)('%s are met within 2 %, or the table says why not', (name, { parameters, gmacs, off }) => {
-    const work = countLayers(findMember(name));
+    const work = countLayers(findArchitecture(name));
     expect(offBy(work.parameters / 1e6, parameters) > 0.02, 'parameters').toBe(off?.parameters !== undefined);
     expect(offBy(work.macs / 1e9, gmacs) > 0.02, 'GMACs').toBe(off?.gmacs !== undefined);
   });
@@ -22,17 +22,17 @@ describe('the published figures', () => {
   it.each(PUBLISHED.filter(([name]) => !/kps|resnet_34g/.test(name)))(
     '%s are met within 2 % where operations are counted as published',
     (name, { gmacs }) => {
-      expect(offBy(countLayers(findMember(name)).publishedMacs / 1e9, gmacs)).toBeLessThan(0.02);
+      expect(offBy(countLayers(findArchitecture(name)).publishedMacs / 1e9, gmacs)).toBeLessThan(0.02);
     },
   );
 
   it('of resnet_34g are nearly the operations of ResNet-50', () => {
-    const { publishedMacs } = countLayers({ ...FAMILY.resnet_34g, blocks: [3, 4, 6, 3] });
+    const { publishedMacs } = countLayers({ ...ARCHITECTURES.resnet_34g, blocks: [3, 4, 6, 3] });
     expect(offBy(publishedMacs / 1e9, 34.16)).toBeLessThan(0.01);
   });
 
   it.each(['scrfd_500m', 'scrfd_1g', 'scrfd_2.5g', 'scrfd_2.5g_kps'])('%s: `scrfd info` counts them', async (name) => {
-    const member = findMember(name);
+    const member = findArchitecture(name);
     const model = await loadModel(synthesizeModel(member));
     const { macs, parameters } = countWork(model, [1, 3, 480, 640]);
     expect(macs).toBe(countLayers(member).macs);
@@ -40,19 +40,30 @@ describe('the published figures', () => {
   });
 });
 
-describe('findMember', () => {
-  it('takes names with and without scrfd_', () => {
-    expect(findMember('2.5g_kps')).toBe(FAMILY['scrfd_2.5g_kps']);
-    expect(findMember('scrfd_34g')).toBe(FAMILY.scrfd_34g);
-    expect(findMember('resnet_10g')).toBe(FAMILY.resnet_10g);
-  });
-
-  it('lists the names for another', () => {
-    expect(() => findMember('toString')).toThrow(/^model: expected one of scrfd_500m, .*, got "toString"$/);
+describe('walkConvs', () => {
+  it('tells the size of the map that each convolution reads', () => {
+    const convs = walkConvs(ARCHITECTURES.scrfd_500m, 640, 480);
+    expect(convs[0]).toEqual({ weight: [16, 3, 3, 3], groups: 1, stride: 2, size: [640, 480], relu: true });
+    expect(convs[1]).toEqual({ weight: [16, 1, 3, 3], groups: 16, stride: 1, size: [320, 240], relu: true });
+    expect(convs.at(-1)!.size).toEqual([20, 15]);
   });
 });
 
-async function readConvs(bytes: Uint8Array): Promise<ConvShape[]> {
+describe('findArchitecture', () => {
+  it('takes names with and without scrfd_', () => {
+    expect(findArchitecture('2.5g_kps')).toBe(ARCHITECTURES['scrfd_2.5g_kps']);
+    expect(findArchitecture('scrfd_34g')).toBe(ARCHITECTURES.scrfd_34g);
+    expect(findArchitecture('resnet_10g')).toBe(ARCHITECTURES.resnet_10g);
+  });
+
+  it('lists the names for another', () => {
+    expect(() => findArchitecture('toString')).toThrow(/^model: expected one of scrfd_500m, .*, got "toString"$/);
+  });
+});
+
+type StoredConv = Pick<ConvShape, 'weight' | 'groups' | 'stride'>;
+
+async function readConvs(bytes: Uint8Array): Promise<StoredConv[]> {
   const model = await loadModel(bytes);
   return model.nodes
     .filter(({ op }) => op === 'Conv')
@@ -72,8 +83,9 @@ withData('the layers of real files', () => {
     ['scrfd_2.5g_kps', 'scrfd_2.5g_kps'],
   ])('%s has the convolutions of %s.onnx, in its order', async (name, file) => {
     const real = await readConvs(await readFile(modelNamed(`${file}.onnx`)));
-    expect(walkConvs(findMember(name))).toEqual(real);
-    expect(await readConvs(synthesizeModel(findMember(name)))).toEqual(real);
+    const walked = walkConvs(findArchitecture(name));
+    expect(walked.map(({ weight, groups, stride }): StoredConv => ({ weight, groups, stride }))).toEqual(real);
+    expect(await readConvs(synthesizeModel(findArchitecture(name)))).toEqual(real);
   });
 
   it.each(['scrfd_500m', 'scrfd_1g', 'scrfd_2.5g', 'scrfd_2.5g_kps'])('%s has their other operators', async (name) => {
@@ -81,6 +93,6 @@ withData('the layers of real files', () => {
     const ops = async (bytes: Uint8Array) =>
       (await loadModel(bytes)).nodes.map(({ op }) => op).filter((op) => computing.test(op));
     const real = await ops(await readFile(modelNamed(`${name}.onnx`)));
-    expect((await ops(synthesizeModel(findMember(name)))).sort()).toEqual(real.sort());
+    expect((await ops(synthesizeModel(findArchitecture(name)))).sort()).toEqual(real.sort());
   });
 });

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { countLayers } from '../../src/architectures/layers.ts';
-import { FAMILY } from '../../src/architectures/published.ts';
+import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { parseArchitecture, sampleArchitecture } from '../../src/architectures/sample.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { createNetwork } from '../../src/index.node.ts';
@@ -32,7 +32,7 @@ describe('sampleArchitecture', () => {
 });
 
 describe('parseArchitecture', () => {
-  const { published: _, ...valid } = FAMILY.scrfd_500m;
+  const { published: _, ...valid } = ARCHITECTURES.scrfd_500m;
 
   it('takes what JSON gives', () => {
     expect(parseArchitecture(JSON.parse(JSON.stringify(valid)))).toEqual(valid);
@@ -47,7 +47,7 @@ describe('parseArchitecture', () => {
     [{ ...valid, keypoints: 1 }, 'architecture.keypoints: expected true or false, got 1'],
     [{ ...valid, keypoints: undefined }, 'architecture.keypoints: expected true or false, got undefined'],
     [{ ...valid, headGroups: 5 }, 'architecture.headGroups: expected a divisor of 16 and 64, got 5'],
-    [{ ...FAMILY.scrfd_34g }, 'architecture.published: expected no such field'],
+    [{ ...ARCHITECTURES.scrfd_34g }, 'architecture.published: expected no such field'],
     [
       { ...valid, backbone: 'basic', planes: [7, 8, 8, 8] },
       'architecture.planes: expected an even number first, which the stem halves, got [7,8,8,8]',

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Architecture, FAMILY, findMember, type Member } from '../../src/architectures/published.ts';
+import {
+  ARCHITECTURES,
+  type Architecture,
+  findArchitecture,
+  type PublishedArchitecture,
+} from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { formatDims } from '../../src/common/tensor.ts';
 import { createDetector, createNetwork } from '../../src/index.node.ts';
@@ -51,14 +56,14 @@ async function expectEqualOutputs(bytes: Uint8Array<ArrayBuffer>, sizes: readonl
 }
 
 describe('every member runs here as in onnxruntime', () => {
-  it.each(Object.entries<Member>(FAMILY))('%s', { timeout: 120_000 }, async (name, member) => {
+  it.each(Object.entries<PublishedArchitecture>(ARCHITECTURES))('%s', { timeout: 120_000 }, async (name, member) => {
     const bytes = synthesizeModel(member, { seed: 1 });
     await expectEqualOutputs(bytes, isLarge(name) ? LARGE : SMALL);
   });
 
   it('with BatchNormalization nodes, which fold to the same network', async () => {
-    const folded = synthesizeModel(FAMILY.scrfd_500m_kps, { seed: 2 });
-    const unfolded = synthesizeModel(FAMILY.scrfd_500m_kps, { seed: 2, foldBatchNorm: false });
+    const folded = synthesizeModel(ARCHITECTURES.scrfd_500m_kps, { seed: 2 });
+    const unfolded = synthesizeModel(ARCHITECTURES.scrfd_500m_kps, { seed: 2, foldBatchNorm: false });
     const model = await loadModel(unfolded);
     expect(model.nodes.filter(({ op }) => op === 'BatchNormalization')).toHaveLength(41);
     await expectEqualOutputs(unfolded, SMALL.slice(0, 2));
@@ -70,7 +75,7 @@ describe('every member runs here as in onnxruntime', () => {
   });
 
   it('at a fixed shape', async () => {
-    const bytes = synthesizeModel(FAMILY.scrfd_500m, { shape: [96, 64] });
+    const bytes = synthesizeModel(ARCHITECTURES.scrfd_500m, { shape: [96, 64] });
     const { inputs, outputs } = await loadModel(bytes);
     expect(inputs[0]!.dims).toEqual([1, 3, 64, 96]);
     expect(outputs.map(({ dims }) => dims?.join())).toEqual([
@@ -87,16 +92,18 @@ describe('every member runs here as in onnxruntime', () => {
 
 describe('a file', () => {
   it('is the same for the same seed', () => {
-    const make = (seed: number) => Buffer.from(synthesizeModel(FAMILY.scrfd_500m, { seed }));
+    const make = (seed: number) => Buffer.from(synthesizeModel(ARCHITECTURES.scrfd_500m, { seed }));
     expect(make(3).equals(make(3))).toBe(true);
     expect(make(3).equals(make(4))).toBe(false);
   });
 
   it('refuses sizes that do not tile, and seeds that are no integers', () => {
-    expect(() => synthesizeModel(FAMILY.scrfd_500m, { shape: [100, 64] })).toThrow(
+    expect(() => synthesizeModel(ARCHITECTURES.scrfd_500m, { shape: [100, 64] })).toThrow(
       'shape: expected multiples of 32, got 100x64',
     );
-    expect(() => synthesizeModel(FAMILY.scrfd_500m, { seed: 0.5 })).toThrow('seed: expected an integer, got 0.5');
+    expect(() => synthesizeModel(ARCHITECTURES.scrfd_500m, { seed: 0.5 })).toThrow(
+      'seed: expected an integer, got 0.5',
+    );
   });
 });
 
@@ -119,7 +126,7 @@ const SPREAD = ['scrfd_500m', 'scrfd_500m_kps', 'scrfd_1g', 'scrfd_2.5g', 'scrfd
 
 describe('on noise', () => {
   it.each(SPREAD)('%s: scores spread and values stay in range', { timeout: 120_000 }, async (name) => {
-    const bytes = synthesizeModel(findMember(name), { seed: 3 });
+    const bytes = synthesizeModel(findArchitecture(name), { seed: 3 });
     const { nodes } = await loadModel(bytes);
     const extraOutputs = nodes.filter(({ op }) => /^(Conv|Relu|Add)$/.test(op)).map(({ outputs }) => outputs[0]!);
     const dims = [1, 3, 128, 160] as const;
@@ -132,14 +139,14 @@ describe('on noise', () => {
 
 withData('on a photograph', () => {
   it.each(SPREAD.slice(0, 5))('%s: scores spread', async (name) => {
-    const bytes = synthesizeModel(findMember(name), { seed: 3 });
+    const bytes = synthesizeModel(findArchitecture(name), { seed: 3 });
     const data = await photographBlob([320, 256]);
     expectSaneOutputs(await runOrtInOrder(bytes, { dims: [1, 3, 256, 320], data }));
   });
 });
 
 describe('the detector', () => {
-  const ARCHITECTURE: Architecture = FAMILY.scrfd_500m_kps;
+  const ARCHITECTURE: Architecture = ARCHITECTURES.scrfd_500m_kps;
 
   it('finds the faces that the reference decodes', async () => {
     const bytes = synthesizeModel(ARCHITECTURE, { seed: 4 });

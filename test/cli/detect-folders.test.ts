@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { collectPictures, parseShard } from '../../src/cli/shared/inputs.ts';
-import { mapAhead } from '../../src/cli/shared/map-concurrent.ts';
+import { mapConcurrent } from '../../src/cli/shared/map-concurrent.ts';
 import { createDetector, type Face, readImage } from '../../src/index.node.ts';
 import { dataDir, imageNamed, modelNamed, withData } from '../support/data.ts';
 import { openGpu } from '../support/gpu.ts';
@@ -72,7 +72,7 @@ describe('collectPictures', () => {
   });
 });
 
-describe('mapAhead', () => {
+describe('mapConcurrent', () => {
   test('keeps the order, the limit, and failures apart', async () => {
     let running = 0;
     let most = 0;
@@ -84,7 +84,7 @@ describe('mapAhead', () => {
       if (item === 3) throw new Error('three');
       return item * item;
     };
-    for await (const outcome of mapAhead([1, 2, 3, 4, 5, 6], 3, task)) outcomes.push(outcome);
+    for await (const outcome of mapConcurrent([1, 2, 3, 4, 5, 6], 3, task)) outcomes.push(outcome);
     expect(outcomes.map(({ item }) => item)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(outcomes.map(({ result }) => result)).toEqual([1, 4, undefined, 16, 25, 36]);
     expect(outcomes[2]).toMatchObject({ error: new Error('three') });

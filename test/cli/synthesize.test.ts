@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { identifyModel } from '../../src/architectures/identify.ts';
-import { FAMILY } from '../../src/architectures/published.ts';
+import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { addSynthesize } from '../../src/cli/commands/synthesize.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 
@@ -50,7 +50,7 @@ test('a file that exists stays, unless forced', async () => {
 
 test('an architecture of a JSON file', async () => {
   const json = join(folder, 'c.json');
-  const { published: _, ...architecture } = FAMILY.scrfd_500m;
+  const { published: _, ...architecture } = ARCHITECTURES.scrfd_500m;
   await writeFile(json, JSON.stringify({ ...architecture, neck: 32 }));
   await synthesize('--architecture', json, '-o', join(folder, 'c.onnx'), '--shape', '96x64');
   expect(await identify(join(folder, 'c.onnx'))).toMatchObject({ name: null });

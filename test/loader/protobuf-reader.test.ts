@@ -6,7 +6,7 @@ import { ModelError } from '../../src/common/errors.ts';
 import { floatTensor, intTensor } from '../../src/common/tensor.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { modelProto, tensorProto } from '../../src/loader/onnx-messages.ts';
-import { EndsEarlyError, WireReader } from '../../src/loader/protobuf-reader.ts';
+import { EndsEarlyError, ProtobufReader } from '../../src/loader/protobuf-reader.ts';
 import { modelFiles, withData } from '../support/data.ts';
 import { buildModel, float, floats, int, ints, tensor, text, texts } from '../support/onnx-builder.ts';
 import { createRng } from '../support/rng.ts';
@@ -15,8 +15,8 @@ const rng = createRng(20_260_117);
 
 const [VARINT, FIXED64, BYTES, GROUP, GROUP_END, FIXED32] = [0, 1, 2, 3, 4, 5] as const;
 
-function reader(...bytes: number[]): WireReader {
-  return new WireReader(Uint8Array.from(bytes));
+function reader(...bytes: number[]): ProtobufReader {
+  return new ProtobufReader(Uint8Array.from(bytes));
 }
 
 /** As few bytes as protobuf needs. */

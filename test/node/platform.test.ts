@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModelError } from '../../src/common/errors.ts';
-import { adapterHelp, nodePlatform } from '../../src/node/platform.ts';
+import { adapterHelp } from '../../src/node/adapter-help.ts';
+import { nodePlatform } from '../../src/node/platform.ts';
 import { hidePackage } from '../cli/hide-package.ts';
 import { runNode } from '../cli/run-cli.ts';
 

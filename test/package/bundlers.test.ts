@@ -9,7 +9,7 @@ import { build as esbuild } from 'esbuild';
 import { build as vite } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import webpack from 'webpack';
-import { FAMILY } from '../../src/architectures/published.ts';
+import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { hasChromium, launchChromium, serveFiles } from '../support/browser.ts';
 
@@ -90,7 +90,7 @@ describe('the packed package', { timeout: 120_000 }, () => {
     }
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
     writeFileSync(join(folder, 'entry.js'), ENTRY);
-    writeFileSync(join(folder, 'model.onnx'), synthesizeModel(FAMILY.scrfd_500m_kps, { seed: 1 }));
+    writeFileSync(join(folder, 'model.onnx'), synthesizeModel(ARCHITECTURES.scrfd_500m_kps, { seed: 1 }));
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { FAMILY } from '../../src/architectures/published.ts';
+import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { PlanRun, planDetector, timeKernels } from '../../src/cli/bench/plan-run.ts';
 import { DeviceError } from '../../src/common/errors.ts';
@@ -25,7 +25,7 @@ const ROUNDING_MS = 0.066;
 
 let model: Model;
 beforeAll(async () => {
-  model = await loadModel(synthesizeModel(FAMILY.scrfd_500m_kps));
+  model = await loadModel(synthesizeModel(ARCHITECTURES.scrfd_500m_kps));
 });
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
@@ -152,7 +152,7 @@ describe('operations of the kernels', () => {
     { software: false, subgroupSize: 32 },
     { software: false, subgroupSize: 0 },
   ])('add up to what the network has: %o', async (traits) => {
-    for (const member of [FAMILY.scrfd_500m_kps, FAMILY['scrfd_2.5g']]) {
+    for (const member of [ARCHITECTURES.scrfd_500m_kps, ARCHITECTURES['scrfd_2.5g']]) {
       const each = await loadModel(synthesizeModel(member));
       const { steps } = planDetector(each, { size: [96, 64], batch: 2 }, traits);
       const flops = sum(steps.map(({ dispatch }) => dispatch.flops ?? 0));

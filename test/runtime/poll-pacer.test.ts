@@ -31,7 +31,7 @@ test('the first run is polled from the start', async () => {
   expect(total).toBeLessThanOrEqual(101);
 });
 
-test('later runs sleep nearly through and end within a nap', async () => {
+test('later runs sleep nearly through and end within a yield', async () => {
   const pace = new PollPacer();
   await runOf(pace, 100);
   for (let i = 0; i < 20; i++) {

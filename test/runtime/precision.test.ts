@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FAMILY } from '../../src/architectures/published.ts';
+import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { DeviceError } from '../../src/common/errors.ts';
 import { sizeOf } from '../../src/common/tensor.ts';
@@ -21,7 +21,7 @@ import { createRng } from '../support/rng.ts';
 const gpu = await openGpu();
 const { device, traits } = gpu;
 const supported = device.features.has('shader-f16');
-const MODEL = synthesizeModel(FAMILY.scrfd_500m_kps, { seed: 1 });
+const MODEL = synthesizeModel(ARCHITECTURES.scrfd_500m_kps, { seed: 1 });
 
 describe.skipIf(!supported)('half precision (needs shader-f16)', () => {
   /** Nothing here amplifies rounding as norms of flat planes do. */

@@ -1,7 +1,8 @@
+import { svgText } from '../shared/svg.ts';
 import { groupByCase, PROVIDERS, type Provider, type Results } from './results.ts';
 import { fixed } from './tables.ts';
 
-const COLORS: Readonly<Record<Provider, string>> = {
+const COLOURS: Readonly<Record<Provider, string>> = {
   'scrfd-webgpu': '#0b6e4f',
   'scrfd-network': '#5bb98b',
   'ort-webgpu': '#c8553d',
@@ -17,14 +18,6 @@ const GAP = 5;
 const TITLE = 30;
 const TOP = 56;
 
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-function text(x: number, y: number, content: string, attributes = ''): string {
-  return `<text x="${x}" y="${y}"${attributes}>${escapeXml(content)}</text>`;
-}
-
 /** Bars of the median wall times on one logarithmic axis, whiskers from p10 to p90: an SVG document. */
 export function drawChart({ adapter, rows }: Pick<Results, 'adapter' | 'rows'>): string {
   if (rows.length === 0) throw new RangeError('chart: expected rows, got none');
@@ -38,16 +31,16 @@ export function drawChart({ adapter, rows }: Pick<Results, 'adapter' | 'rows'>):
   let y = TOP;
   for (const [name, group] of groupByCase(rows)) {
     y += TITLE;
-    bars.push(text(LEFT, y - 9, name, ' font-weight="bold"'));
+    bars.push(svgText(LEFT, y - 9, name, ' font-weight="bold"'));
     for (const provider of PROVIDERS) {
       for (const { wallMs } of group.filter((row) => row.provider === provider)) {
         const middle = y + BAR / 2;
         const width = (xOf(wallMs.median) - LEFT).toFixed(1);
         bars.push(
-          text(LEFT - 8, middle + 4, provider, ' text-anchor="end"'),
-          `<rect x="${LEFT}" y="${y}" width="${width}" height="${BAR}" fill="${COLORS[provider]}"/>`,
+          svgText(LEFT - 8, middle + 4, provider, ' text-anchor="end"'),
+          `<rect x="${LEFT}" y="${y}" width="${width}" height="${BAR}" fill="${COLOURS[provider]}"/>`,
           `<path d="M${at(wallMs.p10)} ${middle}H${at(wallMs.p90)}" stroke="#222"/>`,
-          text(Number(at(Math.max(wallMs.p90, wallMs.median))) + 6, middle + 4, `${fixed(wallMs.median)} ms`),
+          svgText(Number(at(Math.max(wallMs.p90, wallMs.median))) + 6, middle + 4, `${fixed(wallMs.median)} ms`),
         );
         y += BAR + GAP;
       }
@@ -56,14 +49,14 @@ export function drawChart({ adapter, rows }: Pick<Results, 'adapter' | 'rows'>):
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
   const axis = ticks.flatMap((ms) => [
     `<path d="M${at(ms)} ${TOP + 10}V${y}" stroke="#ddd"/>`,
-    text(Number(at(ms)), y + 16, `${Number(ms.toPrecision(1))} ms`, ' text-anchor="middle"'),
+    svgText(Number(at(ms)), y + 16, `${Number(ms.toPrecision(1))} ms`, ' text-anchor="middle"'),
   ]);
   const height = y + 30;
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
-    text(16, 24, 'Wall time of a batch: median, p10 to p90. Logarithmic.', ' font-size="14"'),
-    text(16, 42, adapter),
+    svgText(16, 24, 'Wall time of a batch: median, p10 to p90. Logarithmic.', ' font-size="14"'),
+    svgText(16, 42, adapter),
     ...axis,
     ...bars,
     '</svg>',

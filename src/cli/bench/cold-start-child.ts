@@ -1,4 +1,4 @@
-// Run by cold-start.ts in a process of its own: MODEL OPTIONS, those of the detector as JSON. Prints two times as JSON.
+// run by cold-start.ts in a process of its own with a model and, as JSON, a detector's options; prints two times as JSON
 import { createDetector, type DetectorOptions } from '../../index.node.ts';
 
 const [file, json] = process.argv.slice(2);

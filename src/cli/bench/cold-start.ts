@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Workload } from './contenders.ts';
 import type { ColdStart } from './results.ts';
+import type { Workload } from './runners.ts';
 
 const run = promisify(execFile);
 const TIMEOUT_MS = 600_000;

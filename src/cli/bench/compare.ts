@@ -1,5 +1,6 @@
+import { formatTable } from '../shared/table.ts';
 import { caseOf, type Results } from './results.ts';
-import { fixed, formatTable } from './tables.ts';
+import { fixed } from './tables.ts';
 
 /** Times of one machine say nothing of another's. @throws RangeError for results of another adapter */
 export function assertSameAdapter(old: Pick<Results, 'adapter'>, adapter: string): void {
@@ -35,5 +36,5 @@ export function compareResults(
     return [[caseOf(row), row.provider, `${fixed(then)} ms`, `${fixed(today)} ms`, speedup(then / today)]];
   });
   const header = ['', 'provider', old.commit ?? 'before', now.commit ?? 'now', 'speed'];
-  return formatTable(header, [ceiling('fmaGflops', 'GFLOP/s'), ceiling('copyGBs', 'GB/s'), ...rows], 2);
+  return formatTable([header, ceiling('fmaGflops', 'GFLOP/s'), ceiling('copyGBs', 'GB/s'), ...rows], 2);
 }

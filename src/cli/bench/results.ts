@@ -1,5 +1,5 @@
 import { STAGES, type Stage } from '../../detector/compile.ts';
-import type { Ceilings } from './ceilings.ts';
+import type { Roofline } from './roofline.ts';
 import type { Summary } from './statistics.ts';
 
 /**
@@ -19,14 +19,14 @@ export interface Row {
   readonly size: readonly [width: number, height: number];
   readonly batch: number;
   readonly provider: Provider;
-  /** Of a whole batch. */
+  /** Of runs of a whole batch. */
   readonly wallMs: Summary;
   readonly runs: number;
-  /** Median by timestamp queries; null where there are none. */
+  /** Median by timestamp queries, in milliseconds; null where there are none. */
   readonly gpuMs: number | null;
-  /** The parts of `gpuMs`, of `scrfd-webgpu`. */
+  /** The parts of `gpuMs` of `scrfd-webgpu`. */
   readonly stagesMs: StageTimes | null;
-  /** Median of what a run takes beyond its GPU time: upload, submission, waiting, faces; of `scrfd-webgpu`. */
+  /** Median milliseconds that a run of `scrfd-webgpu` takes beyond its GPU time: upload, submission, waiting, faces. */
   readonly outsideMs: number | null;
   /** Operations of the network's convolutions by the median wall time, in 10⁹ a second. */
   readonly gflops: number;
@@ -41,9 +41,9 @@ export interface ColdStart {
   readonly model: string;
   readonly size: readonly [width: number, height: number];
   readonly cache: 'cold' | 'warm';
-  /** `createDetector`. */
+  /** Milliseconds of `createDetector`. */
   readonly createMs: number;
-  /** The first `detect`. */
+  /** Milliseconds of the first `detect`. */
   readonly firstMs: number;
 }
 
@@ -53,7 +53,7 @@ export interface KernelTime {
   readonly gflop: number;
   /** Bytes of all bindings, each counted once, in 10⁹. */
   readonly gb: number;
-  /** Median of GPU time. */
+  /** Median GPU time in milliseconds. */
   readonly ms: number;
 }
 
@@ -69,7 +69,7 @@ export interface Results {
   readonly cpu: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly commit: string | null;
-  readonly ceilings: Ceilings;
+  readonly ceilings: Roofline;
   readonly rows: readonly Row[];
   readonly coldStarts: readonly ColdStart[];
   readonly kernels: readonly KernelTable[];
@@ -92,7 +92,7 @@ export function groupByCase(rows: readonly Row[]): Map<string, Row[]> {
 }
 
 /** Least time of a step by the ceilings: its arithmetic or its traffic, whichever takes longer. */
-export function roofMs({ gflop, gb }: KernelTime, { fmaGflops, copyGBs }: Ceilings): number {
+export function roofMs({ gflop, gb }: KernelTime, { fmaGflops, copyGBs }: Roofline): number {
   return Math.max(gflop / fmaGflops, gb / copyGBs) * 1000;
 }
 

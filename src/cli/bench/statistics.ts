@@ -5,7 +5,7 @@ export interface Summary {
   readonly p90: number;
 }
 
-/** Linear interpolation between the sorted values; NaN of none. */
+/** By linear interpolation between the sorted values; NaN where there are none. */
 export function quantile(values: readonly number[], q: number): number {
   if (values.length === 0) return Number.NaN;
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,32 +1,14 @@
 import { STAGES } from '../../detector/compile.ts';
-import type { Ceilings } from './ceilings.ts';
+import { formatTable, type TableStyle } from '../shared/table.ts';
 import { caseOf, groupByCase, type KernelTable, type KernelTime, type Results, type Row, roofMs } from './results.ts';
+import type { Roofline } from './roofline.ts';
 
-export type TableStyle = 'text' | 'markdown';
-
-/** Three digits or so; `digits` decimals where given. */
+/** A number with three digits or so, or with `digits` decimals where given. */
 export function fixed(value: number, digits = value >= 100 ? 0 : value >= 10 ? 1 : 2): string {
   return value.toFixed(digits);
 }
 
 const percent = (fraction: number) => `${(fraction * 100).toFixed(fraction < 0.0995 ? 1 : 0)} %`;
-
-/** @param leading columns that are words and stand to the left; numbers stand to the right */
-export function formatTable(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  leading: number,
-  style: TableStyle = 'text',
-): string {
-  const widths = header.map((title, column) =>
-    Math.max(...[header, ...rows].map((row) => row[column]!.length), title.length),
-  );
-  const line = (row: readonly string[]) =>
-    row.map((cell, column) => (column < leading ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)));
-  if (style === 'text') return [header, ...rows].map((row) => `${line(row).join('  ').trimEnd()}\n`).join('');
-  const rule = widths.map((width, column) => (column < leading ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  return [line(header), rule, ...rows.map(line)].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
-}
 
 function ratioTo(row: Row, group: readonly Row[], provider: Row['provider']): string {
   const own = group.find((each) => each.provider === provider);
@@ -58,11 +40,11 @@ export function formatRows({ rows, ceilings }: Pick<Results, 'rows' | 'ceilings'
       row.memoryBytes === null ? '' : fixed(row.memoryBytes / 1e6),
     ]),
   );
-  return formatTable(header, cells, 2, style);
+  return formatTable([header, ...cells], 2, style);
 }
 
 /** Where the time from pixels to faces goes. Empty without timestamps. */
-export function formatStages(rows: readonly Row[], style: TableStyle = 'text'): string {
+function formatStages(rows: readonly Row[], style: TableStyle = 'text'): string {
   const timed = rows.filter(({ stagesMs }) => stagesMs !== null);
   if (timed.length === 0) return '';
   const cells = timed.map((row) => {
@@ -70,24 +52,24 @@ export function formatStages(rows: readonly Row[], style: TableStyle = 'text'): 
     const all = parts.reduce((sum, ms) => sum + ms, 0);
     return [caseOf(row), ...parts.map((ms) => `${fixed(ms)} (${percent(ms / all)})`)];
   });
-  return formatTable(['ms, from pixels to faces', ...STAGES, 'outside the GPU'], cells, 1, style);
+  return formatTable([['ms, from pixels to faces', ...STAGES, 'outside the GPU'], ...cells], 1, style);
 }
 
-export function formatColdStarts({ coldStarts }: Pick<Results, 'coldStarts'>, style: TableStyle = 'text'): string {
+function formatColdStarts({ coldStarts }: Pick<Results, 'coldStarts'>, style: TableStyle = 'text'): string {
   if (coldStarts.length === 0) return '';
   const cells = coldStarts.map(({ model, size, cache, createMs, firstMs }) => [
     `${model} ${size.join('×')}`,
     cache,
     ...[createMs, firstMs, createMs + firstMs].map((ms) => fixed(ms, 0)),
   ]);
-  return formatTable(['first run in a process', 'shader cache', 'create ms', 'detect ms', 'sum'], cells, 2, style);
+  return formatTable([['first run in a process', 'shader cache', 'create ms', 'detect ms', 'sum'], ...cells], 2, style);
 }
 
 /**
  * One line a step, then one a kernel. `of roof`: the least time by the adapter's ceilings as a part of the time taken;
  * bytes are those of the bindings, so a kernel that finds them in a cache, or leaves some alone, may exceed 100 %.
  */
-export function formatKernels(table: KernelTable, ceilings: Ceilings, style: TableStyle = 'text'): string {
+export function formatKernels(table: KernelTable, ceilings: Roofline, style: TableStyle = 'text'): string {
   const total = table.steps.reduce((sum, { ms }) => sum + ms, 0);
   const line = (label: string, steps: readonly KernelTime[]) => {
     const sum = (pick: (step: KernelTime) => number) => steps.reduce((all, step) => all + pick(step), 0);
@@ -116,8 +98,8 @@ export function formatKernels(table: KernelTable, ceilings: Ceilings, style: Tab
   const steps = table.steps.map((step) => line(step.label, [step]));
   const sums = [...kernels].map(([kernel, members]) => line(`${kernel} (${members.length})`, members));
   return [
-    formatTable([caseOf(table), ...columns], steps, 1, style),
-    formatTable(['by kernel (launches)', ...columns], [...sums, line('all', table.steps)], 1, style),
+    formatTable([[caseOf(table), ...columns], ...steps], 1, style),
+    formatTable([['by kernel (launches)', ...columns], ...sums, line('all', table.steps)], 1, style),
   ].join('\n');
 }
 

@@ -5,21 +5,21 @@ import { cpus } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
-import { findMember } from '../../architectures/published.ts';
+import { findArchitecture } from '../../architectures/published.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { countWork } from '../../graph/count-work.ts';
 import type { Precision } from '../../kernels/dispatch.ts';
 import { declaredSize } from '../../loader/model.ts';
+import { requestAdapter } from '../../node/dawn.ts';
+import { writeWhole } from '../../node/files.ts';
 import { nodePlatform } from '../../node/platform.ts';
-import { writeWhole } from '../../node/write-file.ts';
 import { GpuContext } from '../../runtime/gpu-context.ts';
 import { openModel } from '../../runtime/open-model.ts';
+import type { Platform } from '../../runtime/platform.ts';
 import { Tuner } from '../../runtime/tuner.ts';
-import { measureCeilings } from '../bench/ceilings.ts';
 import { drawChart } from '../bench/chart.ts';
 import { measureColdStarts } from '../bench/cold-start.ts';
 import { assertSameAdapter, compareResults } from '../bench/compare.ts';
-import { type Contender, measure, openDetector, openNetwork, type Workload } from '../bench/contenders.ts';
 import { timeKernels } from '../bench/plan-run.ts';
 import {
   type ColdStart,
@@ -31,11 +31,13 @@ import {
   type Results,
   type Row,
 } from '../bench/results.ts';
+import { measureRoofline } from '../bench/roofline.ts';
+import { measure, openDetector, openNetwork, openOnnxRuntime, type Runner, type Workload } from '../bench/runners.ts';
 import { formatResults } from '../bench/tables.ts';
-import { loadOnnxRuntime, type OnnxRuntime, openOnnxRuntime } from '../shared/onnxruntime.ts';
+import { loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { parseCount, parseSize, precisionOption } from '../shared/options.ts';
 import { notify, reportError } from '../shared/report.ts';
-import { readDependency, readOwnPackage } from './doctor.ts';
+import { readDependency, readOwnPackage } from '../shared/versions.ts';
 
 type Size = readonly [width: number, height: number];
 
@@ -106,16 +108,16 @@ async function bench(options: BenchOptions): Promise<void> {
   const context = await GpuContext.open(platform, undefined);
   try {
     const adapter = describeAdapter(context);
-    // before minutes are spent
+    // checked before minutes are spent
     if (old) assertSameAdapter(old, adapter);
     notify('ceilings');
-    const ceilings = await measureCeilings(context);
+    const ceilings = await measureRoofline(context);
     const measured = await measureModels(context, models, ort, options);
     const results: Results = {
       adapter,
       cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} threads`,
       versions: {
-        // with what was asked of it, so that results tell
+        // with the options, so that results tell how they were made
         'scrfd-webgpu': [readOwnPackage().version, options.autotune && 'tuned', options.precision]
           .filter(Boolean)
           .join(' '),
@@ -136,28 +138,15 @@ async function bench(options: BenchOptions): Promise<void> {
   }
 }
 
-// kept as long as the process, as in platform.node.ts
-let dawn: GPU | undefined;
-
-/**
- * Node's platform, but with exact timestamps: Dawn (webgpu 0.6.2) rounds them to 65 µs, longer than many a kernel
- * takes. It is gone when times in `--kernels` are other than multiples of 65.536 µs without this.
- */
-const platform: typeof nodePlatform = {
-  ...nodePlatform,
-  async requestAdapter() {
-    const { create } = await import('webgpu');
-    dawn ??= create(['disable-dawn-features=timestamp_quantization']);
-    return dawn.requestAdapter({ powerPreference: 'high-performance' });
-  },
-};
+/** Node's platform, but with exact timestamps. */
+const platform: Platform = { ...nodePlatform, requestAdapter: () => requestAdapter({ exactTimestamps: true }) };
 
 function describeAdapter({ device }: GpuContext): string {
   const { vendor, architecture, device: name, description } = device.adapterInfo;
   return [vendor, architecture, name, description].filter(Boolean).join(' ');
 }
 
-/** Null where this is no checkout of the project itself. */
+/** The checkout's commit; null where this is no checkout of the project itself. */
 function readCommit(): string | null {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const git = (...args: string[]) =>
@@ -175,13 +164,13 @@ async function loadModel(name: string): Promise<LoadedModel> {
   }
   try {
     // random weights score at random: no faces, as in most of a picture
-    return { name, bytes: synthesizeModel(findMember(name)), scoreThreshold: 1 };
+    return { name, bytes: synthesizeModel(findArchitecture(name)), scoreThreshold: 1 };
   } catch (error) {
     throw new Error(`${name}: no such file; ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** Null when nobody asked for it and it is not installed. */
+/** onnxruntime; null when nobody asked for it and it is not installed. */
 async function findOnnxRuntime(providers: readonly Provider[] | undefined): Promise<OnnxRuntime | null> {
   if (providers && !providers.some((name) => name.startsWith('ort-'))) return null;
   try {
@@ -207,9 +196,12 @@ async function measureModels(
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {
-      for (const batch of batches) {
+      const workOf = (batch: number): Workload => {
         const flops = 2 * countWork(model, [batch, 3, size[1], size[0]]).macs;
-        const work: Workload = { ...loaded, model, size, batch, flops, tuner, precision };
+        return { ...loaded, model, size, batch, flops, tuner, precision };
+      };
+      for (const batch of batches) {
+        const work = workOf(batch);
         rows.push(...(await measureCase(context, work, ort, options)));
         if (options.kernels) {
           const steps = await timeKernels(context, model, work, options.runs, tuner, precision);
@@ -218,9 +210,8 @@ async function measureModels(
         }
       }
       if (options.coldStart) {
-        const flops = 2 * countWork(model, [1, 3, size[1], size[0]]).macs;
         notify(`${loaded.name} ${size.join('×')}: cold start`);
-        coldStarts.push(...(await measureColdStarts({ ...loaded, model, size, batch: 1, flops, tuner, precision })));
+        coldStarts.push(...(await measureColdStarts(workOf(1))));
       }
     }
   }
@@ -235,24 +226,24 @@ async function measureCase(
   { providers = [...PROVIDERS], runs, budget }: Omit<BenchOptions, 'size' | 'batch'>,
 ): Promise<Row[]> {
   const name = caseOf({ ...work, model: work.name });
-  const contenders: Contender[] = [];
+  const runners: Runner[] = [];
   try {
     for (const provider of providers) {
       notify(`${name}: ${provider}`);
-      let contender: Contender | null = null;
+      let runner: Runner | null = null;
       try {
-        contender = await open(context, provider, work, ort);
+        runner = await open(context, provider, work, ort);
         // some files open and do not run
-        await contender?.run();
-        if (contender) contenders.push(contender);
+        await runner?.run();
+        if (runner) runners.push(runner);
       } catch (error) {
         reportError(error, `${name}: ${provider}`);
-        await contender?.dispose();
+        await runner?.dispose();
       }
     }
-    return await measure(contenders, work, { runs, budgetMs: budget * 1000 });
+    return await measure(runners, work, { runs, budgetMs: budget * 1000 });
   } finally {
-    for (const contender of contenders) await contender.dispose();
+    for (const runner of runners) await runner.dispose();
   }
 }
 
@@ -271,5 +262,5 @@ async function readResults(path: string) {
 }
 
 function writeText(path: string, text: string): Promise<void> {
-  return writeWhole(path, () => new TextEncoder().encode(text), Error);
+  return writeWhole(path, () => text, Error);
 }

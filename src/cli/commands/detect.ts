@@ -12,9 +12,9 @@ import type { Detector, Precision } from '../../index.node.ts';
 import { isWritable, writeAnnotated, writePicture } from '../../node/draw.ts';
 import { asUrl } from '../../node/files.ts';
 import { readImage } from '../../node/images.ts';
-import { chooseModel } from '../../node/models/default.ts';
+import { chooseDefault } from '../shared/default-model.ts';
 import { collectPictures, parseShard, type Shard } from '../shared/inputs.ts';
-import { mapAhead } from '../shared/map-concurrent.ts';
+import { mapConcurrent } from '../shared/map-concurrent.ts';
 import { modelOption, parseCount, parseFraction, parseSize, precisionOption, sizeOption } from '../shared/options.ts';
 import { FORMATS, type Format, openOutput } from '../shared/output.ts';
 import { showRate } from '../shared/progress.ts';
@@ -40,7 +40,7 @@ interface DetectOptions {
   shard?: Shard;
 }
 
-/** Pictures from which a summary is worth a line. */
+/** From so many pictures on, a run has a bar and ends with a summary. */
 const MANY = 10;
 
 function parseSizes(text: string): Size[] {
@@ -82,7 +82,7 @@ export function addDetect(program: Command): void {
     .action(detect);
 }
 
-/** Options of the detector that were given. */
+/** The detector's options, as far as they were given. */
 function detectorOptions(options: DetectOptions) {
   const { size, sizes, compat, score, iou, maxFaces, autotune, precision } = options;
   return {
@@ -119,8 +119,8 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
   const bar = images.length >= MANY ? await showRate('pictures', all.length, output.done.size) : undefined;
   let failed = 0;
   try {
-    const decoded = mapAhead(images, jobs, ([, image]) => readPicture(image));
-    const searched = mapAhead(decoded, 2, async ({ item, result: pixels, error }) => {
+    const decoded = mapConcurrent(images, jobs, ([, image]) => readPicture(image));
+    const searched = mapConcurrent(decoded, 2, async ({ item, result: pixels, error }) => {
       if (!pixels) throw error;
       return { pixels, faces: await detector.detect(pixels), item };
     });
@@ -153,7 +153,7 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
   }
 }
 
-/** @throws ImageError for a picture that cannot show a face, too */
+/** Decodes a picture. @throws ImageError for one too small to show a face, too */
 async function readPicture(image: string): Promise<Pixels> {
   const pixels = await readImage(image);
   const { width, height } = pixels;
@@ -168,13 +168,6 @@ async function writeCrops(detector: Detector, target: string, pixels: Pixels, fa
   for (const [i, crop] of crops.entries()) await writePicture(`${stem}-${i + 1}.png`, crop);
 }
 
-/** The best model to be had, announced. */
-export async function chooseDefault(): Promise<string> {
-  const { path, note } = await chooseModel({ onNotice: notify });
-  notify(note);
-  return path;
-}
-
 /** A path in `directory` for every picture: its own name, numbered where that would replace another picture. */
 async function planOutputs(images: readonly string[], directory: string): Promise<string[]> {
   try {
@@ -183,7 +176,7 @@ async function planOutputs(images: readonly string[], directory: string): Promis
     throw new ImageError(`${directory}: expected a folder to write to (${(error as Error).message})`, { cause: error });
   }
   const folder = await realpath(directory);
-  // Lower case, because two names that differ by case alone are one file on macOS and Windows.
+  // lower case, because two names that differ by case alone are one file on macOS and Windows
   const taken = new Set(await Promise.all(images.map(async (image) => (await localPath(image)).toLowerCase())));
   return images.map((image) => {
     const name = basename(asUrl(image)?.pathname ?? image);

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
 import type { DetectOptions } from '../../detector/options.ts';
+import { writeWhole } from '../../node/files.ts';
 import { nodePlatform } from '../../node/platform.ts';
-import { writeWhole } from '../../node/write-file.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { evaluatePredictions, type SettingResult } from '../eval/average-precision.ts';
 import { type Dataset, type ImageFile, listImages, openDataset } from '../eval/dataset.ts';
@@ -15,12 +14,14 @@ import type { AnnotatedImage } from '../eval/ground-truth.ts';
 import { plotPrecisionRecall } from '../eval/plot.ts';
 import {
   type ImagePredictions,
+  makeFolder,
   type PredictionSettings,
   PredictionStore,
   readPredictions,
 } from '../eval/prediction-store.ts';
 import { formatPredictions, parsePredictions } from '../eval/predictions.ts';
 import { type Protocol, protocolOptions } from '../eval/protocol.ts';
+import { interruptible } from '../shared/interrupt.ts';
 import { modelOption, parseCount, parseSize } from '../shared/options.ts';
 import { showRate } from '../shared/progress.ts';
 import { notify, reportError } from '../shared/report.ts';
@@ -94,7 +95,7 @@ function parseMode(text: string): EvalOptions['mode'] {
 /** What came of running a model, or reading what one wrote. */
 interface Outcome {
   readonly found: readonly ImagePredictions[];
-  /** Entries of the report. */
+  /** Entries of the report that tell where the predictions come from. */
   readonly origin: object;
 }
 
@@ -126,7 +127,7 @@ async function readFolder(folder: string, { images }: Dataset, limit: number | u
   return { found, origin: { predictions: folder } };
 }
 
-/** Undefined when interrupted. */
+/** Runs a model on the images that have no predictions yet; undefined when interrupted. */
 async function detectAll(
   model: string,
   files: readonly ImageFile[],
@@ -150,42 +151,37 @@ async function detectAll(
   const kept = chosen.length - waiting.length;
   if (kept > 0) notify(`${kept} of ${chosen.length} images are done already`);
 
-  const interrupt = new AbortController();
-  const onInterrupt = () => {
-    const hint = store ? 'the same command goes on where it stopped' : 'nothing was kept, for want of --out';
-    interrupt.abort(new Error(`interrupted; ${hint}`));
-  };
-  process.once('SIGINT', onInterrupt);
-  const progress = await showRate('images', chosen.length, kept);
+  const hint = store ? 'the same command goes on where it stopped' : 'nothing was kept, for want of --out';
   const start = performance.now();
-  let adapter: object | null = null;
-  try {
-    if (waiting.length > 0) {
-      adapter = await detectImages(model, waiting, { ...options, signal: interrupt.signal }, async (image, faces) => {
+  const run = await interruptible(hint, async (signal) => {
+    const progress = await showRate('images', chosen.length, kept);
+    try {
+      if (waiting.length === 0) return { adapter: null };
+      const adapter = await detectImages(model, waiting, { ...options, signal }, async (image, faces) => {
         const text = formatPredictions(image, faces);
         await store?.write(image, text);
         // from the text, so that a run in two parts counts the same numbers
         done.set(image, parsePredictions(text, image, image.name));
         progress?.increment();
       });
+      return { adapter };
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      progress?.stop();
+      reportError(signal.reason);
+      return undefined;
+    } finally {
+      progress?.stop();
     }
-  } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    progress?.stop();
-    reportError(interrupt.signal.reason);
-    process.exitCode = 130;
-    return undefined;
-  } finally {
-    progress?.stop();
-    process.off('SIGINT', onInterrupt);
-  }
+  });
+  if (run === undefined) return undefined;
   const seconds = (performance.now() - start) / 1000;
   if (waiting.length > 0) {
     notify(`${waiting.length} images in ${seconds.toFixed(1)} s, ${(waiting.length / seconds).toFixed(2)} a second`);
   }
   return {
     found: images.map((image) => ({ image, predictions: done.get(image)! })),
-    origin: { model, settings, run: { images: waiting.length, kept, seconds, adapter } },
+    origin: { model, settings, run: { images: waiting.length, kept, seconds, ...run } },
   };
 }
 
@@ -194,7 +190,7 @@ async function hashModel(model: string): Promise<string> {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Hands over the faces of one image after another; returns what ran. */
+/** Hands over the faces of one image after another; returns the adapter that ran. */
 async function detectImages(
   model: string,
   files: readonly ImageFile[],
@@ -214,7 +210,6 @@ async function detectImages(
   }
 }
 
-/** A bar on stderr; none where stderr is not a terminal. */
 function describeSubset({ images }: Dataset, evaluated: number): string {
   return evaluated === images.length ? `all ${images.length} images` : `${evaluated} of ${images.length} images`;
 }
@@ -258,10 +253,8 @@ async function writeReport(
       recall: [...recall],
     })),
   };
-  await mkdir(out, { recursive: true }).catch((error: Error) => {
-    throw new EvaluationError(`${out}: cannot be made (${error.message})`, { cause: error });
-  });
-  const write = (name: string, text: string) => writeWhole(join(out, name), () => Buffer.from(text), EvaluationError);
+  await makeFolder(out);
+  const write = (name: string, text: string) => writeWhole(join(out, name), () => text, EvaluationError);
   await write('report.json', `${JSON.stringify(report)}\n`);
   await write(
     'precision-recall.svg',

@@ -9,6 +9,7 @@ import { declaredSize, type Model } from '../../loader/model.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { modelOption, sizeOption } from '../shared/options.ts';
+import { formatTable } from '../shared/table.ts';
 
 interface InfoOptions {
   model: string;
@@ -59,7 +60,7 @@ function describe(model: Model, [width, height]: [number, number]) {
   };
 }
 
-/** Null for a network that is not an SCRFD detector, or not at this size. */
+/** What the heads are; null for a network that is not an SCRFD detector, or not at this size. */
 function describeDetector(model: Model, width: number, height: number) {
   try {
     const { heads, steps } = compileDetector(model, { batch: 1, inputSizes: [[width, height]] }, PLAIN_ADAPTER);
@@ -104,7 +105,7 @@ function formatText(description: Description): string {
     ['steps', `${description.steps} for the network${detector ? `, ${detector.steps} from pixels to faces` : ''}`],
     ['memory', `${mib(memory.constants)} of weights, ${mib(memory.activations)} of activations`],
   ];
-  return `${rows.map(([key, value]) => `${key!.padEnd(10)}  ${value}`).join('\n')}\n`;
+  return formatTable(rows, 2);
 }
 
 function formatIdentity({ name, source, generation, norm, published }: ModelIdentity): string[][] {

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { ModelError } from '../../common/errors.ts';
-import type { Progress } from '../../models/download.ts';
 import { modelNames } from '../../models/registry.ts';
 import { locateModel, removeModel, requireModel, resolveModel } from '../../node/models/resolve.ts';
-import { reportError } from '../shared/report.ts';
+import { interruptible } from '../shared/interrupt.ts';
+import { showDownload } from '../shared/progress.ts';
+import { notify, reportError } from '../shared/report.ts';
+import { formatTable } from '../shared/table.ts';
 
 /** `scrfd models`, and what others add to it. */
 export function addModels(program: Command): Command {
@@ -42,7 +44,7 @@ async function list({ json }: { json?: true }): Promise<void> {
     }),
   );
   if (json) process.stdout.write(`${JSON.stringify(models, null, 2)}\n`);
-  else process.stdout.write(formatTable(models));
+  else process.stdout.write(formatModels(models));
 }
 
 const PLACES = { cache: 'cached', insightface: 'in ~/.insightface', node_modules: 'in node_modules' };
@@ -55,79 +57,40 @@ interface Listed {
   readonly where: keyof typeof PLACES | null;
 }
 
-function formatTable(models: readonly Listed[]): string {
-  const rows = [
-    ['name', 'size', 'state', 'also known as', 'licence'],
-    ...models.map(({ name, bytes, where, aliases, licence }) => [
-      name,
-      `${(bytes / 1e6).toFixed(1)} MB`,
-      where === null ? 'not here' : PLACES[where],
-      aliases.join(', '),
-      licence,
-    ]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((text, i) => text.padEnd(widths[i]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+function formatModels(models: readonly Listed[]): string {
+  const header = ['name', 'size', 'state', 'also known as', 'licence'];
+  const rows = models.map(({ name, bytes, where, aliases, licence }) => [
+    name,
+    `${(bytes / 1e6).toFixed(1)} MB`,
+    where === null ? 'not here' : PLACES[where],
+    aliases.join(', '),
+    licence,
+  ]);
+  return formatTable([header, ...rows], header.length);
 }
 
 async function fetchModels(names: string[], { offline }: { offline?: true }): Promise<void> {
-  // A wrong name is told before anything is downloaded.
+  // a wrong name is told before anything is downloaded
   const entries = names.map(requireModel);
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort(new Error('interrupted; the same command goes on where it stopped'));
-  process.once('SIGINT', onInterrupt);
-  try {
+  await interruptible('the same command goes on where it stopped', async (signal) => {
     for (const entry of entries) {
-      const bar = await progressBar(entry.name);
+      const bar = await showDownload(entry.name);
       try {
         const path = await resolveModel(entry, {
-          signal: interrupt.signal,
+          signal,
           ...(offline && { offline }),
           ...(bar && { onProgress: bar.update }),
-          onNotice: (notice) => process.stderr.write(`scrfd: ${notice}\n`),
+          onNotice: notify,
         });
         bar?.stop();
         process.stdout.write(`${path}\n`);
       } catch (error) {
         bar?.stop();
         reportError(error, entry.name);
-        if (interrupt.signal.aborted) break;
+        if (signal.aborted) break;
       }
     }
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
-  if (interrupt.signal.aborted) process.exitCode = 130;
-}
-
-/** A bar on stderr; none where stderr is not a terminal. */
-async function progressBar(name: string): Promise<{ update(progress: Progress): void; stop(): void } | undefined> {
-  if (!process.stderr.isTTY) return undefined;
-  const { default: progress } = await import('cli-progress');
-  const bar = new progress.SingleBar({
-    format: `${name} {bar} {percentage}% of {megabytes} MB, {eta_formatted} left`,
-    hideCursor: true,
-    clearOnComplete: true,
   });
-  let total = 0;
-  return {
-    update(now) {
-      const megabytes = ((now.total ?? now.received) / 1e6).toFixed(1);
-      // Another source begins anew.
-      if (total !== (now.total ?? 0)) bar.start(now.total ?? 0, now.received, { megabytes });
-      else bar.update(now.received, { megabytes });
-      total = now.total ?? 0;
-    },
-    stop: () => bar.stop(),
-  };
 }
 
 async function printPath(name: string): Promise<void> {

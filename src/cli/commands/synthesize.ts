@@ -1,11 +1,11 @@
 import { access, readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { countLayers } from '../../architectures/layers.ts';
-import { type Architecture, findMember } from '../../architectures/published.ts';
+import { type Architecture, findArchitecture } from '../../architectures/published.ts';
 import { parseArchitecture, sampleArchitecture } from '../../architectures/sample.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { ModelError } from '../../common/errors.ts';
-import { writeWhole } from '../../node/write-file.ts';
+import { writeWhole } from '../../node/files.ts';
 import { parseSize } from '../shared/options.ts';
 
 interface SynthesizeOptions {
@@ -63,7 +63,7 @@ async function synthesize(name: string | undefined, options: SynthesizeOptions, 
 }
 
 function choose(name: string | undefined, gmacs: number | undefined, seed: number): Architecture {
-  return name === undefined ? sampleArchitecture({ gmacs: gmacs!, seed }) : findMember(name);
+  return name === undefined ? sampleArchitecture({ gmacs: gmacs!, seed }) : findArchitecture(name);
 }
 
 async function readArchitecture(file: string): Promise<Architecture> {

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
+import { createRandom } from '../../common/random.ts';
 import { type Dims, formatDims, sizeOf } from '../../common/tensor.ts';
 import { declaredSize, type Model } from '../../loader/model.ts';
+import { bytes, concatenate, each, string } from '../../loader/protobuf-writer.ts';
 import { readImage } from '../../node/images.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { loadSharp } from '../../node/sharp.ts';
 import { openModel } from '../../runtime/open-model.ts';
-import { loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
+import { createSession, loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { modelOption, parseCount, sizeOption } from '../shared/options.ts';
 
 interface VerifyOptions {
@@ -36,19 +38,20 @@ export function addVerify(program: Command): void {
 async function verify({ model: path, image, size, layers, batch }: VerifyOptions): Promise<void> {
   const ort = await loadOnnxRuntime('verify');
   const { createNetwork } = await import('../../index.node.ts');
-  const { bytes, model } = await openModel(nodePlatform, path);
+  const { bytes: file, model } = await openModel(nodePlatform, path);
   const [width, height] = size ?? declaredSize(model) ?? [640, 640];
   const dims = [batch, 3, height, width] as const;
-  const x = noise(sizeOf(dims));
+  const { uniform } = createRandom(1);
+  const x = Float32Array.from({ length: sizeOf(dims) }, () => uniform(-1, 1));
   if (image !== undefined) x.set(await readInput(image, width, height));
 
   const tap = layers ? computedValues(model) : [];
-  const expected = await runOnnxRuntime(ort, appendOutputs(bytes, tap), dims, x);
+  const expected = await runOnnxRuntime(ort, appendOutputs(file, tap), dims, x);
   const network = await createNetwork(path, { inputShape: dims });
   try {
     const names = [...expected.keys()];
     const actual = await network.run(x, { tap: names.filter((name) => !network.outputNames.includes(name)) });
-    // Variances of few elements lose digits in any order of summation.
+    // variances of few elements lose digits in any order of summation
     const tolerance = model.nodes.some(({ op }) => op === 'InstanceNormalization') ? 5e-4 : 1e-4;
     const wide = Math.max(...names.map((name) => name.length));
     let failures = 0;
@@ -77,7 +80,7 @@ function compare(actual: Values | undefined, expected: Values, tolerance: number
   for (const [i, value] of expected.data.entries()) {
     const error = Math.abs(actual.data[i]! - value);
     if (!(error <= tolerance * Math.max(1, Math.abs(value)))) ok = false;
-    // Math.max, unlike >, keeps a NaN.
+    // Math.max, unlike >, keeps a NaN
     max = Math.max(max, error);
     sum += error;
   }
@@ -85,16 +88,14 @@ function compare(actual: Values | undefined, expected: Values, tolerance: number
   return { ok, text: `${formatDims(expected.dims)}  max ${max.toExponential(2)}  mean ${mean.toExponential(2)}` };
 }
 
-/** The model's float outputs in its own order. */
+/** The model's float outputs by onnxruntime, in the model's order. */
 async function runOnnxRuntime(
   ort: OnnxRuntime,
   model: Uint8Array,
   dims: Dims,
   x: Float32Array,
 ): Promise<Map<string, Values>> {
-  // Older exports declare shapes of one size; onnxruntime warns of every other one.
-  ort.env.logLevel = 'error';
-  const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
+  const session = await createSession(ort, model);
   try {
     const input = new ort.Tensor('float32', x, dims);
     const results = await session.run({ [session.inputNames[0]!]: input }, { logSeverityLevel: 3 });
@@ -127,29 +128,13 @@ function computedValues(model: Model): string[] {
 
 /** Declares more graph outputs. Protobuf merges messages that stand one after another, so nothing need be decoded. */
 function appendOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
-  const [MODEL_GRAPH, GRAPH_OUTPUT, VALUE_NAME] = [7, 12, 1];
-  const outputs = names.map((name) => protoField(GRAPH_OUTPUT, protoField(VALUE_NAME, Buffer.from(name))));
-  return names.length === 0 ? model : Buffer.concat([model, protoField(MODEL_GRAPH, Buffer.concat(outputs))]);
-}
-
-/** A length-delimited protobuf field. */
-function protoField(number: number, payload: Uint8Array): Buffer {
-  const header = [(number << 3) | 2];
-  let length = payload.byteLength;
-  for (; length > 127; length >>= 7) header.push((length & 127) | 128);
-  header.push(length);
-  return Buffer.concat([Buffer.from(header), payload]);
-}
-
-/** Mulberry32 in [-1, 1): the same numbers in every run. */
-function noise(length: number): Float32Array<ArrayBuffer> {
-  let state = 1;
-  return Float32Array.from({ length }, () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
-  });
+  if (names.length === 0) return model;
+  // field 7 of a model is its graph, 12 of a graph an output, 1 of an output its name
+  const graph = bytes(
+    7,
+    each(names, (name) => bytes(12, string(1, name))),
+  );
+  return concatenate([model, ...graph]);
 }
 
 /** The picture at the top left of black, normalised, 3×height×width. */

@@ -7,10 +7,10 @@ import { blurFaces } from '../../faces/blur.ts';
 import { ByteTracker } from '../../faces/tracking/byte-track.ts';
 import { paintFaces } from '../../node/draw.ts';
 import { probeVideo, readFrames, type VideoInfo, writeVideo } from '../../node/video.ts';
+import { chooseDefault } from '../shared/default-model.ts';
 import { modelOption, parseFraction, sizeOption } from '../shared/options.ts';
 import { showRate } from '../shared/progress.ts';
 import { notify } from '../shared/report.ts';
-import { chooseDefault } from './detect.ts';
 
 interface VideoOptions {
   model?: string;
@@ -75,7 +75,7 @@ async function searchVideo(path: string, options: VideoOptions): Promise<void> {
     }
     await writer?.end();
   } catch (error) {
-    // half a file is none
+    // half a file is of no use
     writer?.abort();
     if (out !== undefined) await rm(out, { force: true });
     throw error;

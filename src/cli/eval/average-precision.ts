@@ -11,9 +11,9 @@ export interface SettingResult {
   readonly averagePrecision: number | null;
   /** Faces that count. */
   readonly faces: number;
-  /** By threshold; NaN where nothing reaches it. */
+  /** Precision by threshold; NaN where nothing reaches it. */
   readonly precision: Float64Array;
-  /** By threshold. */
+  /** Recall by threshold. */
   readonly recall: Float64Array;
 }
 

@@ -38,7 +38,7 @@ const [MI_UTF8, MI_UTF16] = [16, 17];
 /** A tagged piece of the file. */
 interface Element {
   readonly type: number;
-  /** Where its data lies. */
+  /** The data lie from byte `start` to before `end`. */
   readonly start: number;
   readonly end: number;
   /** Where the next element begins. */

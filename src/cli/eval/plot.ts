@@ -1,3 +1,4 @@
+import { svgText } from '../shared/svg.ts';
 import type { SettingResult } from './average-precision.ts';
 
 const [WIDTH, HEIGHT] = [720, 540];
@@ -8,30 +9,25 @@ const formatX = (recall: number) => (MARGIN.left + recall * (WIDTH - MARGIN.left
 const formatY = (precision: number) =>
   (HEIGHT - MARGIN.bottom - precision * (HEIGHT - MARGIN.top - MARGIN.bottom)).toFixed(2);
 
-function escapeXml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replaceAll(/[&<>"]/g, (character) => entities[character]!);
-}
-
 /** Precision over recall as an SVG picture, a curve a setting. */
 export function plotPrecisionRecall(results: readonly SettingResult[], title: string): string {
   const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="14">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
-    `<text x="${WIDTH / 2}" y="28" text-anchor="middle">${escapeXml(title)}</text>`,
+    svgText(WIDTH / 2, 28, title, ' text-anchor="middle"'),
   ];
   for (let tick = 0; tick <= 10; tick += 2) {
     const [x, y] = [formatX(tick / 10), formatY(tick / 10)];
     lines.push(
       `<path d="M${x} ${formatY(0)}V${formatY(1)}M${formatX(0)} ${y}H${formatX(1)}" stroke="#ddd"/>`,
-      `<text x="${x}" y="${HEIGHT - MARGIN.bottom + 20}" text-anchor="middle">${tick / 10}</text>`,
-      `<text x="${MARGIN.left - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">${tick / 10}</text>`,
+      svgText(x, HEIGHT - MARGIN.bottom + 20, `${tick / 10}`, ' text-anchor="middle"'),
+      svgText(MARGIN.left - 8, y, `${tick / 10}`, ' text-anchor="end" dominant-baseline="middle"'),
     );
   }
   const middle = HEIGHT / 2;
   lines.push(
-    `<text x="${WIDTH / 2}" y="${HEIGHT - 14}" text-anchor="middle">recall</text>`,
-    `<text x="18" y="${middle}" text-anchor="middle" transform="rotate(-90 18 ${middle})">precision</text>`,
+    svgText(WIDTH / 2, HEIGHT - 14, 'recall', ' text-anchor="middle"'),
+    svgText(18, middle, 'precision', ` text-anchor="middle" transform="rotate(-90 18 ${middle})"`),
   );
   for (const [i, { setting, averagePrecision, precision, recall }] of results.entries()) {
     const points = [...recall].flatMap((value, t) =>
@@ -43,7 +39,7 @@ export function plotPrecisionRecall(results: readonly SettingResult[], title: st
     lines.push(
       `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="2"/>`,
       `<path d="M${MARGIN.left + 16} ${y}h28" stroke="${colour}" stroke-width="2"/>`,
-      `<text x="${MARGIN.left + 52}" y="${y}" dominant-baseline="middle">${setting} (${area})</text>`,
+      svgText(MARGIN.left + 52, y, `${setting} (${area})`, ' dominant-baseline="middle"'),
     );
   }
   return `${lines.join('\n')}\n</svg>\n`;

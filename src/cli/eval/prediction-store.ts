@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeWhole } from '../../node/write-file.ts';
+import { writeWhole } from '../../node/files.ts';
 import { findFiles } from './dataset.ts';
 import { EvaluationError } from './errors.ts';
 import type { AnnotatedImage } from './ground-truth.ts';
@@ -8,7 +8,7 @@ import { type Predictions, parsePredictions } from './predictions.ts';
 
 /** What predictions depend on. */
 export interface PredictionSettings {
-  /** Of this package. */
+  /** Version of this package. */
   readonly version: string;
   /** SHA-256 of the model file. */
   readonly model: string;
@@ -50,8 +50,15 @@ export class PredictionStore {
   async write(image: AnnotatedImage, text: string): Promise<void> {
     const path = join(this.#folder, image.event, `${image.name}.txt`);
     await mkdir(dirname(path), { recursive: true });
-    await writeWhole(path, () => Buffer.from(text), EvaluationError);
+    await writeWhole(path, () => text, EvaluationError);
   }
+}
+
+/** @throws EvaluationError where it cannot be made */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: Error) => {
+    throw new EvaluationError(`${path}: cannot be made (${error.message})`, { cause: error });
+  });
 }
 
 /** Compares the folder's settings with these, or writes these where it has neither settings nor predictions. */
@@ -67,10 +74,8 @@ async function claimFolder(out: string, settings: PredictionSettings, prediction
         `${out}: holds predictions of unknown settings (no settings.json); choose another folder or evaluate them with --predictions`,
       );
     }
-    await mkdir(out, { recursive: true }).catch((error: Error) => {
-      throw new EvaluationError(`${out}: cannot be made (${error.message})`, { cause: error });
-    });
-    await writeWhole(path, () => Buffer.from(`${JSON.stringify(settings, null, 2)}\n`), EvaluationError);
+    await makeFolder(out);
+    await writeWhole(path, () => `${JSON.stringify(settings, null, 2)}\n`, EvaluationError);
     return;
   }
   const kept = parseSettings(text, path);

@@ -1,6 +1,6 @@
 import type { Compat } from '../../detector/options.ts';
 
-/** `mmdet` is the one behind the published figures; `insightface` is what the Python package does to one picture. */
+/** Whose way of preparing pictures: `mmdet` made the published figures, `insightface` is the Python package's for one picture. */
 export type Protocol = 'mmdet' | 'insightface';
 
 /** A curve needs faces of all scores, so both take scores from where mmdet's evaluation does. */

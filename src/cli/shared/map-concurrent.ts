@@ -4,7 +4,7 @@ export type Outcome<T, R> =
   | { readonly item: T; readonly result?: undefined; readonly error: unknown };
 
 /** Runs a task for every item, `limit` of them at a time, and yields what became of each in the items' order. */
-export async function* mapAhead<T, R>(
+export async function* mapConcurrent<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
   limit: number,
   task: (item: T) => Promise<R>,

@@ -22,8 +22,9 @@ export function parseFraction(text: string): number {
 /** Parses an integer of at least 1. */
 export function parseCount(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (!(value >= 1 && Number.isSafeInteger(value)))
+  if (!(value >= 1 && Number.isSafeInteger(value))) {
     throw new InvalidArgumentError('Expected an integer of at least 1.');
+  }
   return value;
 }
 

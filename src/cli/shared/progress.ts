@@ -1,18 +1,23 @@
-export interface RateBar {
+import type { Options } from 'cli-progress';
+import type { Progress } from '../../models/download.ts';
+
+/** A bar on stderr; none where stderr is not a terminal. */
+async function createBar(format: string, options: Options = {}) {
+  if (!process.stderr.isTTY) return undefined;
+  const { default: progress } = await import('cli-progress');
+  return new progress.SingleBar({ format, hideCursor: true, clearOnComplete: true, ...options });
+}
+
+interface RateBar {
   increment(): void;
   stop(): void;
 }
 
-/** A bar on stderr with rate and time left, where someone is looking at it. */
+/** Items done, with their rate and the time left. @param kept items that an earlier run has done */
 export async function showRate(what: string, total: number, kept = 0): Promise<RateBar | undefined> {
-  if (!process.stderr.isTTY) return undefined;
-  const { default: progress } = await import('cli-progress');
-  const bar = new progress.SingleBar({
-    format: `{bar} {value} of {total} ${what}, {rate} a second, {eta_formatted} left`,
-    hideCursor: true,
-    clearOnComplete: true,
-    etaBuffer: 50,
-  });
+  const format = `{bar} {value} of {total} ${what}, {rate} a second, {eta_formatted} left`;
+  const bar = await createBar(format, { etaBuffer: 50 });
+  if (!bar) return undefined;
   const start = performance.now();
   let done = 0;
   bar.start(total, kept, { rate: '–' });
@@ -20,6 +25,28 @@ export async function showRate(what: string, total: number, kept = 0): Promise<R
     increment() {
       done++;
       bar.increment({ rate: ((done * 1000) / (performance.now() - start)).toFixed(2) });
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+interface DownloadBar {
+  update(progress: Progress): void;
+  stop(): void;
+}
+
+/** Megabytes of a download. */
+export async function showDownload(name: string): Promise<DownloadBar | undefined> {
+  const bar = await createBar(`${name} {bar} {percentage}% of {megabytes} MB, {eta_formatted} left`);
+  if (!bar) return undefined;
+  let total = 0;
+  return {
+    update(now) {
+      const megabytes = ((now.total ?? now.received) / 1e6).toFixed(1);
+      // another source begins anew
+      if (total !== (now.total ?? 0)) bar.start(now.total ?? 0, now.received, { megabytes });
+      else bar.update(now.received, { megabytes });
+      total = now.total ?? 0;
     },
     stop: () => bar.stop(),
   };

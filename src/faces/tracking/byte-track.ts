@@ -6,7 +6,7 @@ export interface Detection {
   readonly score: number;
 }
 
-export interface TrackerOptions {
+interface TrackerOptions {
   /** Detections that score more are associated first. Default 0.5. */
   readonly highScore?: number;
   /** Detections that score more may continue a track that is still without one. Default 0.1. */
@@ -138,7 +138,7 @@ export class ByteTracker {
     return id;
   }
 
-  /** Of every track in sight and lost track that lie on each other, the one that was followed for less long. */
+  /** Where a track in sight and a lost one lie on each other: the one that was followed for less long. */
   #findDoubles(): Set<Track> {
     const doubles = new Set<Track>();
     const lost = this.#tracks.filter(({ state }) => state === 'lost');

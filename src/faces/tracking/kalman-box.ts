@@ -10,7 +10,7 @@ interface Motion {
   velocityVariance: number;
 }
 
-// Standard deviations, as parts of the box's height, and of its aspect ratio, which has no unit.
+// standard deviations: parts of the box's height, and those of its aspect ratio, which has no unit
 const POSITION = 1 / 20;
 const VELOCITY = 1 / 160;
 const RATIO = { position: 1e-2, velocity: 1e-5, measured: 1e-1 };

@@ -27,7 +27,7 @@ export function defaultHome(platform: NodeJS.Platform, env: Readonly<NodeJS.Proc
 }
 
 /** SHA-256 of a file, hexadecimal. */
-export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
+async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   try {
     for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Uint8Array);
@@ -140,7 +140,7 @@ export class PartialFile implements Sink {
       });
     } catch (error) {
       await this.discard();
-      // Windows refuses to replace a file that another process, which was faster, is reading.
+      // Windows refuses to replace a file that another process, which was faster, is reading
       if ((await checkFile(path, expected)) !== 'sound') throw error;
     }
   }
@@ -173,7 +173,7 @@ async function claim(folder: string, key: string, path: string): Promise<void> {
       await rename(leftover, path);
       return;
     } catch {
-      // Another process was faster.
+      // another process was faster
     }
   }
 }

@@ -2,7 +2,7 @@ import { ModelError } from '../../common/errors.ts';
 import { bestModels, findModel, type ModelEntry } from '../../models/registry.ts';
 import { type LocatedModel, locateModel, type ResolveOptions, resolveModel } from './resolve.ts';
 
-/** Used where no SCRFD weights are to be had: its own come from npm. */
+/** The model where no SCRFD weights are to be had: its own come from npm. */
 export const STAND_IN = 'retinaface_mnet025';
 
 /** The command that gets the best model. */
@@ -10,14 +10,14 @@ export const FETCH_BEST = `npx scrfd models fetch ${bestModels[0]}`;
 
 const FIRST_BYTE_MS = 10_000;
 
-export interface ChooseOptions extends Pick<ResolveOptions, 'offline' | 'home' | 'fetch' | 'signal'> {
+interface ChooseOptions extends Pick<ResolveOptions, 'offline' | 'home' | 'fetch' | 'signal'> {
   /** Milliseconds that a download may take to bring its first byte. Default 10,000. */
   patience?: number;
   /** Called with a sentence before anything takes its time. */
   onNotice?: (notice: string) => void;
 }
 
-export interface ChosenModel {
+interface ChosenModel {
   readonly path: string;
   readonly name: string;
   /** Which model it is and, for one that is not the best, why and how to get a better one. */
@@ -94,7 +94,7 @@ async function downloadFirst(
           offline: false,
           signal: signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]),
           stallTimeout: patience,
-          // Of downloads that never begin nobody need hear.
+          // nobody need hear of downloads that never begin
           onNotice: (text) => {
             notice = text;
           },

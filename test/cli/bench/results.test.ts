@@ -2,7 +2,8 @@ import { describe, expect, it, test } from 'vitest';
 import { drawChart } from '../../../src/cli/bench/chart.ts';
 import { assertSameAdapter, compareResults } from '../../../src/cli/bench/compare.ts';
 import { groupByCase, parseResults, roofMs } from '../../../src/cli/bench/results.ts';
-import { formatKernels, formatResults, formatRows, formatTable } from '../../../src/cli/bench/tables.ts';
+import { formatKernels, formatResults, formatRows } from '../../../src/cli/bench/tables.ts';
+import { formatTable } from '../../../src/cli/shared/table.ts';
 import { resultsOf, rowOf } from './results.ts';
 
 const results = resultsOf([
@@ -98,9 +99,16 @@ describe('tables', () => {
   });
 
   it('are Markdown when asked', () => {
-    expect(formatTable(['name', 'ms'], [['a', '1']], 1, 'markdown')).toBe(
-      '| name | ms |\n| ---- | -: |\n| a    |  1 |\n',
-    );
+    expect(
+      formatTable(
+        [
+          ['name', 'ms'],
+          ['a', '1'],
+        ],
+        1,
+        'markdown',
+      ),
+    ).toBe('| name | ms |\n| ---- | -: |\n| a    |  1 |\n');
   });
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findMember } from '../../../src/architectures/published.ts';
+import { findArchitecture } from '../../../src/architectures/published.ts';
 import { synthesizeModel } from '../../../src/architectures/synthesize.ts';
 import { buildMat, type MatValue } from '../../support/mat-builder.ts';
 import { createRng } from '../../support/rng.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'scrfd-eval-'));
   data = join(folder, 'data');
   model = join(folder, 'model.onnx');
-  await writeFile(model, synthesizeModel(findMember('500m')));
+  await writeFile(model, synthesizeModel(findArchitecture('500m')));
   const rng = createRng(1);
   for (const image of IMAGES.slice(0, 3)) {
     const path = join(data, 'images', `${image}.jpg`);

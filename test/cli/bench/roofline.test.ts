@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { measureCeilings } from '../../../src/cli/bench/ceilings.ts';
+import { measureRoofline } from '../../../src/cli/bench/roofline.ts';
 import { openGpu } from '../../support/gpu.ts';
 
 it('finds ceilings that a computer has', async () => {
-  const { fmaGflops, copyGBs } = await measureCeilings(await openGpu());
+  const { fmaGflops, copyGBs } = await measureRoofline(await openGpu());
   // from slower than any SIMD unit to faster than any GPU: operations or bytes miscounted by a thousand would show
   expect(fmaGflops).toBeGreaterThan(0.5);
   expect(fmaGflops).toBeLessThan(500_000);

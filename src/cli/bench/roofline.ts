@@ -5,7 +5,7 @@ import { type Launchable, withBuffers } from '../../runtime/launch.ts';
 import { type LaunchTimer, prepareLaunchTimer } from '../../runtime/launch-timer.ts';
 
 /** The most that this adapter does in kernels made for nothing else. */
-export interface Ceilings {
+export interface Roofline {
   /** Multiply-adds of float32, two operations each, in 10⁹ a second. */
   readonly fmaGflops: number;
   /** Bytes read and bytes written by a copying kernel, in 10⁹ a second. */
@@ -116,7 +116,7 @@ async function measureCopy(context: GpuContext, source: GPUBuffer, target: GPUBu
 }
 
 /** Measures what the adapter does at best: the fastest of a few kernels, at their fastest. @throws DeviceError */
-export function measureCeilings(context: GpuContext): Promise<Ceilings> {
+export function measureRoofline(context: GpuContext): Promise<Roofline> {
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
   return withBuffers(
     context,

@@ -9,6 +9,7 @@ import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { Network } from '../../runtime/network.ts';
 import type { Platform } from '../../runtime/platform.ts';
 import type { Tuner } from '../../runtime/tuner.ts';
+import { createSession, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { type CaseSpec, PlanRun, planTuned } from './plan-run.ts';
 import { type Provider, type Row, type StageTimes, sumStages } from './results.ts';
 import { median, summarize } from './statistics.ts';
@@ -21,16 +22,16 @@ export interface Workload extends CaseSpec {
   readonly model: Model;
   /** Least score of a face. */
   readonly scoreThreshold: number;
-  /** Of the network's convolutions, for the whole batch. */
+  /** Operations of the network's convolutions, for the whole batch. */
   readonly flops: number;
   /** Chooses our kernels; without one the adapter's class does. */
   readonly tuner: Tuner | null;
-  /** Of ours. */
+  /** How our kernels store values. */
   readonly precision: Precision;
 }
 
 /** One way to run the workload. */
-export interface Contender {
+export interface Runner {
   readonly provider: Provider;
   readonly dispatches: number | null;
   readonly memoryBytes: number | null;
@@ -40,10 +41,10 @@ export interface Contender {
   dispose(): Promise<void>;
 }
 
-export interface MeasureOptions {
-  /** Timed runs of each contender. */
+interface MeasureOptions {
+  /** Timed runs of each runner. */
   readonly runs: number;
-  /** A contender that has taken longer in all is not run further, beyond the third time. */
+  /** A runner that has taken longer in all is not run further, beyond the third time. */
   readonly budgetMs: number;
 }
 
@@ -53,8 +54,8 @@ const LEAST_RUNS = 3;
 /** onnxruntime's threads look out for more work for a while and would take cores from whoever comes next. */
 const REST_MS = 50;
 
-/** The same noise for every contender: `[batch, 3, height, width]`. */
-export function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<ArrayBuffer> {
+/** The same noise for every runner: `[batch, 3, height, width]`. */
+function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<ArrayBuffer> {
   const { uniform } = createRandom(1);
   return new Float32Array(batch * 3 * height * width).map(() => uniform(-1, 1));
 }
@@ -72,7 +73,7 @@ function totalMemory(plan: Parameters<typeof planMemory>[0]): number {
 }
 
 /** Pixels in, faces out: pictures that fill the input size, uploaded every time. */
-export async function openDetector(platform: Platform, context: GpuContext, work: Workload): Promise<Contender> {
+export async function openDetector(platform: Platform, context: GpuContext, work: Workload): Promise<Runner> {
   const { device, traits } = context;
   const { size, scoreThreshold, tuner, precision } = work;
   const plan = await planTuned(work.model, work, traits, tuner, precision);
@@ -101,7 +102,7 @@ export async function openDetector(platform: Platform, context: GpuContext, work
 }
 
 /** A float tensor in, the outputs as the file has them out: what onnxruntime's sessions do. */
-export async function openNetwork(platform: Platform, context: GpuContext, work: Workload): Promise<Contender> {
+export async function openNetwork(platform: Platform, context: GpuContext, work: Workload): Promise<Runner> {
   const { size, batch } = work;
   const input = makeInput(work);
   const inputShape = [batch, 3, size[1], size[0]] as const;
@@ -128,11 +129,34 @@ export async function openNetwork(platform: Platform, context: GpuContext, work:
   };
 }
 
+/** A session with onnxruntime's own settings but for the number of threads. */
+export async function openOnnxRuntime(
+  ort: OnnxRuntime,
+  provider: Extract<Provider, `ort-${string}`>,
+  work: Workload,
+): Promise<Runner> {
+  const session = await createSession(ort, work.bytes, {
+    executionProviders: [provider === 'ort-webgpu' ? 'webgpu' : 'cpu'],
+    ...(provider === 'ort-cpu-1' && { intraOpNumThreads: 1 }),
+  });
+  const [width, height] = work.size;
+  const input = new ort.Tensor('float32', makeInput(work), [work.batch, 3, height, width]);
+  const feeds = { [session.inputNames[0]!]: input };
+  return {
+    provider,
+    dispatches: null,
+    memoryBytes: null,
+    run: () => session.run(feeds, { logSeverityLevel: 3 }),
+    time: async () => null,
+    dispose: () => session.release(),
+  };
+}
+
 interface Entry {
-  readonly contender: Contender;
+  readonly runner: Runner;
   readonly wall: number[];
   readonly gpu: StageTimes[];
-  /** Of the runs whose GPU times are known, wall time beyond them. */
+  /** Milliseconds of wall time beyond the GPU's, of the runs whose GPU times are known. */
   readonly outside: number[];
 }
 
@@ -143,39 +167,39 @@ function summarizeStages(times: readonly StageTimes[]): StageTimes | null {
 }
 
 /**
- * Runs the contenders in turn, so that what slows the machine for a while slows all of them, after warm-up runs, which
+ * Runs the runners in turn, so that what slows the machine for a while slows all of them, after warm-up runs, which
  * compile shaders and learn how long to sleep. GPU times come from runs of their own.
  */
 export async function measure(
-  contenders: readonly Contender[],
+  runners: readonly Runner[],
   work: Workload,
   { runs, budgetMs }: MeasureOptions,
 ): Promise<Row[]> {
-  const entries = contenders.map((contender): Entry => ({ contender, wall: [], gpu: [], outside: [] }));
-  for (const { contender } of entries) {
+  const entries = runners.map((runner): Entry => ({ runner, wall: [], gpu: [], outside: [] }));
+  for (const { runner } of entries) {
     const start = performance.now();
     for (let i = 0; i < WARM_UPS; i++) {
       if (i >= LEAST_WARM_UPS && performance.now() - start > budgetMs / 2) break;
-      await contender.run();
+      await runner.run();
     }
   }
   for (let i = 0; i < runs; i++) {
-    for (const { contender, wall, gpu, outside } of entries) {
+    for (const { runner, wall, gpu, outside } of entries) {
       const spent = wall.reduce((sum, ms) => sum + ms, 0);
       if (i >= LEAST_RUNS && spent > budgetMs) continue;
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
       let start = performance.now();
-      await contender.run();
+      await runner.run();
       wall.push(performance.now() - start);
       start = performance.now();
-      const times = await contender.time();
+      const times = await runner.time();
       if (!times) continue;
       outside.push(performance.now() - start - sumStages(times));
       gpu.push(times);
     }
   }
-  return entries.map(({ contender, wall, gpu, outside }) => {
-    const { provider, dispatches, memoryBytes } = contender;
+  return entries.map(({ runner, wall, gpu, outside }) => {
+    const { provider, dispatches, memoryBytes } = runner;
     const wallMs = summarize(wall);
     const stages = summarizeStages(gpu);
     return {
