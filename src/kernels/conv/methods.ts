@@ -152,7 +152,7 @@ function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits):
 export type ConvChoices = ReadonlyMap<string, ConvMethodName>;
 
 /**
- * Names a shape. The size of a batch is no part of it: a picture has the same result alone and in a batch, but for batches so
+ * Names a shape. The size of a batch is no part of it: an image has the same result alone and in a batch, but for batches so
  * large that no device binds Winograd's buffers for them.
  */
 export function convKey(spec: ConvSpec): string {

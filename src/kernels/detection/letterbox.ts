@@ -46,12 +46,10 @@ export function fitLetterbox(
   return { newWidth, newHeight, scale: [scale, scale] };
 }
 
-/** Half to even, as C's rint. Arguments are not negative. */
-function roundHalfEven(x: number): number {
+/** The nearest integer, half to even, as C's rint. */
+export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
-  const rest = x - floor;
-  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
+  return x - floor === 0.5 ? floor + Math.abs(floor % 2) : Math.round(x);
 }
 
 function writeLinear(

@@ -1,4 +1,5 @@
 import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { roundHalfEven } from './letterbox.ts';
 
 /** Side of a workgroup; in two dimensions, because large crops have more pixels than one dimension has workgroups. */
 const TILE = 8;
@@ -36,12 +37,9 @@ export function invertAffine([a, b, c, d, e, f]: AffineMatrix): AffineMatrix {
   return [ia, ib, -ia * c - ib * f, id, ie, -id * c - ie * f];
 }
 
-/** Half to even, as C's rint, within int32. */
+/** The nearest int32, half to even. */
 function toInt(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  const rounded = rest === 0.5 ? floor + Math.abs(floor % 2) : Math.round(x);
-  return Math.min(Math.max(rounded, -0x80000000), 0x7fffffff);
+  return Math.min(Math.max(roundHalfEven(x), -0x80000000), 0x7fffffff);
 }
 
 /**
