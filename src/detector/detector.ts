@@ -7,6 +7,7 @@ import type { Size } from '../common/geometry.ts';
 import { assertPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TaskQueue } from '../common/task-queue.ts';
+import { TypedEventTarget } from '../common/typed-event-target.ts';
 import type { Precision } from '../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 import type { Progress } from '../models/download.ts';
@@ -53,7 +54,7 @@ export interface DetectorEventMap {
 }
 
 /** Finds faces as insightface's SCRFD does, from pixels to boxes on the GPU. */
-export class Detector extends EventTarget {
+export class Detector extends TypedEventTarget<DetectorEventMap> {
   readonly #platform: Platform;
   readonly #model: Model;
   readonly #hash: string | undefined;
@@ -128,14 +129,6 @@ export class Detector extends EventTarget {
   /** The device in use: textures made on it are pictures to this detector. Another one after a loss. */
   get device(): GPUDevice {
     return this.#engine.context.device;
-  }
-
-  override addEventListener<K extends keyof DetectorEventMap>(
-    type: K,
-    listener: ((event: DetectorEventMap[K]) => void) | EventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener, options);
   }
 
   /**

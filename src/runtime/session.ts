@@ -82,9 +82,16 @@ export class Session<P extends ModelPlan, T extends Disposable> {
     }
   }
 
+  /** A plan with the kernels that suit the device. @throws ModelError, DeviceError, and `signal.reason` when tuning is aborted */
+  async plan(compile: (options: LoweringOptions) => P, signal?: AbortSignal): Promise<P> {
+    const precision = this.#precision;
+    if (!this.#tuner) return compile({ precision });
+    return this.#tuner.plan((choices) => compile({ choices, precision }), signal);
+  }
+
   /**
    * Runs a task with the plan of a key, which is compiled when it first comes.
-   * @throws ModelError, DeviceError, and `signal.reason` when tuning is aborted
+   * @throws what `plan` does
    */
   use<R>(
     key: string,
@@ -100,10 +107,7 @@ export class Session<P extends ModelPlan, T extends Disposable> {
   }
 
   async #compile(compile: (options: LoweringOptions) => P, signal?: AbortSignal): Promise<CachedPlan<T>> {
-    const precision = this.#precision;
-    const plan = this.#tuner
-      ? await this.#tuner.plan((choices) => compile({ choices, precision }), signal)
-      : compile({ precision });
+    const plan = await this.plan(compile, signal);
     const executor = await Executor.create(this.context, this.#constants, plan);
     const prepared = this.#prepare(this.context, plan, executor);
     const dispose = () => {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
-import { PlanRun, planDetector, timeKernels } from '../../src/cli/bench/plan-run.ts';
+import { openRuns, planDetector, timeKernels } from '../../src/cli/bench/plan-run.ts';
 import { DeviceError } from '../../src/common/errors.ts';
 import { STAGES } from '../../src/detector/compile.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
@@ -47,11 +47,15 @@ describe('on the GPU', () => {
   test.each(['stage', 'step'] as const)('times by %s: none negative, together no longer than the run', async (by) => {
     const context = await openGpu();
     const plan = compileNetwork(model, [1, 3, 128, 128], context.traits);
-    const run = await PlanRun.create(context, plan, by);
-    expect(run, 'this adapter has no timestamps').not.toBeNull();
+    const session = await openRuns(nodePlatform, model, { device: context.device }, by);
+    expect(session, 'this adapter has no timestamps').not.toBeNull();
     for (let i = 0; i < 3; i++) {
       const start = performance.now();
-      const times = await run!.run();
+      const times = await session!.use(
+        '',
+        () => plan,
+        (run) => run.run(),
+      );
       const wall = performance.now() - start;
       expect(times).toHaveLength(by === 'stage' ? 1 : plan.steps.length);
       expect(times.every((ms) => ms >= 0)).toBe(true);
@@ -59,8 +63,8 @@ describe('on the GPU', () => {
       expect(sum(times)).toBeLessThanOrEqual(wall + passes * ROUNDING_MS);
       expect(sum(times)).toBeGreaterThan(0);
     }
-    run!.dispose();
-    run!.dispose();
+    await session!.dispose();
+    await session!.dispose();
   });
 
   test('one pass a stage; stages that come again are added up', async () => {
@@ -119,7 +123,7 @@ describe('on the GPU', () => {
   test('every kernel of a detector, with the work of the whole network', async () => {
     const context = await openGpu();
     const spec = { size: [96, 64], batch: 2 } as const;
-    const steps = await timeKernels(context, model, spec, 2);
+    const steps = await timeKernels(nodePlatform, model, spec, 2, { device: context.device });
     expect(steps!.map(({ label }) => label)).toEqual(
       planDetector(model, spec, context.traits).steps.map(({ label }) => label),
     );
@@ -140,8 +144,8 @@ describe('on the GPU', () => {
     const device = await adapter!.requestDevice();
     const context = await GpuContext.open(nodePlatform, device);
     expect(GpuTimer.create(context, { steps: [{ label: 'a', stage: 'a' }] }, 'step')).toBeNull();
-    const plan = compileNetwork(model, [1, 3, 32, 32], context.traits);
-    expect(await PlanRun.create(context, plan, 'stage')).toBeNull();
+    expect(await openRuns(nodePlatform, model, { device }, 'stage')).toBeNull();
+    expect(await timeKernels(nodePlatform, model, { size: [32, 32], batch: 1 }, 1, { device })).toBeNull();
     device.destroy();
   });
 });

@@ -16,7 +16,7 @@ const TIMEOUT_MS = 600_000;
  * start may be warm.
  */
 export async function measureColdStarts(work: Workload): Promise<ColdStart[]> {
-  const { name, bytes, size, scoreThreshold, tuner, precision } = work;
+  const { name, bytes, size, scoreThreshold, autotune, precision } = work;
   const folder = await mkdtemp(join(tmpdir(), 'scrfd-bench-'));
   try {
     const file = join(folder, 'model.onnx');
@@ -29,7 +29,7 @@ export async function measureColdStarts(work: Workload): Promise<ColdStart[]> {
       __GL_SHADER_DISK_CACHE_PATH: cacheDir,
     };
     const child = fileURLToPath(new URL(`./cold-start-child${extname(import.meta.url)}`, import.meta.url));
-    const options = { inputSize: size, scoreThreshold, precision, autotune: tuner !== null };
+    const options = { inputSize: size, scoreThreshold, precision, autotune };
     const args = [...process.execArgv, child, file, JSON.stringify(options)];
     const starts: ColdStart[] = [];
     for (const cache of ['cold', 'warm'] as const) {

@@ -1,18 +1,16 @@
-import type { DetectorPlan } from '../../detector/compile.ts';
-import { compileDetector } from '../../detector/compile.ts';
+import { compileDetector, type DetectorPlan } from '../../detector/compile.ts';
 import type { LoweringOptions } from '../../graph/lower.ts';
-import type { Plan } from '../../graph/plan.ts';
-import type { ConvChoices } from '../../kernels/conv/methods.ts';
+import type { ModelPlan } from '../../graph/plan.ts';
 import { packImageParams } from '../../kernels/detection/image-params.ts';
 import { resizeTable } from '../../kernels/detection/letterbox.ts';
-import type { AdapterTraits, Precision } from '../../kernels/dispatch.ts';
+import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import type { Model } from '../../loader/model.ts';
-import { ConstantStore } from '../../runtime/constant-store.ts';
-import { Executor } from '../../runtime/executor.ts';
+import type { Executor } from '../../runtime/executor.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { BufferUsage } from '../../runtime/gpu-flags.ts';
 import { GpuTimer, type Granularity } from '../../runtime/gpu-timer.ts';
-import type { Tuner } from '../../runtime/tuner.ts';
+import type { Platform } from '../../runtime/platform.ts';
+import { Session, type SessionOptions } from '../../runtime/session.ts';
 import type { KernelTime } from './results.ts';
 import { median } from './statistics.ts';
 
@@ -31,37 +29,25 @@ export function planDetector(
   return compileDetector(model, { batch, inputSizes: [size] }, traits, options);
 }
 
-/** The same with the choices of a tuner, if there is one. */
-export async function planTuned(
-  model: Model,
-  spec: CaseSpec,
-  traits: AdapterTraits,
-  tuner: Tuner | null,
-  precision?: Precision,
-): Promise<DetectorPlan> {
-  const compile = (choices?: ConvChoices) => planDetector(model, spec, traits, { choices, precision });
-  return tuner ? tuner.plan(compile) : compile();
-}
-
 /** A plan's runs with nothing around them, timed on the GPU. Contents of its buffers are zero unless written. */
-export class PlanRun {
+export class PlanRun<P extends ModelPlan = ModelPlan> {
+  readonly plan: P;
   readonly #context: GpuContext;
-  readonly #constants: ConstantStore;
   readonly #executor: Executor;
   readonly #timer: GpuTimer;
   readonly #staging: GPUBuffer;
   readonly #externals: readonly GPUBuffer[];
 
-  private constructor(
+  constructor(
     context: GpuContext,
-    constants: ConstantStore,
+    plan: P,
     executor: Executor,
     timer: GpuTimer,
     externals: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
   ) {
     const { device } = context;
+    this.plan = plan;
     this.#context = context;
-    this.#constants = constants;
     this.#executor = executor;
     this.#timer = timer;
     this.#staging = device.createBuffer({
@@ -78,20 +64,6 @@ export class PlanRun {
     });
   }
 
-  /** Null on a device without timestamps. */
-  static async create(
-    context: GpuContext,
-    plan: Plan,
-    granularity: Granularity,
-    externals: ReadonlyMap<string, Uint8Array<ArrayBuffer>> = new Map(),
-  ): Promise<PlanRun | null> {
-    const timer = GpuTimer.create(context, plan, granularity);
-    if (!timer) return null;
-    const constants = new ConstantStore(context);
-    const executor = await Executor.create(context, constants, plan);
-    return new PlanRun(context, constants, executor, timer, externals);
-  }
-
   /** Milliseconds of one run, by stage or by step. */
   async run(): Promise<number[]> {
     const encoder = this.#context.device.createCommandEncoder();
@@ -105,9 +77,25 @@ export class PlanRun {
     for (const buffer of this.#externals) buffer.destroy();
     this.#staging.destroy();
     this.#timer.dispose();
-    this.#executor.dispose();
-    this.#constants.dispose();
   }
+}
+
+/**
+ * A session whose plans are run with nothing around them, on a device that is not destroyed with it.
+ * @returns null on a device without timestamps
+ */
+export async function openRuns<P extends ModelPlan>(
+  platform: Platform,
+  model: Model,
+  options: SessionOptions & { readonly device: GPUDevice },
+  granularity: Granularity,
+  externals: ReadonlyMap<string, Uint8Array<ArrayBuffer>> = new Map(),
+): Promise<Session<P, PlanRun<P>> | null> {
+  if (!options.device.features.has('timestamp-query')) return null;
+  return Session.open(platform, model, options, (context, plan: P, executor) => {
+    const timer = GpuTimer.create(context, plan, granularity)!;
+    return new PlanRun(context, plan, executor, timer, externals);
+  });
 }
 
 /** What a detector would write for black pictures that fill the input size. */
@@ -129,28 +117,29 @@ function blackPictures({ size: [width, height], batch }: CaseSpec): Map<string, 
 
 /** Median GPU time of every step of a detector; null on a device without timestamps. */
 export async function timeKernels(
-  context: GpuContext,
+  platform: Platform,
   model: Model,
   spec: CaseSpec,
   runs: number,
-  tuner: Tuner | null = null,
-  precision?: Precision,
+  options: SessionOptions & { readonly device: GPUDevice },
 ): Promise<KernelTime[] | null> {
-  const plan = await planTuned(model, spec, context.traits, tuner, precision);
-  const run = await PlanRun.create(context, plan, 'step', blackPictures(spec));
-  if (!run) return null;
+  const session = await openRuns<DetectorPlan>(platform, model, options, 'step', blackPictures(spec));
+  if (!session) return null;
   try {
-    // the first run compiles
-    await run.run();
-    const times: number[][] = [];
-    for (let i = 0; i < runs; i++) times.push(await run.run());
-    return plan.steps.map(({ label, dispatch: { flops = 0, bindingBytes } }, step) => ({
-      label,
-      gflop: flops / 1e9,
-      gb: bindingBytes.reduce((sum, bytes) => sum + bytes, 0) / 1e9,
-      ms: median(times.map((each) => each[step]!)),
-    }));
+    const compile = (lowering: LoweringOptions) => planDetector(model, spec, session.context.traits, lowering);
+    return await session.use('kernels', compile, async (run) => {
+      // the first run compiles
+      await run.run();
+      const times: number[][] = [];
+      for (let i = 0; i < runs; i++) times.push(await run.run());
+      return run.plan.steps.map(({ label, dispatch: { flops = 0, bindingBytes } }, step) => ({
+        label,
+        gflop: flops / 1e9,
+        gb: bindingBytes.reduce((sum, bytes) => sum + bytes, 0) / 1e9,
+        ms: median(times.map((each) => each[step]!)),
+      }));
+    });
   } finally {
-    run.dispose();
+    await session.dispose();
   }
 }

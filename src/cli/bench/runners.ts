@@ -5,12 +5,11 @@ import { Detector } from '../../detector/detector.ts';
 import { planMemory } from '../../graph/count-work.ts';
 import type { Precision } from '../../kernels/dispatch.ts';
 import type { Model } from '../../loader/model.ts';
-import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { Network } from '../../runtime/network.ts';
 import type { Platform } from '../../runtime/platform.ts';
-import type { Tuner } from '../../runtime/tuner.ts';
+import { Session } from '../../runtime/session.ts';
 import { createSession, type OnnxRuntime } from '../shared/onnxruntime.ts';
-import { type CaseSpec, PlanRun, planTuned } from './plan-run.ts';
+import { type CaseSpec, openRuns, planDetector } from './plan-run.ts';
 import { type Provider, type Row, type StageTimes, sumStages } from './results.ts';
 import { median, summarize } from './statistics.ts';
 
@@ -24,8 +23,8 @@ export interface Workload extends CaseSpec {
   readonly scoreThreshold: number;
   /** Operations of the network's convolutions, for the whole batch. */
   readonly flops: number;
-  /** Chooses our kernels; without one the adapter's class does. */
-  readonly tuner: Tuner | null;
+  /** Whether our kernels are tuned; else the adapter's class chooses them. */
+  readonly autotune: boolean;
   /** How our kernels store values. */
   readonly precision: Precision;
 }
@@ -73,15 +72,13 @@ function totalMemory(plan: Parameters<typeof planMemory>[0]): number {
 }
 
 /** Pixels in, faces out: pictures that fill the input size, uploaded every time. */
-export async function openDetector(platform: Platform, context: GpuContext, work: Workload): Promise<Runner> {
-  const { device, traits } = context;
-  const { size, scoreThreshold, tuner, precision } = work;
-  const plan = await planTuned(work.model, work, traits, tuner, precision);
-  const autotune = tuner !== null;
-  const detector = await Detector.create(platform, work.bytes, {
-    ...{ device, inputSize: size, scoreThreshold },
-    ...{ autotune, precision },
-  });
+export async function openDetector(platform: Platform, device: GPUDevice, work: Workload): Promise<Runner> {
+  const { model, size, scoreThreshold, autotune, precision } = work;
+  const options = { device, autotune, precision };
+  const session = await Session.open(platform, model, options, () => ({ dispose() {} }));
+  const plan = await session.plan((lowering) => planDetector(model, work, session.context.traits, lowering));
+  await session.dispose();
+  const detector = await Detector.create(platform, work.bytes, { ...options, inputSize: size, scoreThreshold });
   const pictures = makePictures(work);
   return {
     provider: 'scrfd-webgpu',
@@ -102,16 +99,13 @@ export async function openDetector(platform: Platform, context: GpuContext, work
 }
 
 /** A float tensor in, the outputs as the file has them out: what onnxruntime's sessions do. */
-export async function openNetwork(platform: Platform, context: GpuContext, work: Workload): Promise<Runner> {
-  const { size, batch } = work;
+export async function openNetwork(platform: Platform, device: GPUDevice, work: Workload): Promise<Runner> {
+  const { model, size, batch, autotune, precision } = work;
   const input = makeInput(work);
   const inputShape = [batch, 3, size[1], size[0]] as const;
-  const { device } = context;
-  const { precision } = work;
-  const autotune = work.tuner !== null;
   const own = await Network.create(platform, work.bytes, { device, inputShape, autotune, precision });
   const plan = await own.plan();
-  const timed = await PlanRun.create(context, plan, 'stage');
+  const timed = await openRuns(platform, model, { device, precision }, 'stage');
   return {
     provider: 'scrfd-network',
     dispatches: plan.steps.length,
@@ -119,11 +113,15 @@ export async function openNetwork(platform: Platform, context: GpuContext, work:
     run: () => own.run(input),
     async time() {
       if (!timed) return null;
-      const [network] = (await timed.run()) as [number];
+      const [network] = (await timed.use(
+        'network',
+        () => plan,
+        (run) => run.run(),
+      )) as [number];
       return { letterbox: 0, network, faces: 0 };
     },
     async dispose() {
-      timed?.dispose();
+      await timed?.dispose();
       await own.dispose();
     },
   };

@@ -16,7 +16,6 @@ import { nodePlatform } from '../../node/platform.ts';
 import { GpuContext } from '../../runtime/gpu-context.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import type { Platform } from '../../runtime/platform.ts';
-import { Tuner } from '../../runtime/tuner.ts';
 import { drawChart } from '../bench/chart.ts';
 import { measureColdStarts } from '../bench/cold-start.ts';
 import { assertSameAdapter, compareResults } from '../bench/compare.ts';
@@ -191,20 +190,23 @@ async function measureModels(
   const rows: Row[] = [];
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
-  const { precision } = options;
-  const tuner = options.autotune ? new Tuner(context, platform.tuningStore, precision) : null;
+  const { precision, autotune = false } = options;
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {
       const workOf = (batch: number): Workload => {
         const flops = 2 * countWork(model, [batch, 3, size[1], size[0]]).macs;
-        return { ...loaded, model, size, batch, flops, tuner, precision };
+        return { ...loaded, model, size, batch, flops, autotune, precision };
       };
       for (const batch of batches) {
         const work = workOf(batch);
         rows.push(...(await measureCase(context, work, ort, options)));
         if (options.kernels) {
-          const steps = await timeKernels(context, model, work, options.runs, tuner, precision);
+          const steps = await timeKernels(platform, model, work, options.runs, {
+            device: context.device,
+            autotune,
+            precision,
+          });
           if (!steps) throw new Error('--kernels needs an adapter with the feature timestamp-query');
           kernels.push({ model: work.name, size, batch, steps });
         }
@@ -248,8 +250,8 @@ async function measureCase(
 }
 
 async function open(context: GpuContext, provider: Provider, work: Workload, ort: OnnxRuntime | null) {
-  if (provider === 'scrfd-webgpu') return openDetector(platform, context, work);
-  if (provider === 'scrfd-network') return openNetwork(platform, context, work);
+  if (provider === 'scrfd-webgpu') return openDetector(platform, context.device, work);
+  if (provider === 'scrfd-network') return openNetwork(platform, context.device, work);
   return ort && openOnnxRuntime(ort, provider, work);
 }
 

@@ -1,5 +1,6 @@
 import type { ByteRange, Dispatch } from '../../../src/kernels/dispatch.ts';
 import { BufferUsage } from '../../../src/runtime/gpu-flags.ts';
+import { bindLaunch, withBuffers } from '../../../src/runtime/launch.ts';
 import { openGpu } from '../../support/gpu.ts';
 
 export interface Step {
@@ -20,7 +21,6 @@ export async function runSteps<Name extends string>(
   read: readonly Name[],
 ): Promise<Record<Name, ArrayBuffer>> {
   const context = await openGpu();
-  const { device } = context;
   const sizes = new Map<string, number>();
   const grow = (name: string, bytes: number) => sizes.set(name, Math.max(sizes.get(name) ?? 16, bytes));
   for (const [name, content] of Object.entries(contents)) grow(name, Math.ceil(content.byteLength / 16) * 16);
@@ -32,56 +32,50 @@ export async function runSteps<Name extends string>(
       grow(name, dispatch.bindingBytes[i]!);
     });
   }
-  const pipelines = await Promise.all(
-    steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.overrides)),
+  const parts = read.map((name) => ({ name, offset: 0, bytes: sizes.get(name)! }));
+  const what = steps.map(({ dispatch }) => dispatch.kernel).join(' → ');
+  const { STORAGE, UNIFORM, COPY_DST, COPY_SRC, MAP_READ } = BufferUsage;
+  return withBuffers(
+    context,
+    what,
+    (create) => {
+      const named = new Map<string, GPUBuffer>();
+      for (const [name, size] of sizes) {
+        const bytes = new Uint8Array(new Float32Array(Math.ceil(size / 4)).fill(Number.NaN).buffer);
+        const content = contents[name];
+        if (content) bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength));
+        named.set(name, create(name, bytes, STORAGE | UNIFORM | COPY_SRC));
+      }
+      return {
+        named,
+        params: steps.map(({ dispatch }) => create('params', dispatch.params, UNIFORM)),
+        staging: create(
+          'read-back',
+          parts.reduce((sum, { bytes }) => sum + bytes, 0),
+          MAP_READ | COPY_DST,
+        ),
+      };
+    },
+    ({ named, params, staging }) =>
+      context.guarded(what, async () => {
+        const launches = await Promise.all(
+          steps.map(({ dispatch, buffers, ranges = {} }, i) => {
+            const bound = buffers.map((name): GPUBufferBinding => {
+              const range = ranges[name];
+              return { buffer: named.get(name)!, ...(range && { offset: range.offset, size: range.bytes }) };
+            });
+            return bindLaunch(context, dispatch, [{ buffer: params[i]! }, ...bound]);
+          }),
+        );
+        const encoder = context.device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        for (const launch of launches) launch(pass);
+        pass.end();
+        const sources = parts.map((part) => ({ ...part, buffer: named.get(part.name)! }));
+        const copies = await context.read(encoder, staging, sources);
+        return Object.fromEntries(read.map((name, i) => [name, copies[i]!])) as Record<Name, ArrayBuffer>;
+      }),
   );
-  return context.guarded(steps.map(({ dispatch }) => dispatch.kernel).join(' → '), async () => {
-    const created: GPUBuffer[] = [];
-    const create = (size: number, usage: number) => {
-      const buffer = device.createBuffer({ size, usage });
-      created.push(buffer);
-      return buffer;
-    };
-    const named = new Map<string, GPUBuffer>();
-    for (const [name, size] of sizes) {
-      const buffer = create(
-        size,
-        BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_DST | BufferUsage.COPY_SRC,
-      );
-      const bytes = new Uint8Array(new Float32Array(Math.ceil(size / 4)).fill(Number.NaN).buffer);
-      const content = contents[name];
-      if (content) bytes.set(new Uint8Array(content.buffer, content.byteOffset, content.byteLength));
-      device.queue.writeBuffer(buffer, 0, bytes);
-      named.set(name, buffer);
-    }
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    steps.forEach(({ dispatch, buffers, ranges = {} }, i) => {
-      const params = create(dispatch.params.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST);
-      device.queue.writeBuffer(params, 0, dispatch.params);
-      const bound = buffers.map((name): GPUBufferBinding => {
-        const range = ranges[name];
-        return { buffer: named.get(name)!, ...(range && { offset: range.offset, size: range.bytes }) };
-      });
-      const layout = pipelines[i]!.getBindGroupLayout(0);
-      pass.setPipeline(pipelines[i]!);
-      pass.setBindGroup(
-        0,
-        device.createBindGroup({
-          layout,
-          entries: [{ buffer: params }, ...bound].map((resource, binding) => ({ binding, resource })),
-        }),
-      );
-      pass.dispatchWorkgroups(...dispatch.workgroups);
-    });
-    pass.end();
-    const parts = read.map((name) => ({ buffer: named.get(name)!, offset: 0, bytes: sizes.get(name)! }));
-    const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-    const staging = create(total, BufferUsage.MAP_READ | BufferUsage.COPY_DST);
-    const copies = await context.read(encoder, staging, parts);
-    for (const buffer of created) buffer.destroy();
-    return Object.fromEntries(read.map((name, i) => [name, copies[i]!])) as Record<Name, ArrayBuffer>;
-  });
 }
 
 /**
