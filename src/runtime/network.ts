@@ -90,9 +90,13 @@ export class Network {
     assertSessionOptions(options);
     assertShape(inputShape);
     const { model } = await openModel(platform, input, { signal });
-    const prepare = (context: GpuContext, plan: NetworkPlan, executor: Executor) =>
-      new PreparedPlan(context, plan, executor);
-    const network = new Network(await Session.open(platform, model, options, prepare), options);
+    const session = await Session.open(
+      platform,
+      model,
+      options,
+      (context, plan: NetworkPlan, executor) => new PreparedPlan(context, plan, executor),
+    );
+    const network = new Network(session, options);
     try {
       signal?.throwIfAborted();
       await network.#use(inputShape, [], () => undefined, signal);

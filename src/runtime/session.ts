@@ -24,6 +24,9 @@ interface CachedPlan<T> extends Disposable {
   readonly prepared: T;
 }
 
+/** What a compiled plan's runs need besides its executor. */
+type Prepare<P, T> = (context: GpuContext, plan: P, executor: Executor) => T;
+
 /** @throws RangeError */
 export function assertSessionOptions({ precision }: SessionOptions): void {
   if (precision !== undefined) assertOneOf('precision', precision, PRECISIONS);
@@ -39,7 +42,7 @@ export class Session<P extends ModelPlan, T extends Disposable> {
   readonly model: Model;
   readonly #precision: Precision;
   readonly #tuner: Tuner | null;
-  readonly #prepare: (context: GpuContext, plan: P, executor: Executor) => T;
+  readonly #prepare: Prepare<P, T>;
   readonly #constants: ConstantStore;
   readonly #plans = new PlanCache<CachedPlan<T>>();
 
@@ -48,7 +51,7 @@ export class Session<P extends ModelPlan, T extends Disposable> {
     model: Model,
     precision: Precision,
     tuner: Tuner | null,
-    prepare: (context: GpuContext, plan: P, executor: Executor) => T,
+    prepare: Prepare<P, T>,
   ) {
     this.context = context;
     this.model = model;
@@ -60,14 +63,13 @@ export class Session<P extends ModelPlan, T extends Disposable> {
 
   /**
    * Opens a device, or shares the one that is given.
-   * @param prepare what a compiled plan's runs need besides its executor
    * @throws RangeError for an unknown precision, DeviceError when there is no device or it lacks the precision
    */
   static async open<P extends ModelPlan, T extends Disposable>(
     platform: Platform,
     model: Model,
     options: SessionOptions,
-    prepare: (context: GpuContext, plan: P, executor: Executor) => T,
+    prepare: Prepare<P, T>,
   ): Promise<Session<P, T>> {
     assertSessionOptions(options);
     const { device, autotune = false, precision = 'f32' } = options;

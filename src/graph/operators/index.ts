@@ -1,36 +1,21 @@
 import type { Dims } from '../../common/tensor.ts';
-import { type BatchNormNode, batchNorm } from './batchnorm.ts';
-import { type BinaryNode, binary } from './binary.ts';
-import { type ConcatNode, concat } from './concat.ts';
-import { type ConvNode, conv } from './conv.ts';
-import { type GlobalPoolNode, globalPool } from './global-pool.ts';
-import { type GroupNormNode, groupNorm } from './group-norm.ts';
+import { batchNorm } from './batchnorm.ts';
+import { binary } from './binary.ts';
+import { concat } from './concat.ts';
+import { conv } from './conv.ts';
+import { globalPool } from './global-pool.ts';
+import { groupNorm } from './group-norm.ts';
 import type { LowerContext, Operator, Translate } from './operator.ts';
-import { type PoolNode, pool } from './pool.ts';
-import { type ReshapeNode, reshape } from './reshape.ts';
-import { type ResizeNode, resize } from './resize.ts';
-import { type SliceNode, slice } from './slice.ts';
-import { type SoftmaxNode, softmax } from './softmax.ts';
-import { type TransposeNode, transpose } from './transpose.ts';
-import { type UnaryNode, unary } from './unary.ts';
+import { pool } from './pool.ts';
+import { reshape } from './reshape.ts';
+import { resize } from './resize.ts';
+import { slice } from './slice.ts';
+import { softmax } from './softmax.ts';
+import { transpose } from './transpose.ts';
+import { unary } from './unary.ts';
 
-export type Node =
-  | BatchNormNode
-  | BinaryNode
-  | ConcatNode
-  | ConvNode
-  | GlobalPoolNode
-  | GroupNormNode
-  | PoolNode
-  | ReshapeNode
-  | ResizeNode
-  | SliceNode
-  | SoftmaxNode
-  | TransposeNode
-  | UnaryNode;
-
-/** Every operator that there is. */
-const OPERATORS: { readonly [Op in Node['op']]: Operator<Extract<Node, { op: Op }>> } = {
+/** Every operator that there is, by the `op` of its nodes. */
+const OPERATORS = {
   BatchNorm: batchNorm,
   Binary: binary,
   Concat: concat,
@@ -46,9 +31,13 @@ const OPERATORS: { readonly [Op in Node['op']]: Operator<Extract<Node, { op: Op 
   Unary: unary,
 };
 
+type NodeOf<O> = O extends Operator<infer N> ? N : never;
+export type Node = NodeOf<(typeof OPERATORS)[keyof typeof OPERATORS]>;
+
 function operatorOf(node: Node): Operator<Node> {
+  const byOp: { readonly [Op in Node['op']]: Operator<Extract<Node, { op: Op }>> } = OPERATORS;
   // each reads nodes of its own kind, which TypeScript does not follow through the table
-  return OPERATORS[node.op] as unknown as Operator<Node>;
+  return byOp[node.op] as unknown as Operator<Node>;
 }
 
 /** ONNX operators that become nodes at run time. */
