@@ -291,7 +291,7 @@ class Generator {
     if (this.#chance(0.8)) this.#unary(value, ['Relu', 'LeakyRelu', 'Clip']);
   }
 
-  #unary(x: Value, ops: readonly string[] = ['Relu', 'LeakyRelu', 'Clip', 'Sigmoid']): Value {
+  #unary(x: Value, ops: readonly string[] = ['Relu', 'LeakyRelu', 'Clip', 'Sigmoid', 'Tanh']): Value {
     switch (this.rng.pick(ops)) {
       case 'Relu':
         return this.#emit('Relu', [x.name], x.dims, x.scale);
@@ -299,6 +299,8 @@ class Generator {
         return this.#emit('LeakyRelu', [x.name], x.dims, x.scale, this.#chance(0.7) ? { alpha: float(0.2) } : {});
       case 'Clip':
         return this.#clip(x, this.rng.pick([-0.5, undefined]), this.rng.pick([0.7, undefined]));
+      case 'Tanh':
+        return this.#emit('Tanh', [x.name], x.dims, 1);
       default:
         return this.#emit('Sigmoid', [x.name], x.dims, 1);
     }

@@ -11,6 +11,7 @@ import { reshape } from './reshape.ts';
 import { resize } from './resize.ts';
 import { slice } from './slice.ts';
 import { softmax } from './softmax.ts';
+import { tanh } from './tanh.ts';
 import { transpose } from './transpose.ts';
 import { unary } from './unary.ts';
 
@@ -27,6 +28,7 @@ const OPERATORS = {
   Resize: resize,
   Slice: slice,
   Softmax: softmax,
+  Tanh: tanh,
   Transpose: transpose,
   Unary: unary,
 };
