@@ -65,7 +65,7 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
       known.set(output, folded);
       dims.set(output, folded.dims);
     } else {
-      const built = { ...translate(node, context), name: node.name, output } as Node;
+      const built = { inputs: [node.inputs[0]], ...translate(node, context), name: node.name, output } as Node;
       for (const name of built.inputs) {
         if (known.get(name)?.type === 'int64') unsupported(node, `with integer input "${name}" has no mapping`);
       }

@@ -14,7 +14,7 @@ import { floatBytes, pack, packOnCpu, padWithZeros, unpack } from '../kernels/nc
 import { assignBuffers, type Lifetime } from './assign-buffers.ts';
 import { constantOf, dimsOf, type Graph } from './ir.ts';
 import { lowerNode } from './operators/index.ts';
-import type { Layout, LowerContext, Source, Value } from './operators/operator.ts';
+import type { Layout, LowerContext, NodeBase, Source, Value } from './operators/operator.ts';
 import type { ConstantData, ModelPlan, Operand, Step } from './plan.ts';
 import { alignedDims4, asDims4, layoutSpec, storageBytes } from './shapes.ts';
 
@@ -153,6 +153,11 @@ export class Lowering implements LowerContext {
     const halves = { inputs: operands.slice(0, -1).some(isHalf), output: isHalf(operands.at(-1)!) };
     const label = `${node}/${dispatch.kernel}`;
     this.#steps.push({ label, stage: this.#stage, dispatch: withHalfImages(dispatch, halves), operands });
+  }
+
+  emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, constants: readonly Source[] = []): void {
+    const inputs = node.inputs.map((name) => this.read(name, layout));
+    this.emit(node.name, dispatch, [...inputs, ...constants, this.define(node.output, layout)]);
   }
 
   /** Assigns buffers. The host fills or clears `fromStart` before the first step and reads `toEnd` after the last. */

@@ -22,7 +22,6 @@ function translate(node: ModelNode, context: TranslateContext): Draft<BatchNormN
   if (attributes.int('spatial', 1) !== 1) unsupported(node, 'with spatial 0 has no mapping');
   return {
     op: 'BatchNorm',
-    inputs: [node.inputs[0]!],
     gamma: weightName(node, context, 1, 'a scale'),
     beta: weightName(node, context, 2, 'a shift'),
     mean: weightName(node, context, 3, 'a mean'),
@@ -39,7 +38,7 @@ function lower(node: BatchNormNode, to: LowerContext): void {
     return packAffine(scale, shift);
   });
   const dispatch = kernel(layoutSpec(asDims4(node.name, to.dims(node.output))));
-  to.emit(node.name, dispatch, [to.read(node.inputs[0]!, 'packed'), affine, to.define(node.output, 'packed')]);
+  to.emitNode(node, dispatch, 'packed', [affine]);
 }
 
 export const batchNorm: Operator<BatchNormNode> = {

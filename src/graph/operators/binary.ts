@@ -36,7 +36,7 @@ function lower(node: BinaryNode, to: LowerContext): void {
   const dispatch = packed
     ? kernel(node.operation, alignedDims4(to.dims(a)), alignedDims4(to.dims(b)), asDims4(node.name, dims))
     : binaryStrided(node.operation, to.dims(a), to.dims(b), dims);
-  to.emit(node.name, dispatch, [to.read(a, layout), to.read(b, layout), to.define(node.output, layout)]);
+  to.emitNode(node, dispatch, layout);
 }
 
 export const binary: Operator<BinaryNode> = {

@@ -39,7 +39,6 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ConvNode> 
   const dilations = readPair(node, 'dilations', [1, 1]);
   return {
     op: 'Conv',
-    inputs: [node.inputs[0]!],
     weight,
     bias: node.inputs[2] ? weightName(node, context, 2, 'a bias') : null,
     kernel,

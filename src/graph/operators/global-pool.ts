@@ -1,5 +1,4 @@
 import { globalPool as kernel } from '../../kernels/tensor/global-pool.ts';
-import type { ModelNode } from '../../loader/model.ts';
 import { asDims4, layoutSpec } from '../shapes.ts';
 import type { Draft, NodeBase, Operator } from './operator.ts';
 
@@ -8,14 +7,14 @@ export interface GlobalPoolNode extends NodeBase {
   readonly kind: 'max' | 'average';
 }
 
-function draft(node: ModelNode, kind: GlobalPoolNode['kind']): Draft<GlobalPoolNode> {
-  return { op: 'GlobalPool', kind, inputs: [node.inputs[0]!] };
+function draft(kind: GlobalPoolNode['kind']): Draft<GlobalPoolNode> {
+  return { op: 'GlobalPool', kind };
 }
 
 export const globalPool: Operator<GlobalPoolNode> = {
   onnx: {
-    GlobalMaxPool: (node) => draft(node, 'max'),
-    GlobalAveragePool: (node) => draft(node, 'average'),
+    GlobalMaxPool: () => draft('max'),
+    GlobalAveragePool: () => draft('average'),
   },
   inferDims(node, dimsOf) {
     const [n, c] = asDims4(node.name, dimsOf(node.inputs[0]!));
@@ -23,8 +22,7 @@ export const globalPool: Operator<GlobalPoolNode> = {
   },
   describe: (node) => [node.kind],
   lower(node, to) {
-    const input = node.inputs[0]!;
-    const dispatch = kernel({ kind: node.kind, ...layoutSpec(asDims4(node.name, to.dims(input))) });
-    to.emit(node.name, dispatch, [to.read(input, 'packed'), to.define(node.output, 'packed')]);
+    const spec = layoutSpec(asDims4(node.name, to.dims(node.inputs[0]!)));
+    to.emitNode(node, kernel({ kind: node.kind, ...spec }), 'packed');
   },
 };

@@ -30,7 +30,6 @@ function translate(node: ModelNode, context: TranslateContext): Draft<GroupNormN
   if (!instance) node.attributes.int('stash_type', 1);
   return {
     op: 'GroupNorm',
-    inputs: [node.inputs[0]!],
     groups: instance ? channels : node.attributes.int('num_groups'),
     scale,
     shift,
@@ -40,9 +39,8 @@ function translate(node: ModelNode, context: TranslateContext): Draft<GroupNormN
 }
 
 function lower(node: GroupNormNode, to: LowerContext): void {
-  const input = node.inputs[0]!;
   const dims = to.dims(node.output);
-  const layout = to.isPacked(input) ? 'packed' : 'plain';
+  const layout = to.isPacked(node.inputs[0]!) ? 'packed' : 'plain';
   const affine = to.constant(`${node.output}@affine`, () => {
     const [scale, shift] = [node.scale, node.shift].map((name) => to.constantOf(name).data);
     const both = new Float32Array(floatBytes(scale!.length * 2) / 4);
@@ -59,7 +57,7 @@ function lower(node: GroupNormNode, to: LowerContext): void {
     layout,
     activation: node.activation,
   });
-  to.emit(node.name, dispatch, [to.read(input, layout), affine, to.define(node.output, layout)]);
+  to.emitNode(node, dispatch, layout, [affine]);
 }
 
 export const groupNorm: Operator<GroupNormNode> = {

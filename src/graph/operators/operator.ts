@@ -23,8 +23,10 @@ export interface TranslateContext {
   constant(value: string): Tensor | undefined;
 }
 
-/** A node that lacks what it takes from its ONNX node alone. */
-export type Draft<N extends NodeBase = NodeBase> = N extends NodeBase ? Omit<N, 'name' | 'output'> : never;
+/** A node that lacks what it takes from its ONNX node alone; of its inputs it has the first, where it names none. */
+export type Draft<N extends NodeBase = NodeBase> = N extends NodeBase
+  ? Omit<N, 'name' | 'inputs' | 'output'> & Partial<Pick<N, 'inputs'>>
+  : never;
 
 /** One run-time ONNX node as one of the graph's. @throws ModelError, UnsupportedOpError naming the node */
 export type Translate = (node: ModelNode, context: TranslateContext) => Draft;
@@ -65,6 +67,8 @@ export interface LowerContext {
   planConv(spec: ConvSpec): ConvPlan;
   /** Adds a launch; operands are inputs first, output last. */
   emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void;
+  /** Adds the launch that is all of a node: reads its inputs and these constants, defines its output. */
+  emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, constants?: readonly Source[]): void;
 }
 
 /** One operator of the graph, from ONNX to kernel launches. */

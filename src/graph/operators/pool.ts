@@ -28,7 +28,6 @@ function translate(node: ModelNode, context: TranslateContext): Draft<PoolNode> 
   return {
     op: 'Pool',
     kind: node.op === 'MaxPool' ? 'max' : 'average',
-    inputs: [node.inputs[0]!],
     kernel,
     strides,
     dilations,
@@ -49,11 +48,9 @@ function pooledSize(size: number, axis: 0 | 1, node: PoolNode): number {
 }
 
 function lower(node: PoolNode, to: LowerContext): void {
-  const input = node.inputs[0]!;
-  const [batch, channels, inHeight, inWidth] = asDims4(node.name, to.dims(input));
+  const [batch, channels, inHeight, inWidth] = asDims4(node.name, to.dims(node.inputs[0]!));
   const [, , outHeight, outWidth] = asDims4(node.name, to.dims(node.output));
-  const dispatch = kernel({ ...node, batch, channels, inHeight, inWidth, outHeight, outWidth });
-  to.emit(node.name, dispatch, [to.read(input, 'packed'), to.define(node.output, 'packed')]);
+  to.emitNode(node, kernel({ ...node, batch, channels, inHeight, inWidth, outHeight, outWidth }), 'packed');
 }
 
 export const pool: Operator<PoolNode> = {

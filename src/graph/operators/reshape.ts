@@ -60,8 +60,8 @@ export function unsqueezeDims(who: string, dims: Dims, axes: readonly number[] |
   return Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : rest.shift()!));
 }
 
-function draft(node: ModelNode, dims: Dims): Draft<ReshapeNode> {
-  return { op: 'Reshape', inputs: [node.inputs[0]!], dims };
+function draft(dims: Dims): Draft<ReshapeNode> {
+  return { op: 'Reshape', dims };
 }
 
 function reshapeDims(node: ModelNode, context: TranslateContext): Dims {
@@ -82,11 +82,11 @@ function flattenDims(node: ModelNode, context: TranslateContext): Dims {
 
 function changeRank(node: ModelNode, context: TranslateContext, change: typeof squeezeDims): Draft<ReshapeNode> {
   const axes = node.inputs[1] ? constantInput(node, context, 1, 'axes') : undefined;
-  return draft(node, change(node.name, context.dims(node.inputs[0]!), readAxes(node, axes)));
+  return draft(change(node.name, context.dims(node.inputs[0]!), readAxes(node, axes)));
 }
 
 function copy(node: ModelNode, context: TranslateContext): Draft<ReshapeNode> {
-  return draft(node, context.dims(node.inputs[0]!));
+  return draft(context.dims(node.inputs[0]!));
 }
 
 function dropout(node: ModelNode, context: TranslateContext): Draft<ReshapeNode> {
@@ -106,8 +106,8 @@ function cast(node: ModelNode, context: TranslateContext): Draft<ReshapeNode> {
 
 export const reshape: Operator<ReshapeNode> = {
   onnx: {
-    Reshape: (node, context) => draft(node, reshapeDims(node, context)),
-    Flatten: (node, context) => draft(node, flattenDims(node, context)),
+    Reshape: (node, context) => draft(reshapeDims(node, context)),
+    Flatten: (node, context) => draft(flattenDims(node, context)),
     Squeeze: (node, context) => changeRank(node, context, squeezeDims),
     Unsqueeze: (node, context) => changeRank(node, context, unsqueezeDims),
     Identity: copy,

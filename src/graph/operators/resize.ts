@@ -46,8 +46,7 @@ function readMode(node: ModelNode, opset: number): ResizeMode {
 }
 
 function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode> {
-  const input = node.inputs[0]!;
-  const [n, c, h, w] = asDims4(node.name, context.dims(input));
+  const [n, c, h, w] = asDims4(node.name, context.dims(node.inputs[0]!));
   const optional = (index: number, what: string) => {
     if (!node.inputs[index]) return undefined;
     const values = toNumbers(constantInput(node, context, index, what));
@@ -70,7 +69,6 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode
   const size: Pair = [wanted[2]!, wanted[3]!];
   return {
     op: 'Resize',
-    inputs: [input],
     mode: readMode(node, context.opset),
     scales: sizes ? [size[0] / h, size[1] / w] : [given[2]!, given[3]!],
     size,
@@ -78,8 +76,7 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode
 }
 
 function lower(node: ResizeNode, to: LowerContext): void {
-  const input = node.inputs[0]!;
-  const [batch, channels, inHeight, inWidth] = asDims4(node.name, to.dims(input));
+  const [batch, channels, inHeight, inWidth] = asDims4(node.name, to.dims(node.inputs[0]!));
   const [outHeight, outWidth] = node.size;
   const table = to.constant(`${node.output}@table ${inHeight}×${inWidth} → ${outHeight}×${outWidth}`, () =>
     packResizeTable(
@@ -87,8 +84,7 @@ function lower(node: ResizeNode, to: LowerContext): void {
       resizeAxis(inWidth, outWidth, node.scales[1], node.mode),
     ),
   );
-  const dispatch = kernel({ batch, channels, inHeight, inWidth, outHeight, outWidth });
-  to.emit(node.name, dispatch, [to.read(input, 'packed'), table, to.define(node.output, 'packed')]);
+  to.emitNode(node, kernel({ batch, channels, inHeight, inWidth, outHeight, outWidth }), 'packed', [table]);
 }
 
 export const resize: Operator<ResizeNode> = {

@@ -43,15 +43,14 @@ export function readSlice(node: ModelNode, shape: Dims, inputs: readonly (Tensor
 }
 
 function translate(node: ModelNode, context: TranslateContext): Draft<SliceNode | ReshapeNode> {
-  const input = node.inputs[0]!;
-  const x = context.dims(input);
+  const x = context.dims(node.inputs[0]!);
   const ranges = node.inputs.map((name, i) =>
     i === 0 || !name ? undefined : constantInput(node, context, i, 'a range'),
   );
   const { starts, steps, dims } = readSlice(node, x, ranges);
   // a crop to the size that is there already, as MXNet's exports end their upsampling
-  if (formatDims(dims) === formatDims(x)) return { op: 'Reshape', inputs: [input], dims };
-  return { op: 'Slice', inputs: [input], starts, steps, dims };
+  if (formatDims(dims) === formatDims(x)) return { op: 'Reshape', dims };
+  return { op: 'Slice', starts, steps, dims };
 }
 
 export const slice: Operator<SliceNode> = {
@@ -65,9 +64,7 @@ export const slice: Operator<SliceNode> = {
   },
   describe: (node) => [`from ${node.starts} step ${node.steps}`],
   lower(node, to) {
-    const input = node.inputs[0]!;
     const { starts, steps, dims: outDims } = node;
-    const dispatch = kernel(to.dims(input), { starts, steps, outDims });
-    to.emit(node.name, dispatch, [to.read(input, 'plain'), to.define(node.output, 'plain')]);
+    to.emitNode(node, kernel(to.dims(node.inputs[0]!), { starts, steps, outDims }), 'plain');
   },
 };

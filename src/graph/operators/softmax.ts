@@ -12,15 +12,10 @@ export interface SoftmaxNode extends NodeBase {
 }
 
 function translate(node: ModelNode, context: TranslateContext): Draft<SoftmaxNode> {
-  const input = node.inputs[0]!;
   const modern = context.opset >= 13;
   const axis = node.attributes.int('axis', modern ? -1 : 1);
-  return {
-    op: 'Softmax',
-    inputs: [input],
-    axis: normalizeAxis(node.name, axis, context.dims(input).length),
-    flatten: !modern,
-  };
+  const rank = context.dims(node.inputs[0]!).length;
+  return { op: 'Softmax', axis: normalizeAxis(node.name, axis, rank), flatten: !modern };
 }
 
 export const softmax: Operator<SoftmaxNode> = {
@@ -31,7 +26,6 @@ export const softmax: Operator<SoftmaxNode> = {
     const dims = to.dims(node.output);
     const rest = sizeOf(dims.slice(node.axis));
     const size = node.flatten ? rest : dims[node.axis]!;
-    const dispatch = kernel(sizeOf(dims.slice(0, node.axis)), size, rest / size);
-    to.emit(node.name, dispatch, [to.read(node.inputs[0]!, 'plain'), to.define(node.output, 'plain')]);
+    to.emitNode(node, kernel(sizeOf(dims.slice(0, node.axis)), size, rest / size), 'plain');
   },
 };

@@ -1,5 +1,4 @@
 import { tanh as kernel } from '../../kernels/tensor/tanh.ts';
-import type { ModelNode } from '../../loader/model.ts';
 import { storageBytes } from '../shapes.ts';
 import type { Draft, NodeBase, Operator } from './operator.ts';
 
@@ -7,17 +6,16 @@ export interface TanhNode extends NodeBase {
   readonly op: 'Tanh';
 }
 
-function translate(node: ModelNode): Draft<TanhNode> {
-  return { op: 'Tanh', inputs: [node.inputs[0]!] };
+function translate(): Draft<TanhNode> {
+  return { op: 'Tanh' };
 }
 
 export const tanh: Operator<TanhNode> = {
   onnx: { Tanh: translate },
   inferDims: (node, dimsOf) => dimsOf(node.inputs[0]!),
   lower(node, to) {
-    const input = node.inputs[0]!;
-    const layout = to.isPacked(input) ? 'packed' : 'plain';
+    const layout = to.isPacked(node.inputs[0]!) ? 'packed' : 'plain';
     const vectors = storageBytes(node.output, to.dims(node.output), layout) / 16;
-    to.emit(node.name, kernel(vectors), [to.read(input, layout), to.define(node.output, layout)]);
+    to.emitNode(node, kernel(vectors), layout);
   },
 };

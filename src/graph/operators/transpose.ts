@@ -10,12 +10,11 @@ export interface TransposeNode extends NodeBase {
 }
 
 function translate(node: ModelNode, context: TranslateContext): Draft<TransposeNode> {
-  const input = node.inputs[0]!;
   const reversed = context
-    .dims(input)
+    .dims(node.inputs[0]!)
     .map((_, axis) => axis)
     .reverse();
-  return { op: 'Transpose', inputs: [input], perm: node.attributes.ints('perm', reversed) };
+  return { op: 'Transpose', perm: node.attributes.ints('perm', reversed) };
 }
 
 export const transpose: Operator<TransposeNode> = {
@@ -29,8 +28,5 @@ export const transpose: Operator<TransposeNode> = {
     return node.perm.map((axis) => x[axis]!);
   },
   describe: (node) => [`perm ${node.perm}`],
-  lower(node, to) {
-    const input = node.inputs[0]!;
-    to.emit(node.name, kernel(to.dims(input), node.perm), [to.read(input, 'plain'), to.define(node.output, 'plain')]);
-  },
+  lower: (node, to) => to.emitNode(node, kernel(to.dims(node.inputs[0]!), node.perm), 'plain'),
 };

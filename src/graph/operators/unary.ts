@@ -11,8 +11,8 @@ export interface UnaryNode extends NodeBase {
   readonly activation: Activation;
 }
 
-function draft(node: ModelNode, activation: Activation): Draft<UnaryNode> {
-  return { op: 'Unary', inputs: [node.inputs[0]!], activation };
+function draft(activation: Activation): Draft<UnaryNode> {
+  return { op: 'Unary', activation };
 }
 
 /** Bounds are attributes up to opset 10, inputs 1 and 2 since. */
@@ -26,17 +26,16 @@ function clip(node: ModelNode, context: TranslateContext): Activation {
 
 export const unary: Operator<UnaryNode> = {
   onnx: {
-    Relu: (node) => draft(node, { kind: 'relu' }),
-    LeakyRelu: (node) => draft(node, { kind: 'leakyRelu', slope: node.attributes.float('alpha', 0.01) }),
-    Clip: (node, context) => draft(node, clip(node, context)),
-    Sigmoid: (node) => draft(node, { kind: 'sigmoid' }),
+    Relu: () => draft({ kind: 'relu' }),
+    LeakyRelu: (node) => draft({ kind: 'leakyRelu', slope: node.attributes.float('alpha', 0.01) }),
+    Clip: (node, context) => draft(clip(node, context)),
+    Sigmoid: () => draft({ kind: 'sigmoid' }),
   },
   inferDims: (node, dimsOf) => dimsOf(node.inputs[0]!),
   describe: (node) => [describeActivation(node.activation)],
   lower(node, to) {
-    const input = node.inputs[0]!;
-    const layout = to.isPacked(input) ? 'packed' : 'plain';
+    const layout = to.isPacked(node.inputs[0]!) ? 'packed' : 'plain';
     const vectors = storageBytes(node.output, to.dims(node.output), layout) / 16;
-    to.emit(node.name, kernel(node.activation, vectors), [to.read(input, layout), to.define(node.output, layout)]);
+    to.emitNode(node, kernel(node.activation, vectors), layout);
   },
 };
