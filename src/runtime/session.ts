@@ -8,7 +8,7 @@ import { Executor } from './executor.ts';
 import { GpuContext } from './gpu-context.ts';
 import { type Disposable, PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
-import { Tuner } from './tuner.ts';
+import type { Tuner } from './tuner.ts';
 
 /** What a user of a model may choose of the device and its kernels. */
 export interface SessionOptions {
@@ -76,7 +76,8 @@ export class Session<P extends ModelPlan, T extends Disposable> {
     const context = await GpuContext.open(platform, device);
     try {
       context.assertPrecision(precision);
-      const tuner = autotune ? new Tuner(context, platform.tuningStore, precision) : null;
+      // pages load what few ask for when it is asked for
+      const tuner = autotune ? new (await import('./tuner.ts')).Tuner(context, platform.tuningStore, precision) : null;
       return new Session(context, model, precision, tuner, prepare);
     } catch (error) {
       context.dispose();

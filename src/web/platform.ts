@@ -5,7 +5,6 @@ import { openImage } from './images.ts';
 import { fetchModel } from './model-cache.ts';
 import { pageUrl } from './page-url.ts';
 import { cachedTuningStore } from './tuning-store.ts';
-import { openFrames } from './video-frames.ts';
 
 /** Browsers: their own WebGPU, models by fetch and Cache API, pictures by the browser's decoders. */
 export const browserPlatform: Platform = {
@@ -18,7 +17,8 @@ export const browserPlatform: Platform = {
   adapterHelp,
   readModel,
   openImage,
-  openFrames,
+  // loaded with the first stream: most pages have none
+  openFrames: async (source, signal) => (await import('./video-frames.ts')).openFrames(source, signal),
 };
 
 /** What keeps WebGPU from this page. */
