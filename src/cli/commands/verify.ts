@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { createRandom } from '../../common/random.ts';
 import { type Dims, formatDims, sizeOf } from '../../common/tensor.ts';
 import { declaredSize, type Model } from '../../loader/model.ts';
-import { bytes, concatenate, each, string } from '../../loader/protobuf-writer.ts';
+import { bytes, concatenate, string } from '../../loader/protobuf-writer.ts';
 import { readImage } from '../../node/images.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { loadSharp } from '../../node/sharp.ts';
@@ -130,11 +130,8 @@ function computedValues(model: Model): string[] {
 function appendOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
   if (names.length === 0) return model;
   // field 7 of a model is its graph, 12 of a graph an output, 1 of an output its name
-  const graph = bytes(
-    7,
-    each(names, (name) => bytes(12, string(1, name))),
-  );
-  return concatenate([model, ...graph]);
+  const outputs = names.flatMap((name) => bytes(12, string(1, name)));
+  return concatenate([model, ...bytes(7, outputs)]);
 }
 
 /** The picture at the top left of black, normalised, 3×height×width. */
