@@ -1,5 +1,5 @@
 import type { Random } from '../common/random.ts';
-import type { ConvLayer } from './layers.ts';
+import type { ConvLayer, PoolKind } from './layers.ts';
 
 /** One picture's values, channel by channel. */
 export interface Planes {
@@ -78,7 +78,7 @@ export function convolve(x: Planes, weights: Float32Array, { channels, kernel, s
 }
 
 /** The maximum or the average of windows of `side`×`side`, cut at the edges. */
-export function pool(x: Planes, side: number, kind: 'max' | 'average'): Planes {
+export function pool(x: Planes, kind: PoolKind, side: number): Planes {
   const out = emptyPlanes(x.channels, Math.ceil(x.height / side), Math.ceil(x.width / side));
   for (let i = 0; i < out.data.length; i++) {
     const left = (i % out.width) * side;

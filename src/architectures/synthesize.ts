@@ -3,7 +3,7 @@ import { floatTensor, intTensor, type Tensor } from '../common/tensor.ts';
 import type { AttributeValue } from '../loader/attributes.ts';
 import { type NodeToWrite, writeModel } from '../loader/write-model.ts';
 import * as cpu from './cpu-layers.ts';
-import { ANCHORS, type ConvLayer, type LayerOps, type Purpose, STRIDES, walkLayers } from './layers.ts';
+import { ANCHORS, type ConvLayer, type LayerOps, type PoolKind, type Purpose, STRIDES, walkLayers } from './layers.ts';
 import { type Architecture, PRODUCER } from './published.ts';
 
 export interface SynthesizeOptions {
@@ -120,19 +120,12 @@ class GraphWriter implements LayerOps<Value> {
     return layer.relu ? this.#relu(out) : out;
   }
 
-  maxPool(x: Value): Value {
-    return this.#emit('MaxPool', [x.name], cpu.pool(x.planes, 2, 'max'), {
-      ceil_mode: int(0),
-      kernel_shape: ints(2, 2),
-      pads: ints(0, 0, 0, 0),
-      strides: ints(2, 2),
-    });
-  }
-
-  averagePool(x: Value, side: 1 | 2): Value {
-    return this.#emit('AveragePool', [x.name], cpu.pool(x.planes, side, 'average'), {
-      ceil_mode: int(1),
+  pool(x: Value, kind: PoolKind, side: 1 | 2): Value {
+    const max = kind === 'max';
+    return this.#emit(max ? 'MaxPool' : 'AveragePool', [x.name], cpu.pool(x.planes, kind, side), {
+      ceil_mode: int(max ? 0 : 1),
       kernel_shape: ints(side, side),
+      ...(max && { pads: ints(0, 0, 0, 0) }),
       strides: ints(side, side),
     });
   }
