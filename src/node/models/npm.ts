@@ -59,7 +59,7 @@ function runNpm(args: readonly string[], signal: AbortSignal | undefined): Promi
   signal?.throwIfAborted();
   const [command, ...before] = npmCommand(process.platform, process.env.npm_execpath);
   return new Promise((resolve, reject) => {
-    const options = { timeout: NPM_TIMEOUT_MS, windowsHide: true, ...(signal && { signal }) };
+    const options = { timeout: NPM_TIMEOUT_MS, windowsHide: true, signal };
     execFile(command, [...before, ...args], options, (error, _, stderr) => {
       if (error === null) return resolve();
       if (signal?.aborted) return reject(signal.reason);
