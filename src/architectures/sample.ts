@@ -1,3 +1,4 @@
+import { isRecord } from '../common/check.ts';
 import { createRandom, type Random } from '../common/random.ts';
 import { countLayers } from './layers.ts';
 import type { Architecture } from './published.ts';
@@ -20,15 +21,12 @@ const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
 
 const isBackbone = (value: unknown): value is Architecture['backbone'] => BACKBONES.some((name) => name === value);
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /**
  * Checks what a JSON file gave; a field that is missing or unknown is refused too.
  * @throws RangeError naming the field
  */
 export function parseArchitecture(json: unknown): Architecture {
-  if (!isObject(json)) throw refusal('', 'an object', json);
+  if (!isRecord(json)) throw refusal('', 'an object', json);
   const rest = new Map(Object.entries(json));
   const take = <T>(field: keyof Architecture, expected: string, fits: (value: unknown) => value is T): T => {
     const value = rest.get(field);
