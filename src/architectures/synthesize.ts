@@ -85,6 +85,7 @@ interface Value {
 type Attributes = Readonly<Record<string, AttributeValue>>;
 
 const int = (value: number): AttributeValue => ({ kind: 'int', value });
+const float = (value: number): AttributeValue => ({ kind: 'float', value });
 const ints = (...value: number[]): AttributeValue => ({ kind: 'ints', value });
 const text = (value: string): AttributeValue => ({ kind: 'string', value });
 
@@ -175,8 +176,8 @@ class GraphWriter implements LayerOps<Value> {
     const factors = this.#floats(weight!).map((gain, i) => gain / Math.sqrt(this.#floats(variance!)[i]! + EPSILON));
     const shifts = this.#floats(bias!).map((shift, i) => shift - this.#floats(mean!)[i]! * factors[i]!);
     return this.#emit('BatchNormalization', inputs, cpu.affine(x.planes, factors, shifts), {
-      epsilon: { kind: 'float', value: EPSILON },
-      momentum: { kind: 'float', value: 0.9 },
+      epsilon: float(EPSILON),
+      momentum: float(0.9),
     });
   }
 
@@ -188,8 +189,8 @@ class GraphWriter implements LayerOps<Value> {
     const zeros = this.#constant(`groups_${groups}.bias`, floatTensor([groups], new Float32Array(groups)));
     const parts = this.#emit('Reshape', [x.name, grouped], planes);
     const normal = cpu.groupNorm(planes, groups, EPSILON);
-    const epsilon: AttributeValue = { kind: 'float', value: EPSILON };
-    const instance = this.#emit('InstanceNormalization', [parts.name, ones, zeros], normal, { epsilon });
+    const inputs = [parts.name, ones, zeros];
+    const instance = this.#emit('InstanceNormalization', inputs, normal, { epsilon: float(EPSILON) });
     const shape = this.#emit('Shape', [x.name], planes);
     const whole = this.#emit('Reshape', [instance.name, shape.name], normal);
     const ready = cpu.affine(normal, this.#floats(`${name}.weight`), this.#floats(`${name}.bias`));
