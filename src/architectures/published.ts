@@ -42,6 +42,7 @@ const BOTTLENECK = { backbone: 'bottleneck', headDepthwise: false } as const;
 const BOXES = { headGroups: 16, sharedHeads: true, boxScale: true, keypoints: false } as const;
 const KEYPOINTS = { headGroups: null, sharedHeads: false, boxScale: true, keypoints: true } as const;
 
+// the members without what their heads differ in, then the other rows, MobileNet and ResNet
 const B500M = { ...MOBILENET, blocks: [2, 3, 2, 6], planes: [16, 16, 40, 72, 152, 288], neck: 16, headChannels: 64 };
 const B1G = { ...MOBILENET, blocks: [3, 2, 1, 5], planes: [32, 48, 48, 160, 216, 312], neck: 24, headChannels: 96 };
 const B1_3G = { ...BASIC, blocks: [3, 5, 3, 2], planes: [16, 32, 40, 72], neck: 24, headConvs: 2, headChannels: 48 };
