@@ -1,5 +1,5 @@
 import type { Random } from '../common/random.ts';
-import type { ConvLayer } from './layers.ts';
+import type { ConvLayer, PoolKind } from './layers.ts';
 
 /** One picture's values, channel by channel. */
 export interface Planes {
@@ -78,7 +78,7 @@ export function convolve(x: Planes, weights: Float32Array, { channels, kernel, s
 }
 
 /** The maximum or the average of windows of `side`×`side`, cut at the edges. */
-export function pool(x: Planes, side: number, kind: 'max' | 'average'): Planes {
+export function pool(x: Planes, kind: PoolKind, side: number): Planes {
   const out = emptyPlanes(x.channels, Math.ceil(x.height / side), Math.ceil(x.width / side));
   for (let i = 0; i < out.data.length; i++) {
     const left = (i % out.width) * side;
@@ -120,11 +120,8 @@ export function add(a: Planes, b: Planes): Planes {
 
 /** `value * factor + shift`, with one factor and one shift a channel. */
 export function affine(x: Planes, factors: ArrayLike<number>, shifts: ArrayLike<number>): Planes {
-  const plane = x.height * x.width;
-  return {
-    ...x,
-    data: x.data.map((value, i) => value * factors[Math.floor(i / plane)]! + shifts[Math.floor(i / plane)]!),
-  };
+  const channelOf = (i: number) => Math.floor(i / (x.height * x.width));
+  return { ...x, data: x.data.map((value, i) => value * factors[channelOf(i)]! + shifts[channelOf(i)]!) };
 }
 
 export interface Statistics {
@@ -151,9 +148,6 @@ export function groupNorm(x: Planes, groups: number, epsilon: number): Planes {
   const perGroup = x.channels / groups;
   const groupOf = (channel: number) => Math.floor(channel / perGroup);
   const factors = Array.from({ length: x.channels }, (_, i) => 1 / Math.sqrt(variance[groupOf(i)]! + epsilon));
-  return affine(
-    x,
-    factors,
-    factors.map((factor, i) => -mean[groupOf(i)]! * factor),
-  );
+  const shifts = factors.map((factor, i) => -mean[groupOf(i)]! * factor);
+  return affine(x, factors, shifts);
 }

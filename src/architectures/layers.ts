@@ -16,14 +16,14 @@ export interface ConvLayer {
   readonly purpose: Purpose;
 }
 
+export type PoolKind = 'max' | 'average';
+
 /** The operations an SCRFD network is made of, on values of any kind: names of a file, shapes to count, numbers. */
 export interface LayerOps<V> {
   /** A convolution with its norm and ReLU. */
   conv(x: V, layer: ConvLayer): V;
-  /** The maximum of windows of 2×2, stride 2. */
-  maxPool(x: V): V;
-  /** The average of windows of `side`×`side`, stride `side`; the last one is cut where the size is odd. */
-  averagePool(x: V, side: 1 | 2): V;
+  /** The maximum or average of windows of `side`×`side`, stride `side`; the last one is cut where the size is odd. */
+  pool(x: V, kind: PoolKind, side: 1 | 2): V;
   /** Doubles width and height, by the nearest value. */
   upsample(x: V): V;
   add(a: V, b: V, relu: boolean): V;
@@ -70,7 +70,7 @@ function resNet<V>({ backbone, blocks, planes }: Architecture, image: V, ops: La
   const base = planes[0]!;
   let x = ops.conv(image, { ...FEATURE, name: 'backbone.stem.0', channels: base / 2, stride: 2 });
   x = ops.conv(x, { ...FEATURE, name: 'backbone.stem.3', channels: base / 2 });
-  x = ops.maxPool(ops.conv(x, { ...FEATURE, name: 'backbone.stem.6', channels: base }));
+  x = ops.pool(ops.conv(x, { ...FEATURE, name: 'backbone.stem.6', channels: base }), 'max', 2);
   let channels = base;
   return blocks.map((count, stage) => {
     const width = planes[stage]!;
@@ -89,7 +89,7 @@ function resNet<V>({ backbone, blocks, planes }: Architecture, image: V, ops: La
         branch = ops.conv(branch, { ...last, name: `${name}.conv2` });
       }
       if (stride === 2 || channels !== out) {
-        const pooled = ops.averagePool(x, stride);
+        const pooled = ops.pool(x, 'average', stride);
         x = ops.conv(pooled, { ...FEATURE, name: `${name}.downsample.1`, channels: out, kernel: 1, relu: false });
       }
       x = ops.add(branch, x, true);
@@ -162,8 +162,7 @@ const convolved = (x: Shape, { channels, stride }: ConvLayer): Shape => ({ chann
 
 /** What all layers but convolutions make of a shape. */
 const SHAPE_OPS: Omit<LayerOps<Shape>, 'conv'> = {
-  maxPool: (x) => ({ ...x, stride: x.stride * 2 }),
-  averagePool: (x, side) => ({ ...x, stride: x.stride * side }),
+  pool: (x, _, side) => ({ ...x, stride: x.stride * side }),
   upsample: (x) => ({ ...x, stride: x.stride / 2 }),
   add: (a) => a,
   scale: (x) => x,
@@ -192,13 +191,9 @@ export function countLayers(architecture: Architecture, width = 640, height = 48
       learn(name, channels * (weights + (norm === 'none' ? 1 : 2)));
       return out;
     },
-    maxPool(x) {
+    pool(x, kind, side) {
       rest += elements(x);
-      return SHAPE_OPS.maxPool(x);
-    },
-    averagePool(x, side) {
-      rest += elements(x);
-      return SHAPE_OPS.averagePool(x, side);
+      return SHAPE_OPS.pool(x, kind, side);
     },
     add(a, _, relu) {
       if (relu) rest += elements(a);

@@ -39,12 +39,22 @@ const MOBILENET = { backbone: 'mobilenet', headConvs: 2, headDepthwise: true } a
 const BASIC = { backbone: 'basic', headDepthwise: false } as const;
 const BOTTLENECK = { backbone: 'bottleneck', headDepthwise: false } as const;
 
-const BOXES = { sharedHeads: true, boxScale: true, keypoints: false } as const;
+const BOXES = { headGroups: 16, sharedHeads: true, boxScale: true, keypoints: false } as const;
 const KEYPOINTS = { headGroups: null, sharedHeads: false, boxScale: true, keypoints: true } as const;
 
+// the members without what their heads differ in, then the other rows, MobileNet and ResNet
 const B500M = { ...MOBILENET, blocks: [2, 3, 2, 6], planes: [16, 16, 40, 72, 152, 288], neck: 16, headChannels: 64 };
+const B1G = { ...MOBILENET, blocks: [3, 2, 1, 5], planes: [32, 48, 48, 160, 216, 312], neck: 24, headChannels: 96 };
+const B1_3G = { ...BASIC, blocks: [3, 5, 3, 2], planes: [16, 32, 40, 72], neck: 24, headConvs: 2, headChannels: 48 };
 const B2_5G = { ...BASIC, blocks: [3, 5, 3, 2], planes: [24, 48, 48, 80], neck: 24, headConvs: 2, headChannels: 64 };
 const B10G = { ...BASIC, blocks: [3, 4, 2, 3], planes: [56, 88, 88, 224], neck: 56, headConvs: 3, headChannels: 80 };
+const WIDE = { ...BOTTLENECK, ...BOXES, headGroups: 32, neck: 128, headConvs: 2, headChannels: 256 } as const;
+const B34G = { ...WIDE, blocks: [17, 16, 2, 8], planes: [56, 56, 144, 184] };
+
+const M0_5G = { ...MOBILENET, blocks: [2, 2, 6, 3], planes: [8, 16, 32, 64, 128, 256], neck: 32, headChannels: 80 };
+const R2_5G = { ...BASIC, blocks: [3, 4, 6, 3], planes: [16, 32, 64, 128], neck: 48, headConvs: 2, headChannels: 96 };
+const R10G = { ...BASIC, blocks: [3, 4, 6, 3], planes: [32, 64, 128, 256], neck: 128, headConvs: 2, headChannels: 160 };
+const R34G = { ...WIDE, blocks: [3, 8, 4, 3], planes: [64, 128, 256, 512] };
 
 // mmcv's counter, which made the tables, adds an operation an element for biases, ReLUs and pools, and two for BatchNorm;
 // convolutions are what `scrfd info` counts. `countLayers` gives both, and the tables' own to three digits.
@@ -55,98 +65,29 @@ const CUT = 'the configuration has 0.379 M, which the table cuts to two digits';
 const RESNET_50 =
   'near what blocks 3, 4, 6, 3 take (34.4, ResNet-50 as the table says); the parameters are of the configuration, 3, 8, 4, 3';
 
+const BOTH_REPEATED = { parameters: REPEATED, gmacs: REPEATED };
+const CUT_ALL_LAYERS = { parameters: CUT, gmacs: ALL_LAYERS };
+
 /** The published detectors, and the plain ResNet and MobileNet rows of the same tables. */
 export const ARCHITECTURES = {
-  scrfd_500m: {
-    ...B500M,
-    ...BOXES,
-    headGroups: 16,
-    published: { parameters: 0.57, gmacs: 0.508, off: { gmacs: ALL_LAYERS } },
-  },
+  scrfd_500m: { ...B500M, ...BOXES, published: { parameters: 0.57, gmacs: 0.508, off: { gmacs: ALL_LAYERS } } },
   scrfd_500m_kps: {
     ...B500M,
     ...KEYPOINTS,
     boxScale: false,
-    published: { parameters: 0.57, gmacs: 0.508, off: { parameters: REPEATED, gmacs: REPEATED } },
+    published: { parameters: 0.57, gmacs: 0.508, off: BOTH_REPEATED },
   },
-  scrfd_1g: {
-    ...MOBILENET,
-    blocks: [3, 2, 1, 5],
-    planes: [32, 48, 48, 160, 216, 312],
-    neck: 24,
-    headChannels: 96,
-    ...BOXES,
-    headGroups: 8,
-    published: { parameters: 0.64, gmacs: 1, off: { gmacs: ALL_LAYERS } },
-  },
-  'scrfd_1.3g': {
-    ...BASIC,
-    blocks: [3, 5, 3, 2],
-    planes: [16, 32, 40, 72],
-    neck: 24,
-    headConvs: 2,
-    headChannels: 48,
-    ...BOXES,
-    headGroups: 16,
-  },
-  'scrfd_2.5g': { ...B2_5G, ...BOXES, headGroups: 16, published: { parameters: 0.67, gmacs: 2.53 } },
+  scrfd_1g: { ...B1G, ...BOXES, headGroups: 8, published: { parameters: 0.64, gmacs: 1, off: { gmacs: ALL_LAYERS } } },
+  'scrfd_1.3g': { ...B1_3G, ...BOXES },
+  'scrfd_2.5g': { ...B2_5G, ...BOXES, published: { parameters: 0.67, gmacs: 2.53 } },
   'scrfd_2.5g_kps': { ...B2_5G, ...KEYPOINTS, published: { parameters: 0.82, gmacs: 2.53 } },
-  scrfd_10g: { ...B10G, ...BOXES, headGroups: 16, published: { parameters: 3.86, gmacs: 9.98 } },
+  scrfd_10g: { ...B10G, ...BOXES, published: { parameters: 3.86, gmacs: 9.98 } },
   scrfd_10g_kps: { ...B10G, ...KEYPOINTS, published: { parameters: 4.23, gmacs: 9.98 } },
-  scrfd_34g: {
-    ...BOTTLENECK,
-    blocks: [17, 16, 2, 8],
-    planes: [56, 56, 144, 184],
-    neck: 128,
-    headConvs: 2,
-    headChannels: 256,
-    ...BOXES,
-    headGroups: 32,
-    published: { parameters: 9.8, gmacs: 34.13 },
-  },
-  'mobilenet_0.5g': {
-    ...MOBILENET,
-    blocks: [2, 2, 6, 3],
-    planes: [8, 16, 32, 64, 128, 256],
-    neck: 32,
-    headChannels: 80,
-    ...BOXES,
-    headGroups: 16,
-    published: { parameters: 0.37, gmacs: 0.507, off: { parameters: CUT, gmacs: ALL_LAYERS } },
-  },
-  'resnet_2.5g': {
-    ...BASIC,
-    blocks: [3, 4, 6, 3],
-    planes: [16, 32, 64, 128],
-    neck: 48,
-    headConvs: 2,
-    headChannels: 96,
-    ...BOXES,
-    headGroups: 16,
-    published: { parameters: 1.62, gmacs: 2.57 },
-  },
-  resnet_10g: {
-    ...BASIC,
-    blocks: [3, 4, 6, 3],
-    planes: [32, 64, 128, 256],
-    neck: 128,
-    headConvs: 2,
-    headChannels: 160,
-    ...BOXES,
-    headGroups: 32,
-    published: { parameters: 6.85, gmacs: 10.18 },
-  },
-  resnet_34g: {
-    ...BOTTLENECK,
-    blocks: [3, 8, 4, 3],
-    planes: [64, 128, 256, 512],
-    neck: 128,
-    headConvs: 2,
-    headChannels: 256,
-    ...BOXES,
-    headGroups: 32,
-    published: { parameters: 24.81, gmacs: 34.16, off: { gmacs: RESNET_50 } },
-  },
+  scrfd_34g: { ...B34G, published: { parameters: 9.8, gmacs: 34.13 } },
+  'mobilenet_0.5g': { ...M0_5G, ...BOXES, published: { parameters: 0.37, gmacs: 0.507, off: CUT_ALL_LAYERS } },
+  'resnet_2.5g': { ...R2_5G, ...BOXES, published: { parameters: 1.62, gmacs: 2.57 } },
+  resnet_10g: { ...R10G, ...BOXES, headGroups: 32, published: { parameters: 6.85, gmacs: 10.18 } },
+  resnet_34g: { ...R34G, published: { parameters: 24.81, gmacs: 34.16, off: { gmacs: RESNET_50 } } },
 } as const satisfies Readonly<Record<string, PublishedArchitecture>>;
 
 /** A published architecture by its name, `scrfd_` optional. @throws RangeError listing the names */

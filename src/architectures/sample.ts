@@ -1,3 +1,4 @@
+import { isRecord } from '../common/check.ts';
 import { createRandom, type Random } from '../common/random.ts';
 import { countLayers } from './layers.ts';
 import type { Architecture } from './published.ts';
@@ -7,13 +8,10 @@ const MAX_BLOCKS = 64;
 const MAX_CHANNELS = 4096;
 const MAX_HEAD_CONVS = 8;
 
-/** Thrown for an architecture that no network can be built from. */
-class ArchitectureError extends RangeError {
-  override readonly name = 'ArchitectureError';
-
-  constructor(field: string, expected: string, got: unknown) {
-    super(`architecture${field && `.${field}`}: expected ${expected}, got ${JSON.stringify(got) ?? String(got)}`);
-  }
+/** For an architecture that no network can be built from. */
+function refusal(field: string, expected: string, got: unknown): RangeError {
+  const shown = JSON.stringify(got) ?? String(got);
+  return new RangeError(`architecture${field && `.${field}`}: expected ${expected}, got ${shown}`);
 }
 
 const isCount = (value: unknown, max: number): value is number =>
@@ -23,20 +21,17 @@ const isFlag = (value: unknown): value is boolean => typeof value === 'boolean';
 
 const isBackbone = (value: unknown): value is Architecture['backbone'] => BACKBONES.some((name) => name === value);
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /**
  * Checks what a JSON file gave; a field that is missing or unknown is refused too.
- * @throws ArchitectureError naming the field
+ * @throws RangeError naming the field
  */
 export function parseArchitecture(json: unknown): Architecture {
-  if (!isObject(json)) throw new ArchitectureError('', 'an object', json);
+  if (!isRecord(json)) throw refusal('', 'an object', json);
   const rest = new Map(Object.entries(json));
   const take = <T>(field: keyof Architecture, expected: string, fits: (value: unknown) => value is T): T => {
     const value = rest.get(field);
     rest.delete(field);
-    if (!fits(value)) throw new ArchitectureError(field, expected, value);
+    if (!fits(value)) throw refusal(field, expected, value);
     return value;
   };
   const count = (field: keyof Architecture, max: number) =>
@@ -69,18 +64,18 @@ export function parseArchitecture(json: unknown): Architecture {
     keypoints: flag('keypoints'),
   };
   const [unknown] = rest.keys();
-  if (unknown !== undefined) throw new ArchitectureError(unknown, 'no such field', rest.get(unknown));
+  if (unknown !== undefined) throw refusal(unknown, 'no such field', rest.get(unknown));
   checkChannels(architecture);
   return architecture;
 }
 
 function checkChannels({ backbone, planes, neck, headChannels, headDepthwise, headGroups }: Architecture): void {
   if (backbone !== 'mobilenet' && planes[0]! % 2 !== 0) {
-    throw new ArchitectureError('planes', 'an even number first, which the stem halves', planes);
+    throw refusal('planes', 'an even number first, which the stem halves', planes);
   }
   const normed = headDepthwise ? [neck, headChannels] : [headChannels];
   if (headGroups !== null && normed.some((channels) => channels % headGroups !== 0)) {
-    throw new ArchitectureError('headGroups', `a divisor of ${normed.join(' and ')}`, headGroups);
+    throw refusal('headGroups', `a divisor of ${normed.join(' and ')}`, headGroups);
   }
 }
 

@@ -3,7 +3,7 @@ import { floatTensor, intTensor, type Tensor } from '../common/tensor.ts';
 import type { AttributeValue } from '../loader/attributes.ts';
 import { type NodeToWrite, writeModel } from '../loader/write-model.ts';
 import * as cpu from './cpu-layers.ts';
-import { ANCHORS, type ConvLayer, type LayerOps, type Purpose, STRIDES, walkLayers } from './layers.ts';
+import { ANCHORS, type ConvLayer, type LayerOps, type PoolKind, type Purpose, STRIDES, walkLayers } from './layers.ts';
 import { type Architecture, PRODUCER } from './published.ts';
 
 export interface SynthesizeOptions {
@@ -85,6 +85,7 @@ interface Value {
 type Attributes = Readonly<Record<string, AttributeValue>>;
 
 const int = (value: number): AttributeValue => ({ kind: 'int', value });
+const float = (value: number): AttributeValue => ({ kind: 'float', value });
 const ints = (...value: number[]): AttributeValue => ({ kind: 'ints', value });
 const text = (value: string): AttributeValue => ({ kind: 'string', value });
 
@@ -120,19 +121,12 @@ class GraphWriter implements LayerOps<Value> {
     return layer.relu ? this.#relu(out) : out;
   }
 
-  maxPool(x: Value): Value {
-    return this.#emit('MaxPool', [x.name], cpu.pool(x.planes, 2, 'max'), {
-      ceil_mode: int(0),
-      kernel_shape: ints(2, 2),
-      pads: ints(0, 0, 0, 0),
-      strides: ints(2, 2),
-    });
-  }
-
-  averagePool(x: Value, side: 1 | 2): Value {
-    return this.#emit('AveragePool', [x.name], cpu.pool(x.planes, side, 'average'), {
-      ceil_mode: int(1),
+  pool(x: Value, kind: PoolKind, side: 1 | 2): Value {
+    const max = kind === 'max';
+    return this.#emit(max ? 'MaxPool' : 'AveragePool', [x.name], cpu.pool(x.planes, kind, side), {
+      ceil_mode: int(max ? 0 : 1),
       kernel_shape: ints(side, side),
+      ...(max && { pads: ints(0, 0, 0, 0) }),
       strides: ints(side, side),
     });
   }
@@ -182,8 +176,8 @@ class GraphWriter implements LayerOps<Value> {
     const factors = this.#floats(weight!).map((gain, i) => gain / Math.sqrt(this.#floats(variance!)[i]! + EPSILON));
     const shifts = this.#floats(bias!).map((shift, i) => shift - this.#floats(mean!)[i]! * factors[i]!);
     return this.#emit('BatchNormalization', inputs, cpu.affine(x.planes, factors, shifts), {
-      epsilon: { kind: 'float', value: EPSILON },
-      momentum: { kind: 'float', value: 0.9 },
+      epsilon: float(EPSILON),
+      momentum: float(0.9),
     });
   }
 
@@ -195,8 +189,8 @@ class GraphWriter implements LayerOps<Value> {
     const zeros = this.#constant(`groups_${groups}.bias`, floatTensor([groups], new Float32Array(groups)));
     const parts = this.#emit('Reshape', [x.name, grouped], planes);
     const normal = cpu.groupNorm(planes, groups, EPSILON);
-    const epsilon: AttributeValue = { kind: 'float', value: EPSILON };
-    const instance = this.#emit('InstanceNormalization', [parts.name, ones, zeros], normal, { epsilon });
+    const inputs = [parts.name, ones, zeros];
+    const instance = this.#emit('InstanceNormalization', inputs, normal, { epsilon: float(EPSILON) });
     const shape = this.#emit('Shape', [x.name], planes);
     const whole = this.#emit('Reshape', [instance.name, shape.name], normal);
     const ready = cpu.affine(normal, this.#floats(`${name}.weight`), this.#floats(`${name}.bias`));

@@ -4,6 +4,10 @@ export function assertOneOf(name: string, value: unknown, allowed: readonly stri
   throw new RangeError(`${name}: expected ${allowed.map((each) => `'${each}'`).join(' or ')}, got ${String(value)}`);
 }
 
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** @throws RangeError */
 export function assertInFlight(inFlight: number): void {
   if (Number.isInteger(inFlight) && inFlight > 0) return;

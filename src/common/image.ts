@@ -61,7 +61,7 @@ export function assertPixels({ data, width, height, channels }: Pixels): void {
 }
 
 /** RGBA → RGB. */
-export function dropAlpha(rgba: Uint8Array): Uint8Array {
+export function dropAlpha(rgba: Pixels['data']): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4) {
     rgb[to++] = rgba[from]!;

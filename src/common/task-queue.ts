@@ -1,18 +1,11 @@
 /** Runs asynchronous tasks in the order they were given, at most `limit` at a time. */
 export class TaskQueue {
-  readonly #limit: number;
   readonly #waiting: (() => void)[] = [];
   readonly #running = new Set<Promise<unknown>>();
   #free: number;
 
   constructor(limit = 1) {
-    this.#limit = limit;
     this.#free = limit;
-  }
-
-  /** Tasks at a time. */
-  get limit(): number {
-    return this.#limit;
   }
 
   run<T>(task: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
+import { assertOneOf } from '../common/check.ts';
 import type { Face } from '../common/face.ts';
-import type { Pixels } from '../common/image.ts';
-import { assertPixels } from '../common/image.ts';
+import { assertPixels, type Pixels } from '../common/image.ts';
 
 export interface BlurOptions {
   /** Squares along a face's longer side, margin included, 1 to 64; fewer show less. Default 6. */
@@ -73,9 +73,7 @@ export function blurFaces(image: Pixels, faces: readonly Pick<Face, 'box'>[], op
     throw new RangeError(`blocks: expected an integer from 1 to 64, got ${blocks}`);
   }
   if (!(margin >= 0 && margin <= 2)) throw new RangeError(`margin: expected a number from 0 to 2, got ${margin}`);
-  if (shape !== 'ellipse' && shape !== 'box') {
-    throw new RangeError(`shape: expected 'ellipse' or 'box', got ${String(shape)}`);
-  }
+  assertOneOf('shape', shape, ['ellipse', 'box']);
   const data = image.data.slice();
   for (const { box } of faces) {
     if (!box.every(Number.isFinite)) throw new RangeError(`box: expected four finite numbers, got ${box.join(', ')}`);

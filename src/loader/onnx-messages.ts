@@ -78,10 +78,7 @@ function message<F extends Fields>(fields: F): Message<Content<F>> {
 
 const NO_BYTES = new Uint8Array();
 
-const entryProto = message({
-  key: one(1, string, ''),
-  value: one(2, string, ''),
-});
+const entryProto = message({ key: one(1, string, ''), value: one(2, string, '') });
 
 export const tensorProto = message({
   dims: many(1, int),
@@ -101,9 +98,7 @@ export const tensorProto = message({
 
 export type TensorProto = ReturnType<typeof tensorProto.decode>;
 
-const sparseTensorProto = message({
-  values: one(1, tensorProto, undefined),
-});
+const sparseTensorProto = message({ values: one(1, tensorProto, undefined) });
 
 const attributeProto = message({
   name: one(1, string, ''),
@@ -131,28 +126,11 @@ const nodeProto = message({
 
 export type NodeProto = ReturnType<typeof nodeProto.decode>;
 
-const dimensionProto = message({
-  dimValue: one(1, int, 0),
-  dimParam: one(2, string, ''),
-});
-
-const shapeProto = message({
-  dim: many(1, dimensionProto),
-});
-
-const tensorTypeProto = message({
-  elemType: one(1, int32, 0),
-  shape: one(2, shapeProto, undefined),
-});
-
-const typeProto = message({
-  tensorType: one(1, tensorTypeProto, undefined),
-});
-
-const valueInfoProto = message({
-  name: one(1, string, ''),
-  type: one(2, typeProto, undefined),
-});
+const dimensionProto = message({ dimValue: one(1, int, 0), dimParam: one(2, string, '') });
+const shapeProto = message({ dim: many(1, dimensionProto) });
+const tensorTypeProto = message({ elemType: one(1, int32, 0), shape: one(2, shapeProto, undefined) });
+const typeProto = message({ tensorType: one(1, tensorTypeProto, undefined) });
+const valueInfoProto = message({ name: one(1, string, ''), type: one(2, typeProto, undefined) });
 
 export type ValueInfoProto = ReturnType<typeof valueInfoProto.decode>;
 
@@ -166,10 +144,7 @@ const graphProto = message({
 
 export type GraphProto = ReturnType<typeof graphProto.decode>;
 
-const operatorSetProto = message({
-  domain: one(1, string, ''),
-  version: one(2, int, 0),
-});
+const operatorSetProto = message({ domain: one(1, string, ''), version: one(2, int, 0) });
 
 export const modelProto = message({
   irVersion: one(1, int, 0),

@@ -36,9 +36,6 @@ export function float(field: number, value: number): Bytes {
   return [tag(field, FIXED32), content];
 }
 
-/** A field for every item. */
-export const each = <T>(items: readonly T[], field: (item: T) => Bytes): Bytes => items.flatMap(field);
-
 export function concatenate(parts: Bytes): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(lengthOf(parts));
   let offset = 0;

@@ -7,82 +7,38 @@ import type { TensorProto } from './onnx-messages.ts';
 
 type Elements = Float32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
 
-/** One ONNX element type: how its little-endian bytes and its typed field become our elements. */
+type Numbers = Iterable<number | bigint> & ArrayLike<number | bigint>;
+
+/** One ONNX element type. */
 interface Storage {
-  readonly bytesPerElement: number;
-  /** `raw` is an aligned copy. */
-  decode(raw: ArrayBuffer): Elements;
-  /** Number of values in the typed field that ONNX prescribes for the type. */
-  typedCount(proto: TensorProto): number;
-  fromTyped(proto: TensorProto): Elements;
+  /** Views little-endian bytes as elements. */
+  readonly View: { readonly BYTES_PER_ELEMENT: number; new (raw: ArrayBuffer): Numbers };
+  /** The typed field that ONNX prescribes for the type, one value an element. */
+  readonly field: 'floatData' | 'doubleData' | 'int32Data' | 'int64Data' | 'uint64Data';
+  /** Makes what a view or a field holds our elements; a view of such elements already stays as it is. */
+  convert(values: Numbers): Elements;
 }
 
-const integers = (values: Iterable<number>) =>
-  BigInt64Array.from(values as Iterable<number> & ArrayLike<number>, BigInt);
-
-const booleans = (values: ArrayLike<number>) =>
-  BigInt64Array.from(values as Iterable<number> & ArrayLike<number>, (value) => (value === 0 ? 0n : 1n));
-
-/** A type whose typed field is int32_data, one value an element. */
-function int32Field(
-  bytesPerElement: number,
-  decode: (raw: ArrayBuffer) => Elements,
-  fromInt32: (values: readonly number[]) => Elements = integers,
-): Storage {
-  return {
-    bytesPerElement,
-    decode,
-    typedCount: (proto) => proto.int32Data.length,
-    fromTyped: (proto) => fromInt32(proto.int32Data),
-  };
-}
-
-function uint64Field(bytesPerElement: number, decode: (raw: ArrayBuffer) => Elements): Storage {
-  return {
-    bytesPerElement,
-    decode,
-    typedCount: (proto) => proto.uint64Data.length,
-    fromTyped: (proto) => BigInt64Array.from(proto.uint64Data),
-  };
-}
+const floats = (values: Numbers) =>
+  values instanceof Float32Array ? (values as Float32Array<ArrayBuffer>) : Float32Array.from(values, Number);
+const integers = (values: Numbers) =>
+  values instanceof BigInt64Array ? (values as BigInt64Array<ArrayBuffer>) : BigInt64Array.from(values, BigInt);
+const booleans = (values: Numbers) => BigInt64Array.from(values, (value) => (value === 0 ? 0n : 1n));
 
 const STORAGES: Readonly<Record<string, Storage>> = {
-  float32: {
-    bytesPerElement: 4,
-    decode: (raw) => new Float32Array(raw),
-    typedCount: (proto) => proto.floatData.length,
-    fromTyped: (proto) => Float32Array.from(proto.floatData),
-  },
-  float64: {
-    bytesPerElement: 8,
-    decode: (raw) => Float32Array.from(new Float64Array(raw)),
-    typedCount: (proto) => proto.doubleData.length,
-    fromTyped: (proto) => Float32Array.from(proto.doubleData),
-  },
-  float16: int32Field(
-    2,
-    (raw) => widenFloat16(new Uint16Array(raw)),
-    (values) => widenFloat16(Uint16Array.from(values)),
-  ),
-  bfloat16: int32Field(
-    2,
-    (raw) => widenBfloat16(new Uint16Array(raw)),
-    (values) => widenBfloat16(Uint16Array.from(values)),
-  ),
-  int64: {
-    bytesPerElement: 8,
-    decode: (raw) => new BigInt64Array(raw),
-    typedCount: (proto) => proto.int64Data.length,
-    fromTyped: (proto) => BigInt64Array.from(proto.int64Data),
-  },
-  int32: int32Field(4, (raw) => integers(new Int32Array(raw))),
-  int16: int32Field(2, (raw) => integers(new Int16Array(raw))),
-  int8: int32Field(1, (raw) => integers(new Int8Array(raw))),
-  uint16: int32Field(2, (raw) => integers(new Uint16Array(raw))),
-  uint8: int32Field(1, (raw) => integers(new Uint8Array(raw))),
-  bool: int32Field(1, (raw) => booleans(new Uint8Array(raw)), booleans),
-  uint32: uint64Field(4, (raw) => integers(new Uint32Array(raw))),
-  uint64: uint64Field(8, (raw) => new BigInt64Array(raw)),
+  float32: { View: Float32Array, field: 'floatData', convert: floats },
+  float64: { View: Float64Array, field: 'doubleData', convert: floats },
+  float16: { View: Uint16Array, field: 'int32Data', convert: (bits) => widenFloat16(Uint16Array.from(bits, Number)) },
+  bfloat16: { View: Uint16Array, field: 'int32Data', convert: (bits) => widenBfloat16(Uint16Array.from(bits, Number)) },
+  int64: { View: BigInt64Array, field: 'int64Data', convert: integers },
+  int32: { View: Int32Array, field: 'int32Data', convert: integers },
+  int16: { View: Int16Array, field: 'int32Data', convert: integers },
+  int8: { View: Int8Array, field: 'int32Data', convert: integers },
+  uint16: { View: Uint16Array, field: 'int32Data', convert: integers },
+  uint8: { View: Uint8Array, field: 'int32Data', convert: integers },
+  bool: { View: Uint8Array, field: 'int32Data', convert: booleans },
+  uint32: { View: Uint32Array, field: 'uint64Data', convert: integers },
+  uint64: { View: BigUint64Array, field: 'uint64Data', convert: integers },
 };
 
 function readDims(name: string, proto: TensorProto): Dims {
@@ -99,7 +55,7 @@ function readDims(name: string, proto: TensorProto): Dims {
 /** Lengths are checked before arrays are made: damaged dimensions must not allocate gigabytes. */
 function readElements(name: string, proto: TensorProto, storage: Storage, dims: Dims, files: ExternalFiles): Elements {
   const count = sizeOf(dims);
-  const byteLength = count * storage.bytesPerElement;
+  const byteLength = count * storage.View.BYTES_PER_ELEMENT;
   const shown = `${formatDims(dims)} of ${nameElementType(proto.dataType)}`;
   const external = isExternal(proto);
   if (external || proto.rawData.byteLength > 0) {
@@ -108,11 +64,13 @@ function readElements(name: string, proto: TensorProto, storage: Storage, dims: 
       throw new ModelError(`${name}: expected ${byteLength} bytes for ${shown}, got ${bytes.byteLength}`);
     }
     // a copy: protobuf does not align its fields
-    return storage.decode(new Uint8Array(bytes).buffer);
+    return storage.convert(new storage.View(new Uint8Array(bytes).buffer));
   }
-  const typed = storage.typedCount(proto);
-  if (typed !== count) throw new ModelError(`${name}: expected ${count} elements for ${shown}, got ${typed}`);
-  return storage.fromTyped(proto);
+  const typed = proto[storage.field];
+  if (typed.length !== count) {
+    throw new ModelError(`${name}: expected ${count} elements for ${shown}, got ${typed.length}`);
+  }
+  return storage.convert(typed);
 }
 
 /** A uint64 beyond int64 has wrapped to a negative number. */

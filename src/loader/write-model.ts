@@ -1,7 +1,7 @@
 import type { Tensor } from '../common/tensor.ts';
 import type { AttributeValue } from './attributes.ts';
 import type { Model, ModelNode, ModelValue } from './model.ts';
-import { type Bytes, bytes, concatenate, each, float, int, string } from './protobuf-writer.ts';
+import { type Bytes, bytes, concatenate, float, int, string } from './protobuf-writer.ts';
 
 export interface NodeToWrite extends Omit<ModelNode, 'attributes'> {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
@@ -18,7 +18,7 @@ const INT64 = 7;
 function tensorBytes({ type, dims, data }: Tensor, name?: string): Bytes {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return [
-    ...each(dims, (dim) => int(1, dim)),
+    ...dims.flatMap((dim) => int(1, dim)),
     ...int(2, type === 'float32' ? FLOAT : INT64),
     ...(name === undefined ? [] : string(8, name)),
     ...bytes(9, [raw]),
@@ -37,11 +37,11 @@ function attributeValue(name: string, attribute: AttributeValue): [kind: number,
     case 'tensor':
       return [4, bytes(5, tensorBytes(attribute.value))];
     case 'floats':
-      return [6, each(attribute.value, (value) => float(7, value))];
+      return [6, attribute.value.flatMap((value) => float(7, value))];
     case 'ints':
-      return [7, each(attribute.value, (value) => int(8, value))];
+      return [7, attribute.value.flatMap((value) => int(8, value))];
     case 'strings':
-      return [8, each(attribute.value, (value) => string(9, value))];
+      return [8, attribute.value.flatMap((value) => string(9, value))];
     case 'other':
       throw new TypeError(`attribute ${name}: expected a value, got ${attribute.value}`);
     default:
@@ -55,11 +55,11 @@ function nodeBytes({ name, op, inputs, outputs, attributes = {} }: NodeToWrite):
     return bytes(5, [...string(1, key), ...value, ...int(20, kind)]);
   };
   return [
-    ...each(inputs, (value) => string(1, value)),
-    ...each(outputs, (value) => string(2, value)),
+    ...inputs.flatMap((value) => string(1, value)),
+    ...outputs.flatMap((value) => string(2, value)),
     ...string(3, name),
     ...string(4, op),
-    ...each(Object.entries(attributes), attribute),
+    ...Object.entries(attributes).flatMap(attribute),
   ];
 }
 
@@ -69,23 +69,19 @@ function valueBytes({ name, type, dims }: ModelValue): Bytes {
     if (dim === null) return [];
     return typeof dim === 'number' ? int(1, dim) : string(2, dim);
   };
-  const shape =
-    dims &&
-    bytes(
-      2,
-      each(dims, (dim) => bytes(1, dimension(dim))),
-    );
-  return [...string(1, name), ...bytes(2, bytes(1, [...int(1, FLOAT), ...(shape ?? [])]))];
+  const dimensions = dims?.flatMap((dim) => bytes(1, dimension(dim)));
+  const tensorType = [...int(1, FLOAT), ...(dimensions ? bytes(2, dimensions) : [])];
+  return [...string(1, name), ...bytes(2, bytes(1, tensorType))];
 }
 
 /** Model → ONNX bytes, the same for the same model. Floats and integers are little-endian, as every WebGPU machine is. */
 export function writeModel(model: ModelToWrite): Uint8Array<ArrayBuffer> {
   const graph = [
-    ...each(model.nodes, (node) => bytes(1, nodeBytes(node))),
+    ...model.nodes.flatMap((node) => bytes(1, nodeBytes(node))),
     ...string(2, 'graph'),
-    ...each([...model.initializers], ([name, tensor]) => bytes(5, tensorBytes(tensor, name))),
-    ...each(model.inputs, (value) => bytes(11, valueBytes(value))),
-    ...each(model.outputs, (value) => bytes(12, valueBytes(value))),
+    ...[...model.initializers].flatMap(([name, tensor]) => bytes(5, tensorBytes(tensor, name))),
+    ...model.inputs.flatMap((value) => bytes(11, valueBytes(value))),
+    ...model.outputs.flatMap((value) => bytes(12, valueBytes(value))),
   ];
   return concatenate([
     ...int(1, model.irVersion),

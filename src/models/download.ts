@@ -41,7 +41,7 @@ export interface Sink {
 
 /** Keeps bytes in memory. */
 export class MemorySink implements Sink {
-  #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array<ArrayBuffer>[] = [];
   size = 0;
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -56,15 +56,8 @@ export class MemorySink implements Sink {
   }
 
   /** Everything that was written, in one array. */
-  take(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.size);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      bytes.set(chunk, offset);
-      offset += chunk.byteLength;
-    }
-    this.#chunks = [];
-    return bytes;
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await new Blob(this.#chunks).arrayBuffer());
   }
 }
 
@@ -77,7 +70,7 @@ export async function downloadModel(url: URL, options: DownloadOptions): Promise
     if (!(error instanceof DownloadError)) throw error;
     throw new ModelError(`${url.href}: ${error.message}`, { cause: error });
   }
-  return sink.take();
+  return sink.bytes();
 }
 
 /** The URL of a file beside another. @param location a relative path, `/` between its parts */
@@ -219,12 +212,9 @@ async function openUrl(
       clearTimeout(timer);
     }
   };
-  const response = await watch(
-    send(url, {
-      headers: start === undefined ? {} : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` },
-      signal: signal === undefined ? watchdog.signal : AbortSignal.any([signal, watchdog.signal]),
-    }),
-  );
+  const headers = start === undefined ? {} : { range: `bytes=${start}-${end === undefined ? '' : end - 1}` };
+  const either = signal === undefined ? watchdog.signal : AbortSignal.any([signal, watchdog.signal]);
+  const response = await watch(send(url, { headers, signal: either }));
   const cancel = async () => {
     watchdog.abort();
     await response.body?.cancel().catch(() => {});

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { ImageError } from '../common/errors.ts';
 import type { Face } from '../common/face.ts';
-import type { Pixels } from '../common/image.ts';
+import { dropAlpha, type Pixels } from '../common/image.ts';
 import { lineWidth, MARK_COLOURS } from '../faces/draw.ts';
 import { writeWhole } from './files.ts';
 import { loadSharp } from './sharp.ts';
@@ -26,33 +26,22 @@ const GLYPHS: Readonly<Record<string, string>> = {
 /** The picture, as RGB, with a box, a score and the keypoints drawn for every face; lines scale with the picture. */
 export async function paintFaces(image: Pixels, faces: readonly Face[]): Promise<Pixels> {
   const sharp = await loadSharp();
-  const { width, height } = image;
+  const { data, width, height, channels } = image;
   try {
     const overlay = Buffer.from(renderOverlay(width, height, faces));
-    const drawn = await sharp(dropAlpha(image), { raw: { width, height, channels: 3 }, limitInputPixels: false })
+    // by hand, because sharp composites before it removes an alpha channel
+    const rgb = channels === 3 ? data : dropAlpha(data);
+    const drawn = await sharp(rgb, { raw: { width, height, channels: 3 }, limitInputPixels: false })
       .composite([{ input: overlay, limitInputPixels: false }])
       .removeAlpha()
       .raw()
       .toBuffer();
-    return {
-      data: new Uint8Array(drawn.buffer, drawn.byteOffset, drawn.byteLength),
-      width,
-      height,
-      channels: 3,
-    };
+    return { data: new Uint8Array(drawn.buffer, drawn.byteOffset, drawn.byteLength), width, height, channels: 3 };
   } catch (error) {
     throw new ImageError(`paintFaces: cannot draw on ${width}×${height} pixels (${(error as Error).message})`, {
       cause: error,
     });
   }
-}
-
-/** By hand, because sharp composites before it removes an alpha channel. */
-function dropAlpha({ data, channels }: Pixels): Uint8Array | Uint8ClampedArray {
-  if (channels === 3) return data;
-  const rgb = new Uint8Array((data.length / 4) * 3);
-  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) rgb.set(data.subarray(from, from + 3), to);
-  return rgb;
 }
 
 const FORMATS = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' } as const;

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/image.ts';
 
@@ -47,11 +48,7 @@ async function finished(
 export async function probeVideo(path: string): Promise<VideoInfo> {
   const args = ['-v', 'error', '-select_streams', 'v:0', '-show_streams', '-of', 'json', path];
   const child = spawn('ffprobe', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let json = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    json += chunk.toString();
-  });
-  await finished(child, path);
+  const [json] = await Promise.all([text(child.stdout), finished(child, path)]);
   const [stream] = (JSON.parse(json) as { streams?: Stream[] }).streams ?? [];
   const { width, height } = stream ?? {};
   if (!width || !height) throw new ImageError(`${path}: expected a video, it has no video stream`);
@@ -90,17 +87,8 @@ export async function* readFrames(path: string, { width, height, frameRate }: Vi
   }
 }
 
-/** Takes frames and makes a file of them. */
-interface VideoWriter {
-  write(frame: Pixels): Promise<void>;
-  /** Ends the file. */
-  end(): Promise<void>;
-  /** Ends ffmpeg before the file is complete. */
-  abort(): void;
-}
-
 /** A file of RGB frames, H.264 in the container that its name says, with the sound of another file. */
-export function writeVideo(path: string, { width, height, frameRate }: VideoInfo, soundOf: string): VideoWriter {
+export function writeVideo(path: string, { width, height, frameRate }: VideoInfo, soundOf: string) {
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', frameRate, '-i', '-'];
   // H.264 with the chroma that every player knows wants even sides
   const video = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '20', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2'];
@@ -112,16 +100,18 @@ export function writeVideo(path: string, { width, height, frameRate }: VideoInfo
   // `end` tells what ffmpeg says of a broken pipe
   child.stdin.on('error', () => {});
   return {
-    async write({ data }) {
+    async write({ data }: Pixels): Promise<void> {
       if (child.exitCode !== null) await end;
       // a closed pipe says less than ffmpeg does of why it closed it
       const drained = () => once(child.stdin, 'drain').catch(() => end);
       if (!child.stdin.write(data)) await Promise.race([drained(), end]);
     },
-    async end() {
+    /** Ends the file. */
+    async end(): Promise<void> {
       child.stdin.end();
       await end;
     },
+    /** Ends ffmpeg before the file is complete. */
     abort: () => child.kill(),
   };
 }

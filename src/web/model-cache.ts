@@ -102,5 +102,5 @@ async function fetchFrom(
     const onProgress = (received: number, total: number) => options.onProgress?.({ url, received, total });
     await extractMember(archive, source.member, entry.bytes, sink, onProgress);
   }
-  return sink.take();
+  return sink.bytes();
 }

@@ -30,54 +30,37 @@ export function planDetector(
 }
 
 /** A plan's runs with nothing around them, timed on the GPU. Contents of its buffers are zero unless written. */
-export class PlanRun<P extends ModelPlan = ModelPlan> {
-  readonly plan: P;
-  readonly #context: GpuContext;
-  readonly #executor: Executor;
-  readonly #timer: GpuTimer;
-  readonly #staging: GPUBuffer;
-  readonly #externals: readonly GPUBuffer[];
-
-  constructor(
-    context: GpuContext,
-    plan: P,
-    executor: Executor,
-    timer: GpuTimer,
-    externals: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
-  ) {
-    const { device } = context;
-    this.plan = plan;
-    this.#context = context;
-    this.#executor = executor;
-    this.#timer = timer;
-    this.#staging = device.createBuffer({
-      label: 'read-back',
-      size: 4,
-      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
-    });
-    this.#externals = [...externals].map(([name, contents]) => {
-      const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-      const buffer = device.createBuffer({ label: name, size: contents.byteLength, usage });
-      device.queue.writeBuffer(buffer, 0, contents);
-      executor.bind(name, buffer);
-      return buffer;
-    });
-  }
-
-  /** Milliseconds of one run, by stage or by step. */
-  async run(): Promise<number[]> {
-    const encoder = this.#context.device.createCommandEncoder();
-    this.#executor.encode(encoder, this.#timer);
-    const parts = [{ buffer: this.#executor.buffer(0), offset: 0, bytes: 4 }];
-    await this.#context.read(encoder, this.#staging, parts, this.#executor.pacer);
-    return this.#timer.read();
-  }
-
-  dispose(): void {
-    for (const buffer of this.#externals) buffer.destroy();
-    this.#staging.destroy();
-    this.#timer.dispose();
-  }
+function planRun<P extends ModelPlan>(
+  context: GpuContext,
+  plan: P,
+  executor: Executor,
+  granularity: Granularity,
+  externals: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+) {
+  const { device } = context;
+  const { STORAGE, COPY_DST, MAP_READ } = BufferUsage;
+  const timer = GpuTimer.create(context, plan, granularity)!;
+  const staging = device.createBuffer({ label: 'read-back', size: 4, usage: MAP_READ | COPY_DST });
+  const buffers = [...externals].map(([label, contents]) => {
+    const buffer = device.createBuffer({ label, size: contents.byteLength, usage: STORAGE | COPY_DST });
+    device.queue.writeBuffer(buffer, 0, contents);
+    executor.bind(label, buffer);
+    return buffer;
+  });
+  return {
+    plan,
+    /** Milliseconds of one run, by stage or by step. */
+    async run(): Promise<number[]> {
+      const encoder = device.createCommandEncoder();
+      executor.encode(encoder, timer);
+      await context.read(encoder, staging, [{ buffer: executor.buffer(0), offset: 0, bytes: 4 }], executor.pacer);
+      return timer.read();
+    },
+    dispose() {
+      for (const buffer of [...buffers, staging]) buffer.destroy();
+      timer.dispose();
+    },
+  };
 }
 
 /**
@@ -90,12 +73,11 @@ export async function openRuns<P extends ModelPlan>(
   options: SessionOptions & { readonly device: GPUDevice },
   granularity: Granularity,
   externals: ReadonlyMap<string, Uint8Array<ArrayBuffer>> = new Map(),
-): Promise<Session<P, PlanRun<P>> | null> {
+) {
   if (!options.device.features.has('timestamp-query')) return null;
-  return Session.open(platform, model, options, (context, plan: P, executor) => {
-    const timer = GpuTimer.create(context, plan, granularity)!;
-    return new PlanRun(context, plan, executor, timer, externals);
-  });
+  return Session.open(platform, model, options, (context, plan: P, executor) =>
+    planRun(context, plan, executor, granularity, externals),
+  );
 }
 
 /** What a detector would write for black pictures that fill the input size. */

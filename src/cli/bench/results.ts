@@ -1,3 +1,4 @@
+import { isRecord } from '../../common/check.ts';
 import { STAGES, type Stage } from '../../detector/compile.ts';
 import type { Roofline } from './roofline.ts';
 import type { Summary } from './statistics.ts';
@@ -98,10 +99,6 @@ export function roofMs({ gflop, gb }: KernelTime, { fmaGflops, copyGBs }: Roofli
 
 export function sumStages(times: StageTimes): number {
   return STAGES.reduce((sum, stage) => sum + times[stage], 0);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Reads what `--json` wrote, as far as `compareResults` needs it. @throws TypeError naming the field */

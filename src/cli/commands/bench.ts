@@ -59,11 +59,7 @@ interface BenchOptions {
   compare?: string;
 }
 
-interface LoadedModel {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-  readonly scoreThreshold: number;
-}
+type LoadedModel = Pick<Workload, 'name' | 'bytes' | 'scoreThreshold'>;
 
 export function addBench(program: Command): void {
   program

@@ -15,11 +15,11 @@ import { plotPrecisionRecall } from '../eval/plot.ts';
 import {
   type ImagePredictions,
   makeFolder,
+  openPredictions,
   type PredictionSettings,
-  PredictionStore,
   readPredictions,
 } from '../eval/prediction-store.ts';
-import { formatPredictions, parsePredictions } from '../eval/predictions.ts';
+import { formatPredictions, type Predictions, parsePredictions } from '../eval/predictions.ts';
 import { type Protocol, protocolOptions } from '../eval/protocol.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { modelOption, parseCount, parseSize } from '../shared/options.ts';
@@ -145,9 +145,9 @@ async function detectAll(
     scoreThreshold: options.scoreThreshold,
     iouThreshold: options.iouThreshold,
   };
-  const store = out === undefined ? undefined : await PredictionStore.open(out, settings, images);
-  const done = new Map(images.map((image) => [image, store?.get(image)]));
-  const waiting = chosen.filter(({ image }) => done.get(image) === undefined);
+  const store = out === undefined ? undefined : await openPredictions(out, settings, images);
+  const done = store?.done ?? new Map<AnnotatedImage, Predictions>();
+  const waiting = chosen.filter(({ image }) => !done.has(image));
   const kept = chosen.length - waiting.length;
   if (kept > 0) notify(`${kept} of ${chosen.length} images are done already`);
 

@@ -34,6 +34,8 @@ export function addModels(program: Command): Command {
   return models;
 }
 
+const PLACES = { cache: 'cached', insightface: 'in ~/.insightface', node_modules: 'in node_modules' };
+
 async function list({ json }: { json?: true }): Promise<void> {
   const models = await Promise.all(
     modelNames().map(async (name) => {
@@ -43,30 +45,13 @@ async function list({ json }: { json?: true }): Promise<void> {
       return { name, aliases, description, bytes, sha256, licence, where, path };
     }),
   );
-  if (json) process.stdout.write(`${JSON.stringify(models, null, 2)}\n`);
-  else process.stdout.write(formatModels(models));
-}
-
-const PLACES = { cache: 'cached', insightface: 'in ~/.insightface', node_modules: 'in node_modules' };
-
-interface Listed {
-  readonly name: string;
-  readonly aliases: readonly string[];
-  readonly bytes: number;
-  readonly licence: string;
-  readonly where: keyof typeof PLACES | null;
-}
-
-function formatModels(models: readonly Listed[]): string {
   const header = ['name', 'size', 'state', 'also known as', 'licence'];
-  const rows = models.map(({ name, bytes, where, aliases, licence }) => [
-    name,
-    `${(bytes / 1e6).toFixed(1)} MB`,
-    where === null ? 'not here' : PLACES[where],
-    aliases.join(', '),
-    licence,
-  ]);
-  return formatTable([header, ...rows], header.length);
+  const rows = models.map(({ name, bytes, where, aliases, licence }) => {
+    const state = where === null ? 'not here' : PLACES[where];
+    return [name, `${(bytes / 1e6).toFixed(1)} MB`, state, aliases.join(', '), licence];
+  });
+  const table = formatTable([header, ...rows], header.length);
+  process.stdout.write(json ? `${JSON.stringify(models, null, 2)}\n` : table);
 }
 
 async function fetchModels(names: string[], { offline }: { offline?: true }): Promise<void> {

@@ -1,12 +1,13 @@
-import { access, readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
 import { countLayers } from '../../architectures/layers.ts';
 import { type Architecture, findArchitecture } from '../../architectures/published.ts';
 import { parseArchitecture, sampleArchitecture } from '../../architectures/sample.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { ModelError } from '../../common/errors.ts';
 import { writeWhole } from '../../node/files.ts';
-import { parseSize } from '../shared/options.ts';
+import { parseNatural, parsePositive, parseSize } from '../shared/options.ts';
 
 interface SynthesizeOptions {
   out: string;
@@ -27,24 +28,12 @@ export function addSynthesize(models: Command): void {
     .argument('[name]', 'published architecture, for example 2.5g_kps')
     .requiredOption('-o, --out <file>', 'where to write the .onnx file')
     .addOption(new Option('--architecture <file>', 'JSON file of an architecture').conflicts('gmacs'))
-    .option('--gmacs <G>', 'random architecture of this many billion multiply-accumulates at 640x480', parseGmacs)
-    .option('--seed <N>', 'another seed gives other weights, and another random architecture', parseSeed, 0)
+    .option('--gmacs <G>', 'random architecture of this many billion multiply-accumulates at 640x480', parsePositive)
+    .option('--seed <N>', 'another seed gives other weights, and another random architecture', parseNatural, 0)
     .option('--shape <WxH>', 'fix the size of the input (default: any)', parseSize)
     .option('--unfolded', 'keep BatchNormalization nodes, which exports fold into convolutions')
     .option('--force', 'replace a file that exists')
     .action(synthesize);
-}
-
-function parseGmacs(text: string): number {
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('Expected a positive number.');
-  return value;
-}
-
-function parseSeed(text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('Expected an integer of at least 0.');
-  return value;
 }
 
 async function synthesize(name: string | undefined, options: SynthesizeOptions, command: Command): Promise<void> {
@@ -52,7 +41,7 @@ async function synthesize(name: string | undefined, options: SynthesizeOptions, 
   if ([name, file, gmacs].filter((given) => given !== undefined).length !== 1) {
     command.error('error: expected a name, --architecture or --gmacs');
   }
-  if (!force && (await exists(out))) throw new ModelError(`${out}: exists already; --force replaces it`);
+  if (!force && existsSync(out)) throw new ModelError(`${out}: exists already; --force replaces it`);
   const architecture = file === undefined ? choose(name, gmacs, seed) : await readArchitecture(file);
   const bytes = synthesizeModel(architecture, { seed, foldBatchNorm: !unfolded, ...(shape && { shape }) });
   await writeWhole(out, () => bytes, ModelError);
@@ -72,11 +61,4 @@ async function readArchitecture(file: string): Promise<Architecture> {
   } catch (error) {
     throw new ModelError(`${file}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

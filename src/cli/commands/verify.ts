@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import { createRandom } from '../../common/random.ts';
 import { type Dims, formatDims, sizeOf } from '../../common/tensor.ts';
 import { declaredSize, type Model } from '../../loader/model.ts';
-import { bytes, concatenate, each, string } from '../../loader/protobuf-writer.ts';
+import { bytes, concatenate, string } from '../../loader/protobuf-writer.ts';
 import { readImage } from '../../node/images.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { loadSharp } from '../../node/sharp.ts';
+import type { OutputTensor } from '../../runtime/network.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { createSession, loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { modelOption, parseCount, sizeOption } from '../shared/options.ts';
@@ -16,11 +17,6 @@ interface VerifyOptions {
   size?: [number, number];
   layers?: true;
   batch: number;
-}
-
-interface Values {
-  readonly dims: Dims;
-  readonly data: Float32Array;
 }
 
 export function addVerify(program: Command): void {
@@ -69,7 +65,11 @@ async function verify({ model: path, image, size, layers, batch }: VerifyOptions
   }
 }
 
-function compare(actual: Values | undefined, expected: Values, tolerance: number): { ok: boolean; text: string } {
+function compare(
+  actual: OutputTensor | undefined,
+  expected: OutputTensor,
+  tolerance: number,
+): { ok: boolean; text: string } {
   if (actual === undefined) return { ok: false, text: `${formatDims(expected.dims)}  expected values, got none` };
   if (formatDims(actual.dims) !== formatDims(expected.dims)) {
     return { ok: false, text: `expected ${formatDims(expected.dims)}, got ${formatDims(actual.dims)}` };
@@ -94,12 +94,12 @@ async function runOnnxRuntime(
   model: Uint8Array,
   dims: Dims,
   x: Float32Array,
-): Promise<Map<string, Values>> {
+): Promise<Map<string, OutputTensor>> {
   const session = await createSession(ort, model);
   try {
     const input = new ort.Tensor('float32', x, dims);
     const results = await session.run({ [session.inputNames[0]!]: input }, { logSeverityLevel: 3 });
-    const values = new Map<string, Values>();
+    const values = new Map<string, OutputTensor>();
     for (const name of session.outputNames) {
       const tensor = results[name]!;
       if (tensor.data instanceof Float32Array) values.set(name, { dims: tensor.dims, data: tensor.data });
@@ -130,11 +130,8 @@ function computedValues(model: Model): string[] {
 function appendOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
   if (names.length === 0) return model;
   // field 7 of a model is its graph, 12 of a graph an output, 1 of an output its name
-  const graph = bytes(
-    7,
-    each(names, (name) => bytes(12, string(1, name))),
-  );
-  return concatenate([model, ...graph]);
+  const outputs = names.flatMap((name) => bytes(12, string(1, name)));
+  return concatenate([model, ...bytes(7, outputs)]);
 }
 
 /** The picture at the top left of black, normalised, 3×height×width. */

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { DeviceError } from '../../common/errors.ts';
 import type { Plan } from '../../graph/plan.ts';
-import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import { unary } from '../../kernels/tensor/unary.ts';
 import { modelNames } from '../../models/registry.ts';
 import { loadGpu } from '../../node/dawn.ts';
@@ -26,26 +25,6 @@ const LIMITS = [
   'maxComputeWorkgroupsPerDimension',
 ] as const;
 
-export interface AdapterReport {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly description: string;
-  /** Runs on the CPU. */
-  readonly software: boolean;
-  /** Smallest and largest; null without subgroups. */
-  readonly subgroupSizes: readonly [number, number] | null;
-  readonly features: readonly string[];
-  readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>;
-}
-
-interface ComputeReport {
-  readonly traits: AdapterTraits;
-  /** Milliseconds of the first run, which compiles, and of the second. */
-  readonly firstMs: number;
-  readonly secondMs: number;
-}
-
 interface Problem {
   /** Detection does not work until it is solved. */
   readonly fatal: boolean;
@@ -54,6 +33,7 @@ interface Problem {
 }
 
 export type Report = Awaited<ReturnType<typeof examine>>;
+export type AdapterReport = ReturnType<typeof describeAdapter>;
 
 /** What this machine has for detecting faces, and what is missing. */
 export async function examine() {
@@ -151,7 +131,7 @@ async function listAdapters(gpu: GPU): Promise<AdapterReport[]> {
   return reports.filter((_, i) => texts.indexOf(texts[i]!) === i);
 }
 
-function describeAdapter({ info, features, limits }: GPUAdapter): AdapterReport {
+function describeAdapter({ info, features, limits }: GPUAdapter) {
   const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize } = info;
   return {
     vendor,
@@ -159,14 +139,18 @@ function describeAdapter({ info, features, limits }: GPUAdapter): AdapterReport 
     device,
     description,
     software: isSoftware(info),
-    subgroupSizes: features.has('subgroups') ? [subgroupMinSize, subgroupMaxSize] : null,
+    /** Smallest and largest; null without subgroups. */
+    subgroupSizes: features.has('subgroups') ? ([subgroupMinSize, subgroupMaxSize] as const) : null,
     features: [...features].sort(),
-    limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])) as AdapterReport['limits'],
+    limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])) as Record<(typeof LIMITS)[number], number>,
   };
 }
 
-/** Sends numbers through a kernel and back, the way that a detector does. */
-async function runCompute(): Promise<ComputeReport> {
+/**
+ * Sends numbers through a kernel and back, the way that a detector does.
+ * @returns milliseconds of the first run, which compiles, and of the second
+ */
+async function runCompute() {
   const context = await GpuContext.open(nodePlatform, undefined);
   try {
     const start = performance.now();

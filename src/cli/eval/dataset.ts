@@ -26,14 +26,9 @@ export async function openDataset(folder: string): Promise<Dataset> {
     if (missing.length > 0) {
       throw new EvaluationError(`${join(folder, place)}: expected ${missing.join(', ')} too`);
     }
-    const read = async (name: string) => new Uint8Array(await readFile(join(folder, place, name)));
-    const [faces, easy, medium, hard] = await Promise.all([
-      read(MAT_FILES.faces),
-      read(MAT_FILES.easy),
-      read(MAT_FILES.medium),
-      read(MAT_FILES.hard),
-    ]);
-    return { ...(await readMatGroundTruth({ faces, easy, medium, hard })), folder, annotations: 'mat' };
+    const read = async (file: keyof typeof MAT_FILES) =>
+      new Uint8Array(await readFile(join(folder, place, MAT_FILES[file])));
+    return { ...(await readMatGroundTruth(read)), folder, annotations: 'mat' };
   }
   const path = join(folder, LABEL_FILE);
   const labels = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {

@@ -32,16 +32,17 @@ const DIFFICULTIES = ['easy', 'medium', 'hard'] as const;
 
 /**
  * Reads the official annotations: boxes from one file, and from three others the faces that each setting counts.
+ * @param read gives one file's bytes
  * @throws EvaluationError that names the file
  */
 export async function readMatGroundTruth(
-  files: Readonly<Record<keyof typeof MAT_FILES, Uint8Array<ArrayBuffer>>>,
+  read: (file: keyof typeof MAT_FILES) => Promise<Uint8Array<ArrayBuffer>>,
 ): Promise<GroundTruth> {
   const names = ['event_list', 'file_list', 'face_bbx_list'] as const;
-  const faces = await readMatFile(files.faces, names, MAT_FILES.faces);
+  const faces = await readMatFile(await read('faces'), names, MAT_FILES.faces);
   const lists = await Promise.all(
     DIFFICULTIES.map(async (setting) => {
-      const { gt_list } = await readMatFile(files[setting], ['gt_list'], MAT_FILES[setting]);
+      const { gt_list } = await readMatFile(await read(setting), ['gt_list'], MAT_FILES[setting]);
       return [setting, cellsOf(gt_list, `${MAT_FILES[setting]}: gt_list`)] as const;
     }),
   );

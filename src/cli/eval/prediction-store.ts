@@ -18,40 +18,23 @@ export interface PredictionSettings {
   readonly iouThreshold: number;
 }
 
-/** Prediction files of one run, `predictions/event/image.txt`, beside the settings they were made with. */
-export class PredictionStore {
-  readonly #folder: string;
-  readonly #done: Map<AnnotatedImage, Predictions>;
-
-  private constructor(folder: string, done: Map<AnnotatedImage, Predictions>) {
-    this.#folder = folder;
-    this.#done = done;
-  }
-
-  /**
-   * Opens a folder, or makes it; files of an earlier run with the same settings are kept.
-   * @throws EvaluationError where they were made with others, or one is damaged
-   */
-  static async open(
-    out: string,
-    settings: PredictionSettings,
-    images: readonly AnnotatedImage[],
-  ): Promise<PredictionStore> {
-    const folder = join(out, 'predictions');
-    const done = new Map((await readPredictions(folder, images)).map((each) => [each.image, each.predictions]));
-    await claimFolder(out, settings, done.size);
-    return new PredictionStore(folder, done);
-  }
-
-  get(image: AnnotatedImage): Predictions | undefined {
-    return this.#done.get(image);
-  }
-
-  async write(image: AnnotatedImage, text: string): Promise<void> {
-    const path = join(this.#folder, image.event, `${image.name}.txt`);
-    await mkdir(dirname(path), { recursive: true });
-    await writeWhole(path, () => text, EvaluationError);
-  }
+/**
+ * Opens the prediction files of one run, `predictions/event/image.txt`, beside the settings they were made with: a
+ * folder that is there, or a new one. Files of an earlier run with the same settings are kept.
+ * @throws EvaluationError where they were made with others, or one is damaged
+ */
+export async function openPredictions(out: string, settings: PredictionSettings, images: readonly AnnotatedImage[]) {
+  const folder = join(out, 'predictions');
+  const found = await readPredictions(folder, images);
+  await claimFolder(out, settings, found.length);
+  return {
+    done: new Map(found.map(({ image, predictions }) => [image, predictions])),
+    async write({ event, name }: AnnotatedImage, text: string): Promise<void> {
+      const path = join(folder, event, `${name}.txt`);
+      await mkdir(dirname(path), { recursive: true });
+      await writeWhole(path, () => text, EvaluationError);
+    },
+  };
 }
 
 /** @throws EvaluationError where it cannot be made */

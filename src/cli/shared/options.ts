@@ -12,21 +12,23 @@ export function parseSize(text: string): [width: number, height: number] {
   return [width, height];
 }
 
-/** Parses a number from 0 to 1. */
-export function parseFraction(text: string): number {
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('Expected a number from 0 to 1.');
-  return value;
+/** A parser of the numbers that `fits` takes. */
+function numberParser(expected: string, fits: (value: number, text: string) => boolean) {
+  return (text: string): number => {
+    if (text.trim() !== '' && fits(Number(text), text)) return Number(text);
+    throw new InvalidArgumentError(`Expected ${expected}.`);
+  };
 }
 
-/** Parses an integer of at least 1. */
-export function parseCount(text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : 0;
-  if (!(value >= 1 && Number.isSafeInteger(value))) {
-    throw new InvalidArgumentError('Expected an integer of at least 1.');
-  }
-  return value;
-}
+const isInteger = (value: number, text: string) => /^\d+$/.test(text) && Number.isSafeInteger(value);
+
+export const parseFraction = numberParser('a number from 0 to 1', (value) => value >= 0 && value <= 1);
+export const parsePositive = numberParser('a positive number', (value) => value > 0 && Number.isFinite(value));
+export const parseNatural = numberParser('an integer of at least 0', isInteger);
+export const parseCount = numberParser(
+  'an integer of at least 1',
+  (value, text) => value > 0 && isInteger(value, text),
+);
 
 export function modelOption(): Option {
   return new Option(

@@ -12,16 +12,8 @@ export interface Result {
   readonly faces: readonly Face[];
 }
 
-/** Takes results as they come. */
-export interface Output {
-  /** Pictures that a run before has finished. */
-  readonly done: ReadonlySet<string>;
-  write(result: Result): Promise<void>;
-  end(): Promise<void>;
-}
-
-/** Opens standard output or a file. `resume` keeps the whole lines that an NDJSON file has. */
-export async function openOutput(format: Format, path: string | undefined, resume: boolean): Promise<Output> {
+/** Opens standard output or a file for results as they come. `resume` keeps the whole lines that an NDJSON file has. */
+export async function openOutput(format: Format, path: string | undefined, resume: boolean) {
   const done = resume && path !== undefined ? await keepWholeLines(path) : new Set<string>();
   const file = path === undefined ? undefined : await open(path, resume ? 'a' : 'w');
   const put = async (text: string) => {
@@ -31,8 +23,9 @@ export async function openOutput(format: Format, path: string | undefined, resum
   const records: string[] = [];
   if (format === 'csv') await put(CSV_HEADER);
   return {
+    /** Pictures that a run before has finished. */
     done,
-    async write(result) {
+    async write(result: Result): Promise<void> {
       switch (format) {
         case 'table':
           return put(formatTable(result));
@@ -47,7 +40,7 @@ export async function openOutput(format: Format, path: string | undefined, resum
           return format satisfies never;
       }
     },
-    async end() {
+    async end(): Promise<void> {
       if (format === 'json') await put(records.length === 0 ? '[]\n' : `[\n${records.join(',\n')}\n]\n`);
       await file?.close();
     },

@@ -8,13 +8,8 @@ async function createBar(format: string, options: Options = {}) {
   return new progress.SingleBar({ format, hideCursor: true, clearOnComplete: true, ...options });
 }
 
-interface RateBar {
-  increment(): void;
-  stop(): void;
-}
-
 /** Items done, with their rate and the time left. @param kept items that an earlier run has done */
-export async function showRate(what: string, total: number, kept = 0): Promise<RateBar | undefined> {
+export async function showRate(what: string, total: number, kept = 0) {
   const format = `{bar} {value} of {total} ${what}, {rate} a second, {eta_formatted} left`;
   const bar = await createBar(format, { etaBuffer: 50 });
   if (!bar) return undefined;
@@ -30,18 +25,13 @@ export async function showRate(what: string, total: number, kept = 0): Promise<R
   };
 }
 
-interface DownloadBar {
-  update(progress: Progress): void;
-  stop(): void;
-}
-
 /** Megabytes of a download. */
-export async function showDownload(name: string): Promise<DownloadBar | undefined> {
+export async function showDownload(name: string) {
   const bar = await createBar(`${name} {bar} {percentage}% of {megabytes} MB, {eta_formatted} left`);
   if (!bar) return undefined;
   let total = 0;
   return {
-    update(now) {
+    update(now: Progress) {
       const megabytes = ((now.total ?? now.received) / 1e6).toFixed(1);
       // another source begins anew
       if (total !== (now.total ?? 0)) bar.start(now.total ?? 0, now.received, { megabytes });

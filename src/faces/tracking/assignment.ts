@@ -1,22 +1,11 @@
 import { munkres } from 'munkres';
 
-export interface Assignment {
-  /** Row and column of every pair. */
-  readonly pairs: readonly (readonly [row: number, column: number])[];
-  readonly unmatchedRows: readonly number[];
-  readonly unmatchedColumns: readonly number[];
-}
-
 /**
  * Pairs rows with columns so that the sum of `limit - cost` over the pairs is largest; only what costs less than
  * `limit` is paired. These are the pairs of lapjv with `cost_limit`, which ByteTrack uses.
+ * @returns row and column of every pair, and the rows and columns that are in none
  */
-export function assign(
-  rows: number,
-  columns: number,
-  cost: (row: number, column: number) => number,
-  limit: number,
-): Assignment {
+export function assign(rows: number, columns: number, cost: (row: number, column: number) => number, limit: number) {
   const gains = Array.from({ length: rows }, (_, row) =>
     // a pair beyond the limit is as good as none
     Array.from({ length: columns }, (_, column) => Math.min(0, cost(row, column) - limit)),

@@ -40,10 +40,7 @@ interface Track {
  * areas without an additional pixel. A track that is seen once only is never told of, save in the first frame.
  */
 export class ByteTracker {
-  readonly #highScore: number;
-  readonly #lowScore: number;
-  readonly #newTrackScore: number;
-  readonly #maxLost: number;
+  readonly #options: Required<TrackerOptions>;
   #tracks: Track[] = [];
   #frame = 0;
   #lastId = 0;
@@ -64,10 +61,7 @@ export class ByteTracker {
     if (!Number.isInteger(maxLost) || maxLost < 0) {
       throw new RangeError(`maxLost: expected a non-negative integer, got ${maxLost}`);
     }
-    this.#highScore = highScore;
-    this.#lowScore = lowScore;
-    this.#newTrackScore = newTrackScore;
-    this.#maxLost = maxLost;
+    this.#options = { highScore, lowScore, newTrackScore, maxLost };
   }
 
   /**
@@ -75,11 +69,12 @@ export class ByteTracker {
    * @returns for every detection the number of its track, from 1; undefined for one that belongs to none
    */
   update(detections: readonly Detection[]): (number | undefined)[] {
+    const { highScore, lowScore, newTrackScore, maxLost } = this.#options;
     this.#frame++;
     const ids = new Array<number | undefined>(detections.length).fill(undefined);
     const indexed = [...detections.entries()].filter(([, { box }]) => box[2] > box[0] && box[3] > box[1]);
-    const high = indexed.filter(([, { score }]) => score > this.#highScore);
-    const low = indexed.filter(([, { score }]) => score > this.#lowScore && score <= this.#highScore);
+    const high = indexed.filter(([, { score }]) => score > highScore);
+    const low = indexed.filter(([, { score }]) => score > lowScore && score <= highScore);
 
     const known = this.#tracks.filter(({ state }) => state !== 'tentative');
     const tentative = this.#tracks.filter(({ state }) => state === 'tentative');
@@ -92,10 +87,10 @@ export class ByteTracker {
     const second = this.#associate(tentative, first.detections, ids, TENTATIVE_LIMIT, scoredDistance);
     const dropped = new Set(second.tracks);
     for (const [index, { box, score }] of second.detections) {
-      if (score >= this.#newTrackScore) ids[index] = this.#begin(box);
+      if (score >= newTrackScore) ids[index] = this.#begin(box);
     }
     this.#tracks = this.#tracks.filter(
-      (track) => !dropped.has(track) && !(track.state === 'lost' && this.#frame - track.lastFrame > this.#maxLost),
+      (track) => !dropped.has(track) && !(track.state === 'lost' && this.#frame - track.lastFrame > maxLost),
     );
     const doubles = this.#findDoubles();
     this.#tracks = this.#tracks.filter((track) => !doubles.has(track));

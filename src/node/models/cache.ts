@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ModelError } from '../../common/errors.ts';
 import type { RemoteFile, Sink } from '../../models/download.ts';
+import type { ModelEntry } from '../../models/registry.ts';
 
 /** A file of a process that died is taken over once nobody has written to it for this long. */
 const ABANDONED_MS = 3_600_000;
@@ -38,10 +39,7 @@ async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   return hash.digest('hex');
 }
 
-interface Expected {
-  readonly bytes: number;
-  readonly sha256: string;
-}
+type Expected = Pick<ModelEntry, 'bytes' | 'sha256'>;
 
 /** Whether a file has the bytes it should have; one that can't be read is absent. */
 export async function checkFile(

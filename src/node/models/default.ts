@@ -1,6 +1,6 @@
 import { ModelError } from '../../common/errors.ts';
-import { bestModels, findModel, type ModelEntry } from '../../models/registry.ts';
-import { type LocatedModel, locateModel, type ResolveOptions, resolveModel } from './resolve.ts';
+import { bestModels } from '../../models/registry.ts';
+import { type LocatedModel, locateModel, type ResolveOptions, requireModel, resolveModel } from './resolve.ts';
 
 /** The model where no SCRFD weights are to be had: its own come from npm. */
 export const STAND_IN = 'retinaface_mnet025';
@@ -45,8 +45,7 @@ export async function chooseModel(options: ChooseOptions = {}): Promise<ChosenMo
   }
 
   const why = `no SCRFD model is on this machine and ${offline ? 'offline none is downloaded' : 'none could be downloaded'}`;
-  const { home, fetch, signal } = options;
-  const passed = { offline, ...(home && { home }), ...(fetch && { fetch }), ...(signal && { signal }) };
+  const { patience: _, onNotice: __, ...passed } = { ...options, offline };
   try {
     return {
       name: STAND_IN,
@@ -54,7 +53,7 @@ export async function chooseModel(options: ChooseOptions = {}): Promise<ChosenMo
       note: `using ${STAND_IN}, a simpler detector under the MIT licence, because ${why}. For a better one: ${FETCH_BEST}`,
     };
   } catch (cause) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     const stand = cause instanceof Error ? cause.message : String(cause);
     throw new ModelError(`${why}; try ${FETCH_BEST}, or give --model FILE. Nor is there a stand-in: ${stand}`, {
       cause,
@@ -62,15 +61,9 @@ export async function chooseModel(options: ChooseOptions = {}): Promise<ChosenMo
   }
 }
 
-function entryOf(name: string): ModelEntry {
-  const entry = findModel(name);
-  if (entry === undefined) throw new Error(`the registry does not know ${name}`);
-  return entry;
-}
-
 async function locateFirst(names: readonly string[], options: Pick<ResolveOptions, 'home' | 'signal'>) {
   for (const name of names) {
-    const found = await locateModel(entryOf(name), options);
+    const found = await locateModel(requireModel(name), options);
     if (found !== undefined) return { ...found, name };
   }
   return undefined;
@@ -79,7 +72,7 @@ async function locateFirst(names: readonly string[], options: Pick<ResolveOption
 /** Downloads the first of these that comes; all of them together have `patience` to bring a first byte. */
 async function downloadFirst(
   names: readonly string[],
-  { home, fetch, signal, onNotice, patience = FIRST_BYTE_MS }: ChooseOptions,
+  { onNotice, patience = FIRST_BYTE_MS, ...options }: ChooseOptions,
 ): Promise<{ path: string; name: string } | undefined> {
   onNotice?.('no SCRFD model is on this machine; trying to download one');
   const late = new AbortController();
@@ -88,11 +81,10 @@ async function downloadFirst(
     for (const name of names) {
       let notice: string | undefined;
       try {
-        const path = await resolveModel(entryOf(name), {
-          ...(home && { home }),
-          ...(fetch && { fetch }),
+        const path = await resolveModel(name, {
+          ...options,
           offline: false,
-          signal: signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]),
+          signal: AbortSignal.any(options.signal ? [late.signal, options.signal] : [late.signal]),
           stallTimeout: patience,
           // nobody need hear of downloads that never begin
           onNotice: (text) => {
@@ -106,7 +98,7 @@ async function downloadFirst(
         });
         return { name, path };
       } catch (error) {
-        signal?.throwIfAborted();
+        options.signal?.throwIfAborted();
         if (late.signal.aborted) return undefined;
         if (!(error instanceof ModelError)) throw error;
       }

