@@ -12,7 +12,7 @@ import type { Model } from '../loader/model.ts';
 import type { Executor } from '../runtime/executor.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
-import { GpuTimer } from '../runtime/gpu-timer.ts';
+import type { GpuTimer } from '../runtime/gpu-timer.ts';
 import type { Platform } from '../runtime/platform.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
 import { alignFaces, type Keypoints } from './align-faces.ts';
@@ -59,7 +59,9 @@ class PreparedPlan {
   }
 
   /** A timer for one run, to be given back; null where the device has none. */
-  takeTimer(): GpuTimer | null {
+  async takeTimer(): Promise<GpuTimer | null> {
+    // pages load what few ask for when it is asked for
+    const { GpuTimer } = await import('../runtime/gpu-timer.ts');
     const timer = this.#freeTimers.pop() ?? GpuTimer.create(this.#context, this.plan, 'stage');
     if (timer && !this.#timers.includes(timer)) this.#timers.push(timer);
     return timer;
@@ -120,7 +122,7 @@ export class DetectorEngine {
     return this.#runs.run(async () => {
       signal?.throwIfAborted();
       return this.#use(settings, images, async (prepared) => {
-        const timer = onTimings && prepared.takeTimer();
+        const timer = onTimings && (await prepared.takeTimer());
         try {
           const { faces } = await this.#submissions.run(async () => {
             this.context.assertUsable();
