@@ -1,8 +1,9 @@
 // What happens to a shader's text when running, for what `override` cannot express; scripts/wgsl.mjs has what happens to it
 // when building.
 // - A line `const NAME = …;` is replaced by one with the value that a kernel gives for that name. Others stay as they are.
-// - The lines between `#for i < NAME` and `#end` are written out once for every value of i below the constant NAME, with
-//   numbers for `{i}`, `{i*2}`, `{i+1}` and `{i*2+1}`. Such blocks may lie in one another.
+// - The lines between `#for i < NAME` and `#end` are written out once for every value of i below the constant NAME. In them a
+//   sum of products of i, of numbers and of constants stands for its value: `{i}`, `{i*2+1}`, `{p*BLOCKS+q}`. Such blocks may lie
+//   in one another.
 // - A line `alias In = …;` or `alias Out = …;` says how an image, a binding declared as an array of it, is stored: as `f32` or
 //   `vec4f`, for which `f16` or `vec4h` are put where images are half floats. Shaders read such a binding by `f32(…)` or
 //   `vec4f(…)` and write it by `Out(…)`.
@@ -36,17 +37,23 @@ function replaceConsts(kernel: ShaderName, consts: Readonly<Record<string, numbe
 /** Writes out `#for` blocks, the innermost first. */
 function unroll(source: string): string {
   const innermost = /^ *#for (\w) < (\w+)\n((?:(?! *#).*\n)*) *#end\n/gm;
+  const constant = (name: string) => source.match(new RegExp(`^const ${name} = (\\d+);$`, 'm'))?.[1];
   const unrolled = source.replace(innermost, (_, variable: string, limit: string, body: string) => {
-    const count = Number(source.match(new RegExp(`^const ${limit} = (\\d+);$`, 'm'))?.[1]);
+    const count = Number(constant(limit));
     if (!count) throw new Error(`#for: no line "const ${limit} = …;"`);
-    const index = new RegExp(`\\{${variable}(?:\\*(\\d+))?(?:\\+(\\d+))?\\}`, 'g');
-    const place =
-      (i: number) =>
-      (_: string, times = '1', plus = '0') =>
-        `${i * Number(times) + Number(plus)}`;
-    return Array.from({ length: count }, (_, i) => body.replaceAll(index, place(i))).join('');
+    const expression = new RegExp(`\\{([\\w*+]*\\b${variable}\\b[\\w*+]*)\\}`, 'g');
+    const place = (i: number) => (_: string, text: string) =>
+      evaluate(text.replaceAll(/[a-zA-Z]\w*/g, (name) => (name === variable ? `${i}` : (constant(name) ?? name))));
+    return Array.from({ length: count }, (_, i) => body.replaceAll(expression, place(i))).join('');
   });
   return unrolled === source ? source : unroll(unrolled);
+}
+
+/** The value of a sum of products of numbers; what has other variables waits for the blocks around. */
+function evaluate(text: string): string {
+  if (/[a-zA-Z]/.test(text)) return `{${text}}`;
+  const product = (term: string) => term.split('*').reduce((value, factor) => value * Number(factor), 1);
+  return `${text.split('+').reduce((sum, term) => sum + product(term), 0)}`;
 }
 
 /**

@@ -38,6 +38,27 @@ export function depthwise(spec: ConvSpec): Dispatch {
   });
 }
 
+/**
+ * `depthwise` whose shape is compiled in, for adapters that wait for loads longer than they compute. Bindings as there.
+ * @param pixels of an invocation, below each other
+ */
+export function depthwiseColumns(spec: ConvSpec, pixels: number, workgroup: number): Dispatch {
+  const [[kernelHeight, kernelWidth], [stride], [dilation]] = [spec.kernel, spec.strides, spec.dilations];
+  const blocks = blocksOf(spec.outChannels);
+  return convDispatch('depthwise-columns', spec, {
+    overrides: {
+      ...{ IN_BLOCKS: blocks, IN_H: spec.inHeight, IN_W: spec.inWidth, OUT_W: spec.outWidth, WORKGROUP: workgroup },
+      ...{ PAD_TOP: spec.pads[0], PAD_LEFT: spec.pads[1], STRIDE_W: spec.strides[1], DILATION_W: spec.dilations[1] },
+    },
+    consts: {
+      ...{ PIXELS: pixels, KERNEL_H: kernelHeight, KERNEL_W: kernelWidth, STRIDE_H: stride, DILATION_H: dilation },
+      ROWS: (pixels - 1) * stride + (kernelHeight - 1) * dilation + 1,
+    },
+    weightBytes: depthwiseWeightBytes(spec),
+    workgroups: [Math.ceil((spec.outWidth * Math.ceil(spec.outHeight / pixels)) / workgroup), blocks, spec.batch],
+  });
+}
+
 /** Whether `depthwiseRows` can do a depthwise convolution: 3×3, stride 1 or 2, not dilated. */
 export function slidesByRows({ kernel, strides: [down, right], dilations }: ConvSpec): boolean {
   return kernel.every((k) => k === 3) && down === right && down <= 2 && dilations.every((d) => d === 1);

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from '../../../src/kernels/conv/depthwise.ts';
+import {
+  depthwise,
+  depthwiseColumns,
+  depthwiseRows,
+  packDepthwiseWeights,
+  slidesByRows,
+} from '../../../src/kernels/conv/depthwise.ts';
 import { checkConv, type PackWeights } from '../support/check-conv.ts';
 import { convCase, convCases, isDepthwise, named } from '../support/conv-cases.ts';
 
@@ -16,6 +22,15 @@ describe('depthwise', () => {
 
   it.each(named(convCases.filter(isDepthwise)))('%s', async (_, conv) => {
     await checkConv(conv, depthwise(conv.spec), pack);
+  });
+});
+
+describe.each([
+  [1, 64],
+  [4, 32],
+])('depthwiseColumns, %i pixels', (pixels, workgroup) => {
+  it.each(named(convCases.filter(isDepthwise)))('%s', async (_, conv) => {
+    await checkConv(conv, depthwiseColumns(conv.spec, pixels, workgroup), pack);
   });
 });
 

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { conv2dSplit, type SplitTile } from '../../../src/kernels/conv/conv2d-split.ts';
+import { packWeights } from '../../../src/kernels/conv/methods.ts';
+import { checkConv } from '../support/check-conv.ts';
+import { convCase, convCases, named } from '../support/conv-cases.ts';
+
+const dense = convCases.filter(({ spec }) => spec.group === 1);
+
+const WHOLE: SplitTile = { pixels: 4, blocks: 2, lanes: 16, slices: 1, split: 1, unroll: 1 };
+/** Little code: software rasterisers take seconds to compile what waits for other invocations. */
+const PARTS: SplitTile = { pixels: 2, blocks: 1, lanes: 8, slices: 1, split: 3, unroll: 1 };
+
+function check(conv: (typeof dense)[number], tile: SplitTile) {
+  return checkConv(conv, conv2dSplit(conv.spec, tile), (weights, spec) => packWeights('octets', weights, spec));
+}
+
+describe('taps in one invocation', () => {
+  it.each(named(dense))('%s', (_, conv) => check(conv, WHOLE));
+});
+
+describe('taps split over the workgroup, a column of the kernel at a time', () => {
+  it.each(named(dense))('%s', (_, conv) => check(conv, { ...PARTS, unroll: conv.spec.kernel[0] }));
+});
+
+describe('tiles', () => {
+  const pointwise = convCase([30, 22], [5, 7], { upsample: 1, activation: { kind: 'relu' }, batch: 2 });
+  const window = convCase([9, 22], [7, 5], { kernel: [3, 3], pads: 1, strides: [2, 2], batch: 2 });
+  it.each<SplitTile>([
+    { pixels: 1, blocks: 2, lanes: 4, slices: 4, split: 5, unroll: 1 },
+    { pixels: 4, blocks: 1, lanes: 16, slices: 1, split: 16, unroll: 2 },
+    { pixels: 8, blocks: 2, lanes: 4, slices: 2, split: 4, unroll: 4 },
+    // sums that do not fit in the workgroup's memory at once
+    { pixels: 4, blocks: 2, lanes: 16, slices: 1, split: 12, unroll: 4 },
+    { pixels: 8, blocks: 2, lanes: 16, slices: 1, split: 16, unroll: 1 },
+  ])('%o', async (tile) => {
+    await check(pointwise, tile);
+    await check(window, { ...tile, unroll: 9 });
+  });
+
+  it('stay within the guaranteed memory of a workgroup', () => {
+    const tile = { pixels: 8, blocks: 2, lanes: 16, slices: 1, split: 16, unroll: 1 };
+    expect(conv2dSplit(pointwise.spec, tile).overrides.PARTS! * 16).toBeLessThanOrEqual(16384);
+  });
+});
