@@ -49,7 +49,7 @@ export const RATES = {
     workgroupBytes: 49_152,
   },
   /**
-   * AMD Radeon Vega 8 of a Ryzen 7 5700U: 8 compute units of 64 multiply-adds at 1.9 GHz, two channels of LPDDR4-3733. A unit's 64 bytes
+   * AMD Radeon Vega 8 of a Ryzen 7 5700U: 8 compute units of 64 multiply-adds at 1.9 GHz, 128 bits of LPDDR4X-3733. A unit's 64 bytes
    * of cache a cycle, 40 waves of 64 invocations, 256 KiB of registers and 64 KiB of workgroup memory from AMD's GCN whitepaper. Times
    * are estimates: nothing was measured.
    */
@@ -66,7 +66,7 @@ export const RATES = {
     workgroupBytes: 65_536,
   },
   /**
-   * Arm Mali-G610 MP4 at 1 GHz: 4 cores of 64 multiply-adds, LPDDR4X of 64 bits at 4,266 MT/s. 1,024 invocations of 32 registers a core
+   * Arm Mali-G610 MP4 at 1 GHz: 4 cores of 64 multiply-adds, 64 bits of LPDDR4X-3733. 1,024 invocations of 32 registers a core
    * from Arm's Valhall documents. Caches, workgroup memory (which Mali keeps in the cache) and times are estimates: nothing was measured.
    */
   phone: {
@@ -201,8 +201,8 @@ function isPointwise({ kernel }: ConvSpec): boolean {
 }
 
 /** Inputs of a column that `pixels` below each other need; `pixels` for 1×1. */
-function rowsOf(spec: ConvSpec, pixels: number): number {
-  return isPointwise(spec) ? pixels : (pixels - 1) * spec.strides[0] + spec.kernel[0];
+function rowsOf({ kernel: [height], strides, dilations }: ConvSpec, pixels: number): number {
+  return Math.min(pixels * height, (pixels - 1) * strides[0] + (height - 1) * dilations[0] + 1);
 }
 
 /** Steps of the invocation that has most, and how many taps an invocation takes part in on average. */
@@ -259,12 +259,19 @@ function splitBytes({ pixels, blocks, lanes, slices, split }: SplitTile): number
   return VECTOR_BYTES * pixels * blocks * lanes * slices * split;
 }
 
-/** Shapes of a workgroup without its split: `lanes`, `slices`; and the splits for which each is tried. */
-const WORKGROUPS = [
-  { lanes: 16, slices: 2, splits: [1, 3] },
-  { lanes: 32, slices: 1, splits: [1] },
-  { lanes: 16, slices: 1, splits: [2, 3, 4, 6, 8, 12, 16] },
-] as const;
+/** Shapes of a workgroup without its split: `lanes`, `slices`; and the splits that are tried with each. */
+const WORKGROUPS = {
+  pointwise: [
+    { lanes: 16, slices: 2, splits: [1, 3] },
+    { lanes: 32, slices: 1, splits: [1, 3] },
+    { lanes: 16, slices: 1, splits: [2, 4, 6, 8, 12, 16] },
+  ],
+  larger: [
+    { lanes: 16, slices: 2, splits: [1] },
+    { lanes: 32, slices: 1, splits: [1] },
+    { lanes: 16, slices: 1, splits: [2, 3, 4, 6, 8, 12, 16] },
+  ],
+} as const;
 /** Pixels worth trying. One leaves kernels larger than 1×1 with too few sums a load; 1×1 share no inputs, so that many only cost. */
 const PIXELS = { pointwise: [1, 2, 4], larger: [2, 4, 8] } as const;
 /** Vectors of sums that an invocation keeps at most: twice as many leave a core room for too few invocations. */
@@ -292,11 +299,13 @@ function unrollFor(spec: ConvSpec, sums: number, split: number): number | undefi
 /** The tiles worth comparing for a convolution: few, within what every WebGPU device guarantees, never none. */
 export function splitTiles(spec: ConvSpec): readonly SplitTile[] {
   const outBlocks = blocksOf(spec.outChannels);
+  const size = isPointwise(spec) ? 'pointwise' : 'larger';
   const tiles: SplitTile[] = [];
   for (const blocks of outBlocks === 1 ? [1] : [1, 2]) {
-    for (const pixels of isPointwise(spec) ? PIXELS.pointwise : PIXELS.larger) {
-      if (pixels * blocks > MAX_SUMS || rowsOf(spec, pixels) > MAX_ROWS) continue;
-      for (const { lanes, slices, splits } of WORKGROUPS) {
+    for (const pixels of PIXELS[size]) {
+      const isLeast = pixels === PIXELS[size][0];
+      if (!isLeast && (pixels * blocks > MAX_SUMS || rowsOf(spec, pixels) > MAX_ROWS)) continue;
+      for (const { lanes, slices, splits } of WORKGROUPS[size]) {
         if (slices > 1 && slices * blocks > outBlocks) continue;
         for (const split of splits) {
           const unroll = unrollFor(spec, pixels * blocks, split);
