@@ -35,6 +35,8 @@ class PreparedPlan {
   readonly resizeTable: GPUBuffer;
   readonly imageParams: GPUBuffer;
   readonly reader: FaceReader;
+  /** What `resizeTable` and `imageParams` were last written for. */
+  written = '';
   readonly #context: GpuContext;
   readonly #timers: GpuTimer[] = [];
   readonly #freeTimers: GpuTimer[] = [];
@@ -171,12 +173,16 @@ export class DetectorEngine {
     return this.#session.use(key, compile, task, signal);
   }
 
-  /** Writes the resize tables and the parameters of every input size and image. */
-  #writeParams(
-    { plan, resizeTable: table, imageParams }: PreparedPlan,
-    settings: Settings,
-    layouts: readonly ImageLayout[],
-  ): void {
+  /**
+   * Writes the resize tables and the parameters of every input size and image, unless the plan's last run had the same.
+   * Runs that overlap share them: they are written in the order of submissions.
+   */
+  #writeParams(prepared: PreparedPlan, settings: Settings, layouts: readonly ImageLayout[]): void {
+    const { plan, resizeTable: table, imageParams } = prepared;
+    const wanted = JSON.stringify([settings, layouts]);
+    if (prepared.written === wanted) return;
+    // nothing is known of them if this fails half-way
+    prepared.written = '';
     const { queue } = this.context.device;
     const packed: ImageParams[] = [];
     let firstEntry = 0;
@@ -191,6 +197,7 @@ export class DetectorEngine {
       }
     }
     queue.writeBuffer(imageParams, 0, packImageParams(packed));
+    prepared.written = wanted;
   }
 
   async dispose(): Promise<void> {

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { createDetector, type Face, ImageError, type Pixels, readImage, type Timings } from '../../src/index.node.ts';
 import { TextureUsage } from '../../src/runtime/gpu-flags.ts';
 import { imageNamed, modelNamed, withData } from '../support/data.ts';
@@ -88,6 +88,61 @@ withData('detector: batches and frames', () => {
     await expect(detector.detect(float)).rejects.toThrow('expected a texture of format rgba8unorm');
     const sealed = device.createTexture({ size: [4, 4], format: 'rgba8unorm', usage: 4 });
     await expect(detector.detect(sealed)).rejects.toThrow('usage COPY_SRC');
+  });
+
+  test('what has not changed since a plan’s last run is not written again', async () => {
+    const { device } = await openGpu();
+    const words = { data: new Uint8Array(16 * 16 * 4).fill(99), width: 16, height: 16, channels: 4 } as const;
+    await using detector = await createDetector(model(), { device, inputSize: [64, 64] });
+    const write = vi.spyOn(device.queue, 'writeBuffer');
+    const written = async (...args: Parameters<typeof detector.detect>) => {
+      write.mockClear();
+      await detector.detect(...args);
+      return write.mock.calls.map(([buffer]) => buffer.label);
+    };
+    const all = ['pixels', 'resizeTable', 'imageParams'];
+    try {
+      expect(await written(words)).toEqual(all);
+      expect(await written(words)).toEqual(['pixels']);
+      // other pixels of the same size, and an option as it is by default
+      expect(await written({ ...words, data: new Uint8Array(16 * 16 * 4) }, { scoreThreshold: 0.5 })).toEqual([
+        'pixels',
+      ]);
+      expect(await written(words, { scoreThreshold: 0.6 })).toEqual(all);
+      expect(await written(words)).toEqual(all);
+      expect(await written({ ...words, width: 32, height: 8 })).toEqual(all);
+      // a plan of its own leaves this one's as they are
+      await detector.detect(words, { inputSize: [32, 32] });
+      expect(await written({ ...words, width: 32, height: 8 })).toEqual(['pixels']);
+    } finally {
+      write.mockRestore();
+    }
+  });
+
+  test('other options and sizes in between leave the next call its own', async () => {
+    const { device } = await openGpu();
+    await using detector = await createDetector(model(), { device, inputSize, inFlight: 3, scoreThreshold: 0.1 });
+    const [one, many] = pictures as [Pixels, Pixels];
+    const turned = { ...many, width: many.height, height: many.width };
+    const calls: Parameters<typeof detector.detect>[] = [
+      [one],
+      [many],
+      [many, { maxFaces: 2 }],
+      [many, { interpolation: 'nearest' }],
+      [turned],
+      [many, { compat: 'mmdet', inputSize }],
+      [one, { inputSize: [192, 256] }],
+    ];
+    const expected: Face[][] = [];
+    for (const call of calls) {
+      // one that has run nothing else
+      await using fresh = await createDetector(model(), { device, inputSize, scoreThreshold: 0.1 });
+      expected.push(await fresh.detect(...call));
+    }
+    expect(new Set(expected.map((faces) => JSON.stringify(faces))).size).toBe(calls.length);
+    const order = [0, 0, 1, 0, 2, 1, 3, 1, 4, 1, 5, 1, 1, 6, 0, 6, 2, 2, 0];
+    const results = await Promise.all(order.map((i) => detector.detect(...calls[i]!)));
+    expect(results).toEqual(order.map((i) => expected[i]));
   });
 
   test('GPU times, where the device has them', async () => {
