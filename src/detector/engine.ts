@@ -86,12 +86,13 @@ export class DetectorEngine {
   readonly #session: Session<DetectorPlan, PreparedPlan>;
   readonly #images: ImageBuffer;
   readonly #runs: TaskQueue;
-  // writing images may wait; what is written next must not come before they are used
+  // writing images may wait, and writes reach the GPU in the order of submissions: what is written next must not come
+  // before they are used
   readonly #submissions = new TaskQueue();
 
   private constructor(session: Session<DetectorPlan, PreparedPlan>, inFlight: number) {
     this.#session = session;
-    this.#images = new ImageBuffer(session.context);
+    this.#images = new ImageBuffer(session.context, inFlight);
     this.#runs = new TaskQueue(inFlight);
   }
 
@@ -128,13 +129,13 @@ export class DetectorEngine {
         try {
           const { faces } = await this.#submissions.run(async () => {
             this.context.assertUsable();
-            const layouts = await this.#images.write(images);
-            this.#writeParams(prepared, settings, layouts);
             const { executor, plan, reader } = prepared;
-            executor.bind('pixels', this.#images.buffer);
             const encoder = this.context.device.createCommandEncoder();
+            const layouts = await this.#images.write(images, encoder);
+            this.#writeParams(prepared, settings, layouts);
+            executor.bind('pixels', this.#images.buffer);
             executor.encode(encoder, timer ?? undefined);
-            // in an object: a bare promise would be awaited inside the lock
+            // submits before it first waits; in an object: a bare promise would be awaited inside the lock
             return { faces: reader.read(encoder, executor.buffer(plan.faces), executor.pacer) };
           });
           const result = await faces;
@@ -153,8 +154,9 @@ export class DetectorEngine {
   /** Aligned crops of faces in one image: see `Detector.alignFaces`. */
   alignFaces(image: OpenedImage, faces: readonly Keypoints[], size: number): Promise<Pixels[]> {
     return this.#submissions.run(async () => {
-      const [layout] = await this.#images.write([image]);
-      return alignFaces(this.context, this.#images.buffer, layout!, faces, size);
+      const encoder = this.context.device.createCommandEncoder();
+      const [layout] = await this.#images.write([image], encoder);
+      return alignFaces(this.context, encoder, this.#images.buffer, layout!, faces, size);
     });
   }
 
