@@ -12,11 +12,13 @@ export type Keypoints = NonNullable<Face['keypoints']>;
 
 /**
  * Aligned RGB crops of faces in one image, in one dispatch. `pixels` must stay as it is until they are there.
+ * @param encoder what puts the image there, and is then submitted
  * @param layout where the image lies at the start of `pixels`
  * @throws RangeError for a wrong size or keypoints, DeviceError
  */
 export async function alignFaces(
   context: GpuContext,
+  encoder: GPUCommandEncoder,
   pixels: GPUBuffer,
   layout: ImageLayout,
   faces: readonly Keypoints[],
@@ -43,7 +45,6 @@ export async function alignFaces(
     async ({ params, table, crops, staging }) => {
       const bindings = [params, pixels, table, crops].map((buffer) => ({ buffer }));
       const launch = await bindLaunch(context, dispatch, bindings);
-      const encoder = context.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       launch(pass);
       pass.end();

@@ -35,6 +35,8 @@ class PreparedPlan {
   readonly resizeTable: GPUBuffer;
   readonly imageParams: GPUBuffer;
   readonly reader: FaceReader;
+  /** What `resizeTable` and `imageParams` were last written for. */
+  written = '';
   readonly #context: GpuContext;
   readonly #timers: GpuTimer[] = [];
   readonly #freeTimers: GpuTimer[] = [];
@@ -84,12 +86,13 @@ export class DetectorEngine {
   readonly #session: Session<DetectorPlan, PreparedPlan>;
   readonly #images: ImageBuffer;
   readonly #runs: TaskQueue;
-  // writing images may wait; what is written next must not come before they are used
+  // writing images may wait, and writes reach the GPU in the order of submissions: what is written next must not come
+  // before they are used
   readonly #submissions = new TaskQueue();
 
   private constructor(session: Session<DetectorPlan, PreparedPlan>, inFlight: number) {
     this.#session = session;
-    this.#images = new ImageBuffer(session.context);
+    this.#images = new ImageBuffer(session.context, inFlight);
     this.#runs = new TaskQueue(inFlight);
   }
 
@@ -126,13 +129,13 @@ export class DetectorEngine {
         try {
           const { faces } = await this.#submissions.run(async () => {
             this.context.assertUsable();
-            const layouts = await this.#images.write(images);
-            this.#writeParams(prepared, settings, layouts);
             const { executor, plan, reader } = prepared;
-            executor.bind('pixels', this.#images.buffer);
             const encoder = this.context.device.createCommandEncoder();
+            const layouts = await this.#images.write(images, encoder);
+            this.#writeParams(prepared, settings, layouts);
+            executor.bind('pixels', this.#images.buffer);
             executor.encode(encoder, timer ?? undefined);
-            // in an object: a bare promise would be awaited inside the lock
+            // submits before it first waits; in an object: a bare promise would be awaited inside the lock
             return { faces: reader.read(encoder, executor.buffer(plan.faces), executor.pacer) };
           });
           const result = await faces;
@@ -151,8 +154,9 @@ export class DetectorEngine {
   /** Aligned crops of faces in one image: see `Detector.alignFaces`. */
   alignFaces(image: OpenedImage, faces: readonly Keypoints[], size: number): Promise<Pixels[]> {
     return this.#submissions.run(async () => {
-      const [layout] = await this.#images.write([image]);
-      return alignFaces(this.context, this.#images.buffer, layout!, faces, size);
+      const encoder = this.context.device.createCommandEncoder();
+      const [layout] = await this.#images.write([image], encoder);
+      return alignFaces(this.context, encoder, this.#images.buffer, layout!, faces, size);
     });
   }
 
@@ -171,12 +175,16 @@ export class DetectorEngine {
     return this.#session.use(key, compile, task, signal);
   }
 
-  /** Writes the resize tables and the parameters of every input size and image. */
-  #writeParams(
-    { plan, resizeTable: table, imageParams }: PreparedPlan,
-    settings: Settings,
-    layouts: readonly ImageLayout[],
-  ): void {
+  /**
+   * Writes the resize tables and the parameters of every input size and image, unless the plan's last run had the same.
+   * Runs that overlap share them: they are written in the order of submissions.
+   */
+  #writeParams(prepared: PreparedPlan, settings: Settings, layouts: readonly ImageLayout[]): void {
+    const { plan, resizeTable: table, imageParams } = prepared;
+    const wanted = JSON.stringify([settings, layouts]);
+    if (prepared.written === wanted) return;
+    // nothing is known of them if this fails half-way
+    prepared.written = '';
     const { queue } = this.context.device;
     const packed: ImageParams[] = [];
     let firstEntry = 0;
@@ -191,6 +199,7 @@ export class DetectorEngine {
       }
     }
     queue.writeBuffer(imageParams, 0, packImageParams(packed));
+    prepared.written = wanted;
   }
 
   async dispose(): Promise<void> {

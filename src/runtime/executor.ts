@@ -94,7 +94,7 @@ export class Executor {
     for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
     for (const { first, end, ...descriptor } of timer?.passes ?? [{ first: 0, end: this.#steps.length }]) {
       const pass = encoder.beginComputePass(descriptor);
-      for (let i = first; i < end; i++) this.#encodeStep(pass, this.#steps[i]!);
+      this.#encodeSteps(pass, first, end);
       pass.end();
     }
     timer?.resolve(encoder);
@@ -107,11 +107,19 @@ export class Executor {
     this.#params.destroy();
   }
 
-  #encodeStep(pass: GPUComputePassEncoder, bound: BoundStep): void {
-    bound.bindGroup ??= this.#makeBindGroup(bound);
-    pass.setPipeline(bound.pipeline);
-    pass.setBindGroup(0, bound.bindGroup);
-    pass.dispatchWorkgroups(...bound.step.dispatch.workgroups);
+  #encodeSteps(pass: GPUComputePassEncoder, first: number, end: number): void {
+    let current: GPUComputePipeline | null = null;
+    for (let i = first; i < end; i++) {
+      const bound = this.#steps[i]!;
+      const { pipeline } = bound;
+      const [x, y, z] = bound.step.dispatch.workgroups;
+      // every call into WebGPU takes about a microsecond of the CPU
+      if (pipeline !== current) pass.setPipeline(pipeline);
+      current = pipeline;
+      bound.bindGroup ??= this.#makeBindGroup(bound);
+      pass.setBindGroup(0, bound.bindGroup);
+      pass.dispatchWorkgroups(x, y, z);
+    }
   }
 
   #makeBindGroup({ step, pipeline, paramsOffset }: BoundStep): GPUBindGroup {

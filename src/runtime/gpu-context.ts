@@ -201,15 +201,16 @@ export class GpuContext {
     return copies;
   }
 
-  /** Maps a range for reading; its bounds are multiples of 8. */
-  async map(staging: GPUBuffer, offset: number, bytes: number): Promise<void> {
+  /** Maps a range, for reading unless told otherwise. @throws DeviceError */
+  async map(staging: GPUBuffer, offset: number, bytes: number, mode: number = MapMode.READ): Promise<void> {
     try {
-      await staging.mapAsync(MapMode.READ, offset, bytes);
+      await staging.mapAsync(mode, offset, bytes);
     } catch (cause) {
       // a device that dies rejects the mapping before it reports the loss
       await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
       this.assertUsable();
-      throw new DeviceError('driver', `reading back from the GPU failed: ${String(cause)}`, { cause });
+      const what = mode === MapMode.READ ? 'reading back from' : 'writing to';
+      throw new DeviceError('driver', `${what} the GPU failed: ${String(cause)}`, { cause });
     }
   }
 

@@ -1,8 +1,34 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { Detector } from '../../src/detector/detector.ts';
 import { createDetector, type Face, ImageError, type Pixels, readImage, type Timings } from '../../src/index.node.ts';
+import { nodePlatform } from '../../src/node/platform.ts';
 import { TextureUsage } from '../../src/runtime/gpu-flags.ts';
+import type { Platform } from '../../src/runtime/platform.ts';
 import { imageNamed, modelNamed, withData } from '../support/data.ts';
 import { openGpu, slowAdapter } from '../support/gpu.ts';
+
+/** Node's platform, on devices that say they are hardware; told of every buffer that is made. */
+function asHardware(onBuffer: (descriptor: GPUBufferDescriptor) => void): Platform {
+  return {
+    ...nodePlatform,
+    async requestAdapter() {
+      const adapter = await nodePlatform.requestAdapter();
+      const request = adapter!.requestDevice.bind(adapter);
+      adapter!.requestDevice = async (descriptor) => {
+        const device = await request(descriptor);
+        const { vendor, architecture, description } = device.adapterInfo;
+        Object.defineProperty(device, 'adapterInfo', { value: { vendor, architecture, description } });
+        const create = device.createBuffer.bind(device);
+        device.createBuffer = (each) => {
+          onBuffer(each);
+          return create(each);
+        };
+        return device;
+      };
+      return adapter;
+    },
+  };
+}
 
 withData('detector: batches and frames', () => {
   const model = () => modelNamed('det_500m.onnx');
@@ -12,6 +38,15 @@ withData('detector: batches and frames', () => {
     const names = ['astronaut_nasa.png', 'insightface_t1.jpg', 'noface_coffee.png', 'hopper_orientation_6.jpg'];
     pictures = await Promise.all(names.map((name) => readImage(imageNamed(name))));
   });
+
+  function makeTexture(device: GPUDevice, { data, width, height }: Pixels): GPUTexture {
+    const bytes = new Uint8Array(width * height * 4);
+    for (let i = 0; i < width * height; i++) bytes.set(data.subarray(i * 3, i * 3 + 3), i * 4);
+    const usage = TextureUsage.COPY_SRC | TextureUsage.COPY_DST;
+    const texture = device.createTexture({ size: [width, height], format: 'rgba8unorm', usage });
+    device.queue.writeTexture({ texture }, bytes, { bytesPerRow: width * 4 }, [width, height]);
+    return texture;
+  }
 
   function blank(width: number, height: number): Pixels {
     return { data: new Uint8Array(width * height * 3), width, height, channels: 3 };
@@ -88,6 +123,100 @@ withData('detector: batches and frames', () => {
     await expect(detector.detect(float)).rejects.toThrow('expected a texture of format rgba8unorm');
     const sealed = device.createTexture({ size: [4, 4], format: 'rgba8unorm', usage: 4 });
     await expect(detector.detect(sealed)).rejects.toThrow('usage COPY_SRC');
+  });
+
+  test('what has not changed since a plan’s last run is not written again', async () => {
+    const { device } = await openGpu();
+    const words = { data: new Uint8Array(16 * 16 * 4).fill(99), width: 16, height: 16, channels: 4 } as const;
+    await using detector = await createDetector(model(), { device, inputSize: [64, 64] });
+    const write = vi.spyOn(device.queue, 'writeBuffer');
+    const written = async (...args: Parameters<typeof detector.detect>) => {
+      write.mockClear();
+      await detector.detect(...args);
+      return write.mock.calls.map(([buffer]) => buffer.label);
+    };
+    const all = ['pixels', 'resizeTable', 'imageParams'];
+    try {
+      expect(await written(words)).toEqual(all);
+      expect(await written(words)).toEqual(['pixels']);
+      // other pixels of the same size, and an option as it is by default
+      expect(await written({ ...words, data: new Uint8Array(16 * 16 * 4) }, { scoreThreshold: 0.5 })).toEqual([
+        'pixels',
+      ]);
+      expect(await written(words, { scoreThreshold: 0.6 })).toEqual(all);
+      expect(await written(words)).toEqual(all);
+      expect(await written({ ...words, width: 32, height: 8 })).toEqual(all);
+      // a plan of its own leaves this one's as they are
+      await detector.detect(words, { inputSize: [32, 32] });
+      expect(await written({ ...words, width: 32, height: 8 })).toEqual(['pixels']);
+    } finally {
+      write.mockRestore();
+    }
+  });
+
+  test('other options and sizes in between leave the next call its own', async () => {
+    const { device } = await openGpu();
+    await using detector = await createDetector(model(), { device, inputSize, inFlight: 3, scoreThreshold: 0.1 });
+    const [one, many] = pictures as [Pixels, Pixels];
+    const turned = { ...many, width: many.height, height: many.width };
+    const calls: Parameters<typeof detector.detect>[] = [
+      [one],
+      [many],
+      [many, { maxFaces: 2 }],
+      [many, { interpolation: 'nearest' }],
+      [turned],
+      [many, { compat: 'mmdet', inputSize }],
+      [one, { inputSize: [192, 256] }],
+    ];
+    const expected: Face[][] = [];
+    for (const call of calls) {
+      // one that has run nothing else
+      await using fresh = await createDetector(model(), { device, inputSize, scoreThreshold: 0.1 });
+      expected.push(await fresh.detect(...call));
+    }
+    expect(new Set(expected.map((faces) => JSON.stringify(faces))).size).toBe(calls.length);
+    const order = [0, 0, 1, 0, 2, 1, 3, 1, 4, 1, 5, 1, 1, 6, 0, 6, 2, 2, 0];
+    const results = await Promise.all(order.map((i) => detector.detect(...calls[i]!)));
+    expect(results).toEqual(order.map((i) => expected[i]));
+  });
+
+  test('through mapped buffers, as on hardware, the faces are the same', { timeout: 120_000 }, async () => {
+    let uploads = 0;
+    const events: string[] = [];
+    const platform = asHardware((descriptor) => {
+      if (descriptor.label === 'upload') uploads++;
+    });
+    const options = { inputSize, inFlight: 2, scoreThreshold: 0.1 };
+    await using detector = await Detector.create(platform, model(), options);
+    detector.addEventListener('devicerestored', () => events.push('restored'));
+    const { device } = detector;
+    // textures come by another way
+    const expected: Face[][] = [];
+    const textures = pictures.map((picture) => makeTexture(device, picture));
+    for (const texture of textures) expected.push(await detector.detect(texture));
+    expect(expected.flat().length).toBeGreaterThan(6);
+    expect(uploads).toBe(0);
+    const order = slowAdapter ? [0, 1, 0, 1] : [0, 1, 2, 3, 1, 0, 3, 2, 2, 1];
+    const faces = await Promise.all(order.map((i) => detector.detect(pictures[i]!)));
+    expect(faces).toEqual(order.map((i) => expected[i]));
+    expect(await detector.detectBatch(pictures)).toEqual(expected);
+    const mixed = [pictures[0]!, textures[1]!, pictures[2]!, pictures[3]!];
+    expect(await detector.detectBatch(mixed)).toEqual(expected);
+    const [face] = expected[0]!;
+    expect(await detector.alignFaces(pictures[0]!, [face!])).toEqual(await detector.alignFaces(textures[0]!, [face!]));
+    // three at most, each made anew when it grows
+    expect(uploads).toBeLessThanOrEqual(3 * 3);
+
+    const submit = device.queue.submit.bind(device.queue);
+    device.queue.submit = (commands) => {
+      submit(commands);
+      device.destroy();
+    };
+    const lost = order.map((i) => detector.detect(pictures[i]!).catch((error: unknown) => error));
+    expect(await lost[0]).toMatchObject({ name: 'DeviceError', reason: 'lost' });
+    await Promise.all(lost);
+    expect(await detector.detect(pictures[1]!)).toEqual(expected[1]);
+    expect(events).toEqual(['restored']);
   });
 
   test('GPU times, where the device has them', async () => {

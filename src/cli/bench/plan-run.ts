@@ -81,7 +81,7 @@ export async function openRuns<P extends ModelPlan>(
 }
 
 /** What a detector would write for black pictures that fill the input size. */
-function blackPictures({ size: [width, height], batch }: CaseSpec): Map<string, Uint8Array<ArrayBuffer>> {
+export function blackPictures({ size: [width, height], batch }: CaseSpec): Map<string, Uint8Array<ArrayBuffer>> {
   const words = Math.ceil((width * height * 3) / 4);
   const table = new Uint8Array(resizeTable(width, height, width, height).buffer);
   const params = Array.from({ length: batch }, (_, n) => ({
