@@ -24,7 +24,7 @@ struct Params {
   out_channels: i32,
   // where there is a residual: add residual[y >> upsample][x >> upsample]; software rasterisers divide slowly
   upsample: u32,
-  // vectors between the weights of one image and of the next; 0: all images share them. For lane.wgsl and conv2d-tiled.wgsl
+  // vectors between the weights of one image and of the next; 0: all images share them. For lane.wgsl
   weights_step: i32,
   // the first block of output, where a launch computes a part of the channels. For lane.wgsl
   first_block: i32,

@@ -62,12 +62,17 @@ export function withHalfImages(launch: Dispatch, { inputs, output }: HalfImages)
   return { ...launch, source, bindingBytes };
 }
 
+/** What an adapter is like, as far as it tells; see `RATES` of cost.ts. */
+export type AdapterClass = 'server' | 'desktop' | 'integrated' | 'phone';
+
 /** What decides between variants of a kernel; see `gpu-context.ts` for how it is read off an adapter. */
 export interface AdapterTraits {
   /** Whether it is a software rasteriser: loads and barriers cost more than arithmetic there. */
   readonly software: boolean;
   /** Lanes of a subgroup where subgroups are to be had and of one fixed size, else 0. */
   readonly subgroupSize: number;
+  /** Of hardware; `integrated` unless given, the class between. */
+  readonly class?: AdapterClass;
 }
 
 /** WebGPU's guaranteed alignment of uniform buffer offsets, in bytes. */

@@ -1,5 +1,5 @@
 import { DeviceError, DisposedError } from '../common/errors.ts';
-import type { AdapterTraits, Precision } from '../kernels/dispatch.ts';
+import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { MapMode } from './gpu-flags.ts';
 import type { PollPacer } from './poll-pacer.ts';
 
@@ -21,12 +21,21 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
   return (info as GPUAdapterInfo & { readonly isFallbackAdapter?: boolean }).isFallbackAdapter === true;
 }
 
+/** Guesses from the names that browsers and drivers give: what an adapter can do, it does not tell. */
+export function classOf({ vendor, architecture, device, description }: GPUAdapterInfo): AdapterClass {
+  const name = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();
+  if (/\b(arm|qualcomm|img-tec|samsung|mali|adreno|powervr|xclipse)\b/.test(name)) return 'phone';
+  if (/\barc\b|xe-hpg|radeon (rx|pro)|geforce|rtx|quadro/.test(name)) return 'desktop';
+  if (/\b(g?[abhlv]\d{2,3}|instinct|mi\d{3})\b/.test(name)) return 'server';
+  return name.includes('nvidia') ? 'desktop' : 'integrated';
+}
+
 function readTraits(device: GPUDevice): AdapterTraits {
   const info = device.adapterInfo;
   const { subgroupMinSize, subgroupMaxSize } = info;
   // a size that may vary between pipelines cannot be relied on in a shader
   const fixed = device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
-  return { software: isSoftware(info), subgroupSize: fixed ? subgroupMinSize : 0 };
+  return { software: isSoftware(info), subgroupSize: fixed ? subgroupMinSize : 0, class: classOf(info) };
 }
 
 function pipelineKey(source: string, overrides: Readonly<Record<string, number>>): string {

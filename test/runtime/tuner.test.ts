@@ -126,8 +126,8 @@ describe('autotune', { timeout: 300_000 }, () => {
 });
 
 const METHODS: readonly ConvMethodName[] = [
-  ...(['direct', 'tiled', 'lane', 'lane-uniform'] as const),
-  ...(['winograd-lane', 'winograd-tiled', 'depthwise'] as const),
+  ...(['direct', 'split', 'lane', 'lane-uniform'] as const),
+  ...(['winograd-lane', 'depthwise', 'depthwise-columns'] as const),
 ];
 
 describe('whatever is chosen, the network is onnxruntime’s', { timeout: 120_000 }, () => {

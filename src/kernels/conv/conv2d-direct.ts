@@ -9,7 +9,7 @@ const PIXELS = 4;
 const WORKGROUP = 64;
 
 /**
- * Weights for `conv2dDirect`, `conv2dTiled` and `convLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
+ * Weights for `conv2dDirect`, `conv2dSplit` and `convLane`: ONNX `[out][in][kh][kw]` → `[out/8][in/4][kh][kw][2][4 in]` of vec4
  * over 4 output channels, missing channels zero: a pair of 4×4 matrices for every tap.
  */
 export function packConvWeights(

@@ -1,26 +1,8 @@
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import { weightBytes } from './conv2d-direct.ts';
+import { MAX_WORKGROUP_BYTES, type SplitTile } from './cost.ts';
 import { type ConvSpec, convDispatch } from './spec.ts';
-
-/** How a launch divides a convolution among invocations. */
-export interface SplitTile {
-  /** Pixels of an invocation: 1, 2, 4, … */
-  readonly pixels: number;
-  /** Blocks of four output channels of an invocation: 1 or 2. */
-  readonly blocks: number;
-  /** Invocations side by side in a workgroup, of neighbouring pixels. */
-  readonly lanes: number;
-  /** Invocations of a workgroup for further blocks. */
-  readonly slices: number;
-  /** Ways in which the taps are split over the workgroup. */
-  readonly split: number;
-  /** Taps of one step: all of a block of input channels or one column of them; of 1×1 kernels, blocks of input channels. */
-  readonly unroll: number;
-}
-
-/** WebGPU's guaranteed memory of a workgroup, in vec4. */
-const WORKGROUP_VECTORS = 16384 / 16;
 
 /** Whether a convolution has nothing but the pixels themselves to add up. */
 export function isPointwise({ kernel, pads }: ConvSpec): boolean {
@@ -30,7 +12,7 @@ export function isPointwise({ kernel, pads }: ConvSpec): boolean {
 /** Parts of sums that go through the workgroup's memory at once: as many as fit in it. */
 function sumsAtOnce({ pixels, blocks, lanes, slices, split }: SplitTile): number {
   let sums = pixels * blocks;
-  while (sums > 1 && sums * lanes * slices * split > WORKGROUP_VECTORS) sums /= 2;
+  while (sums > 1 && sums * lanes * slices * split * 16 > MAX_WORKGROUP_BYTES) sums /= 2;
   return sums;
 }
 

@@ -3,8 +3,9 @@
 //   launch + workgroups + work + waiting
 //
 // of what each launch costs, what starting each workgroup costs, what the busiest core computes and fetches, and what its invocations
-// wait for loads of which each needs the one before. The constants were fitted to the launches of `RATES.h200`; what differs between
+// wait for loads of which each needs the one before. The constants were fitted to the launches of `RATES.server`; what differs between
 // adapters is in their rates.
+import type { AdapterClass } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import type { ConvSpec } from './spec.ts';
 
@@ -30,13 +31,13 @@ export interface AdapterRates {
   readonly workgroupBytes: number;
 }
 
-export const RATES = {
+export const RATES: Readonly<Record<AdapterClass, AdapterRates>> = {
   /**
    * NVIDIA H200, Dawn on Vulkan, November 2026: cores, operations, memory and launches measured by themselves; caches (at most 33,500),
    * workgroups, loads and workgroup memory fitted to 1,893 launches of convolutions; registers and invocations from the CUDA C++
    * Programming Guide, compute capability 9.0.
    */
-  h200: {
+  server: {
     cores: 132,
     gflops: 57_500,
     cacheGbps: 26_000,
@@ -45,6 +46,22 @@ export const RATES = {
     workgroupNanoseconds: 0.175,
     loadNanoseconds: 217,
     residentInvocations: 2048,
+    registers: 65_536,
+    workgroupBytes: 49_152,
+  },
+  /**
+   * NVIDIA GeForce RTX 3060: 28 multiprocessors of 128 multiply-adds at 1.78 GHz, 360 GB/s, from NVIDIA's data sheet and the CUDA C++
+   * Programming Guide, compute capability 8.6. Caches and times are the server's, by the number of cores: nothing was measured.
+   */
+  desktop: {
+    cores: 28,
+    gflops: 12_740,
+    cacheGbps: 5_500,
+    memoryGbps: 360,
+    launchMicroseconds: 3,
+    workgroupNanoseconds: 0.8,
+    loadNanoseconds: 217,
+    residentInvocations: 1536,
     registers: 65_536,
     workgroupBytes: 49_152,
   },
@@ -81,7 +98,7 @@ export const RATES = {
     registers: 32_768,
     workgroupBytes: 32_768,
   },
-} as const satisfies Record<string, AdapterRates>;
+};
 
 /** How a launch divides a convolution among invocations. */
 export interface SplitTile {
@@ -335,9 +352,9 @@ export interface DepthwiseTile {
 }
 
 /** The tiles worth comparing for a depthwise convolution. */
-export const DEPTHWISE_TILES: readonly DepthwiseTile[] = [1, 2, 4, 8].flatMap((rows) =>
-  [32, 64, 128].map((workgroup) => ({ rows, workgroup })),
-);
+export function depthwiseTiles(): DepthwiseTile[] {
+  return [1, 2, 4, 8].flatMap((rows) => [32, 64, 128].map((workgroup) => ({ rows, workgroup })));
+}
 
 /** What a launch of a depthwise convolution takes that computes `rows` outputs from columns of inputs, in microseconds. */
 export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: DepthwiseTile, rates: AdapterRates): number {
@@ -362,7 +379,7 @@ export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: Depth
   );
 }
 
-/** The tile that the model says is fastest; of equals the first in `DEPTHWISE_TILES`. */
+/** The tile that the model says is fastest; of equals the first in `depthwiseTiles`. */
 export function bestDepthwiseTile(spec: ConvSpec, rates: AdapterRates): DepthwiseTile {
-  return fastest(DEPTHWISE_TILES, (tile) => depthwiseMicroseconds(spec, tile, rates));
+  return fastest(depthwiseTiles(), (tile) => depthwiseMicroseconds(spec, tile, rates));
 }

@@ -1,5 +1,6 @@
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
+import type { DepthwiseTile } from './cost.ts';
 import { type ConvSpec, convDispatch } from './spec.ts';
 
 const WORKGROUP = 64;
@@ -38,11 +39,8 @@ export function depthwise(spec: ConvSpec): Dispatch {
   });
 }
 
-/**
- * `depthwise` whose shape is compiled in, for adapters that wait for loads longer than they compute. Bindings as there.
- * @param pixels of an invocation, below each other
- */
-export function depthwiseColumns(spec: ConvSpec, pixels: number, workgroup: number): Dispatch {
+/** `depthwise` whose shape is compiled in, for adapters that wait for loads longer than they compute. Bindings as there. */
+export function depthwiseColumns(spec: ConvSpec, { rows: pixels, workgroup }: DepthwiseTile): Dispatch {
   const [[kernelHeight, kernelWidth], [stride], [dilation]] = [spec.kernel, spec.strides, spec.dilations];
   const blocks = blocksOf(spec.outChannels);
   return convDispatch('depthwise-columns', spec, {

@@ -3,8 +3,9 @@ import { floatBytes, padWithZeros } from '../nc4hw4.ts';
 import { conv2dDirect, packConvWeights } from './conv2d-direct.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
-import { conv2dTiled } from './conv2d-tiled.ts';
-import { depthwise, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
+import { conv2dSplit } from './conv2d-split.ts';
+import { type AdapterRates, bestDepthwiseTile, bestSplitTile, RATES, type SplitTile } from './cost.ts';
+import { depthwise, depthwiseColumns, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
 import { type ConvSpec, convFlops } from './spec.ts';
 import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
 
@@ -61,6 +62,16 @@ const isDepthwise = ({ group, inChannels, outChannels }: ConvSpec) => group === 
 const hasLanes = ({ subgroupSize }: AdapterTraits) => subgroupSize >= 4;
 const fitsWinograd = (spec: ConvSpec) => isWinograd(spec) && winogradBytes(spec) <= MAX_BINDING_BYTES;
 
+/** A batch is divided as one of its images is, so that each has the result that it has alone. */
+const alone = (spec: ConvSpec): ConvSpec => ({ ...spec, batch: 1 });
+const ratesOf = ({ class: name = 'integrated' }: AdapterTraits): AdapterRates => RATES[name];
+
+/** The model's tile; on software rasterisers one with little code, which they take seconds to compile. */
+function splitTileFor(spec: ConvSpec, traits: AdapterTraits): SplitTile {
+  if (!traits.software) return bestSplitTile(alone(spec), ratesOf(traits));
+  return { pixels: 2, blocks: 1, lanes: 8, slices: 1, split: 2, unroll: spec.kernel[0] };
+}
+
 const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
 
 function single(dispatch: Dispatch): ConvLaunch[] {
@@ -90,7 +101,11 @@ export function withPrecision(launch: ConvLaunch, precision: Precision): ConvLau
 /** Every method; what each is for stands beside its kernel. */
 const METHODS = {
   direct: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2dDirect(spec)) },
-  tiled: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2dTiled(spec)) },
+  split: {
+    weightOrder: 'octets',
+    isPossible: isDense,
+    launches: (spec, traits) => single(conv2dSplit(spec, splitTileFor(spec, traits))),
+  },
   lane: {
     weightOrder: 'octets',
     isPossible: (spec, traits) => isDense(spec) && hasLanes(traits),
@@ -107,10 +122,10 @@ const METHODS = {
     isPossible: (spec, traits) => fitsWinograd(spec) && hasLanes(traits),
     launches: (spec, { subgroupSize }) => aroundProduct(spec, (product) => convLane(product, subgroupSize)),
   },
-  'winograd-tiled': {
-    weightOrder: 'winograd',
-    isPossible: fitsWinograd,
-    launches: (spec) => aroundProduct(spec, conv2dTiled),
+  'depthwise-columns': {
+    weightOrder: 'depthwise',
+    isPossible: (spec) => !isDense(spec) && isDepthwise(spec),
+    launches: (spec, traits) => single(depthwiseColumns(spec, bestDepthwiseTile(alone(spec), ratesOf(traits)))),
   },
   'depthwise-rows': {
     weightOrder: 'depthwise',
@@ -138,7 +153,7 @@ const MAX_PARTS = 3;
 
 /** The methods by class of adapter, best first: a convolution takes the first that is possible. */
 function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): readonly ConvMethodName[] {
-  if (!software) return ['direct', 'depthwise', 'grouped'];
+  if (!software) return ['split', 'depthwise-columns', 'grouped'];
   // they run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds
   const winograds =
     Math.min(spec.inChannels, spec.outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];

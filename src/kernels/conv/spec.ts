@@ -26,7 +26,7 @@ export interface ConvSpec {
 
 /** What differs where a launch computes a part of a convolution, or images have weights of their own. */
 interface ConvPart {
-  /** vec4 between the weights of one image and of the next; 0, the default: all share them. For `convLane`, `conv2dTiled`. */
+  /** vec4 between the weights of one image and of the next; 0, the default: all share them. For `convLane`. */
   readonly weightsStep?: number;
   /** The first block of four channels of output. For `convLane`. */
   readonly firstBlock?: number;

@@ -1,25 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { conv2dSplit, type SplitTile } from '../../../src/kernels/conv/conv2d-split.ts';
+import { conv2dSplit } from '../../../src/kernels/conv/conv2d-split.ts';
+import type { SplitTile } from '../../../src/kernels/conv/cost.ts';
 import { packWeights } from '../../../src/kernels/conv/methods.ts';
 import { checkConv } from '../support/check-conv.ts';
 import { convCase, convCases, named } from '../support/conv-cases.ts';
 
 const dense = convCases.filter(({ spec }) => spec.group === 1);
 
+/** Of taps that are split, `conv2d.test.ts` runs every case. */
 const WHOLE: SplitTile = { pixels: 4, blocks: 2, lanes: 16, slices: 1, split: 1, unroll: 1 };
-/** Little code: software rasterisers take seconds to compile what waits for other invocations. */
-const PARTS: SplitTile = { pixels: 2, blocks: 1, lanes: 8, slices: 1, split: 3, unroll: 1 };
-
 function check(conv: (typeof dense)[number], tile: SplitTile) {
   return checkConv(conv, conv2dSplit(conv.spec, tile), (weights, spec) => packWeights('octets', weights, spec));
 }
 
 describe('taps in one invocation', () => {
   it.each(named(dense))('%s', (_, conv) => check(conv, WHOLE));
-});
-
-describe('taps split over the workgroup, a column of the kernel at a time', () => {
-  it.each(named(dense))('%s', (_, conv) => check(conv, { ...PARTS, unroll: conv.spec.kernel[0] }));
 });
 
 describe('tiles', () => {

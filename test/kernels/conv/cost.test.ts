@@ -3,8 +3,8 @@ import {
   type AdapterRates,
   bestDepthwiseTile,
   bestSplitTile,
-  DEPTHWISE_TILES,
   depthwiseMicroseconds,
+  depthwiseTiles,
   MAX_INVOCATIONS,
   MAX_WORKGROUP_BYTES,
   RATES,
@@ -93,7 +93,7 @@ function distance(a: SplitTile, b: SplitTile): number {
 const isAlike = (a: SplitTile, b: SplitTile) => distance({ ...a, unroll: 1 }, { ...b, unroll: 1 }) === 0;
 
 describe('cost of split convolutions on an NVIDIA H200', () => {
-  const rates = RATES.h200;
+  const rates = RATES.server;
   const predictions = convolutions.flatMap((layer) =>
     layer.launches.map(({ tile, microseconds }) => ({
       ratio: splitMicroseconds(layer.spec, tile, rates) / microseconds,
@@ -138,7 +138,7 @@ describe('cost of split convolutions on an NVIDIA H200', () => {
 });
 
 describe('cost of depthwise convolutions on an NVIDIA H200', () => {
-  const rates = RATES.h200;
+  const rates = RATES.server;
 
   it('predicts launches within 30 %', () => {
     const ratios = depthwises.flatMap(({ spec, launches }) =>
@@ -178,22 +178,20 @@ describe('choice of split tiles', () => {
   });
 
   it('splits small maps where there are many cores to fill', () => {
-    expect(splitOn(RATES.h200, small.pointwise)).toBeGreaterThanOrEqual(8);
-    expect(splitOn(RATES.h200, small.larger)).toBeGreaterThanOrEqual(8);
-    expect(splitOn(RATES.h200, medium)).toBeGreaterThanOrEqual(4);
+    expect(splitOn(RATES.server, small.pointwise)).toBeGreaterThanOrEqual(8);
+    expect(splitOn(RATES.server, small.larger)).toBeGreaterThanOrEqual(8);
+    expect(splitOn(RATES.server, medium)).toBeGreaterThanOrEqual(4);
   });
 
   it('splits little where eight cores or four are to be filled', () => {
     expect(splitOn(RATES.integrated, medium)).toBe(1);
     expect(splitOn(RATES.integrated, small.pointwise)).toBe(1);
     for (const layer of [medium, small.pointwise, small.larger]) expect(splitOn(RATES.phone, layer)).toBe(1);
-    const unsplit = Object.values(RATES).map((rates) =>
-      share(convolutions.map((layer) => splitOn(rates, layer.spec) === 1)),
-    );
-    // H200, integrated, phone
-    expect(unsplit[0]).toBeLessThan(0.2);
-    expect(unsplit[1]).toBeGreaterThan(0.5);
-    expect(unsplit[2]).toBeGreaterThan(0.75);
+    const unsplit = (rates: AdapterRates) => share(convolutions.map((layer) => splitOn(rates, layer.spec) === 1));
+    expect(unsplit(RATES.server)).toBeLessThan(0.2);
+    expect(unsplit(RATES.desktop)).toBeLessThan(unsplit(RATES.integrated));
+    expect(unsplit(RATES.integrated)).toBeGreaterThan(0.5);
+    expect(unsplit(RATES.phone)).toBeGreaterThan(0.75);
   });
 
   it('splits the smallest maps even there, whose few pixels fill no core', () => {
@@ -212,7 +210,7 @@ describe('choice of split tiles', () => {
 
   it('takes the first of equal tiles, the same one every time', () => {
     const free: AdapterRates = {
-      ...RATES.h200,
+      ...RATES.server,
       ...{
         gflops: Number.POSITIVE_INFINITY,
         cacheGbps: Number.POSITIVE_INFINITY,
@@ -221,9 +219,9 @@ describe('choice of split tiles', () => {
       ...{ workgroupNanoseconds: 0, loadNanoseconds: 0 },
     };
     expect(bestSplitTile(medium, free)).toEqual(splitTiles(medium)[0]);
-    expect(bestDepthwiseTile(medium, free)).toEqual(DEPTHWISE_TILES[0]);
+    expect(bestDepthwiseTile(medium, free)).toEqual(depthwiseTiles()[0]);
     for (const { spec: layer } of convolutions) {
-      expect(bestSplitTile(layer, RATES.h200)).toEqual(bestSplitTile({ ...layer }, { ...RATES.h200 }));
+      expect(bestSplitTile(layer, RATES.server)).toEqual(bestSplitTile({ ...layer }, { ...RATES.server }));
     }
   });
 

@@ -28,9 +28,9 @@ describe('depthwise', () => {
 describe.each([
   [1, 64],
   [4, 32],
-])('depthwiseColumns, %i pixels', (pixels, workgroup) => {
+])('depthwiseColumns, %i rows', (rows, workgroup) => {
   it.each(named(convCases.filter(isDepthwise)))('%s', async (_, conv) => {
-    await checkConv(conv, depthwiseColumns(conv.spec, pixels, workgroup), pack);
+    await checkConv(conv, depthwiseColumns(conv.spec, { rows, workgroup }), pack);
   });
 });
 

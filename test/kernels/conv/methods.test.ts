@@ -40,8 +40,9 @@ describe('chooseMethod', () => {
     [software, depthwise5, 'depthwise'],
     [software, grouped, 'grouped'],
     [{ software: true, subgroupSize: 0 }, wide, 'direct'],
-    [hardware, wide, 'direct'],
-    [hardware, depthwise, 'depthwise'],
+    [hardware, wide, 'split'],
+    [hardware, depthwise, 'depthwise-columns'],
+    [hardware, grouped, 'grouped'],
     [plain, grouped, 'grouped'],
   ] as const)('by class: %o', (traits, spec, expected) => {
     expect(chooseMethod(spec, traits)).toBe(expected);
@@ -52,19 +53,19 @@ describe('chooseMethod', () => {
     expect(chooseMethod(wide, hardware, choices)).toBe('lane');
     // a batch is computed as a single picture is
     expect(chooseMethod({ ...wide, batch: 8 }, hardware, choices)).toBe('lane');
-    expect(chooseMethod(narrow, hardware, choices)).toBe('direct');
+    expect(chooseMethod(narrow, hardware, choices)).toBe('split');
   });
 
   it('goes by class where a choice is not possible', () => {
     const choices = new Map<string, ConvMethodName>([[convKey(wide), 'lane']]);
-    expect(chooseMethod(wide, plain, choices)).toBe('direct');
+    expect(chooseMethod(wide, plain, choices)).toBe('split');
     const unknown = new Map([[convKey(wide), 'of another version' as ConvMethodName]]);
     expect(chooseMethod(wide, software, unknown)).toBe('winograd-lane');
   });
 
   it('does not let Winograd pass what any device binds', () => {
     const large = convCase([64, 64], [1024, 1024], { kernel: [3, 3], pads: 1 }).spec;
-    expect(possibleMethods(large, software)).toEqual(['direct', 'tiled', 'lane', 'lane-uniform']);
+    expect(possibleMethods(large, software)).toEqual(['direct', 'split', 'lane', 'lane-uniform']);
   });
 });
 
@@ -89,8 +90,8 @@ describe('weights in uniform buffers', () => {
 
 /** Methods with a test file of their own, which runs the whole table: here a fifth of it goes through the table of methods. */
 const TESTED_APART: readonly ConvMethodName[] = [
-  ...(['direct', 'tiled', 'lane', 'winograd-lane', 'winograd-tiled'] as const),
-  ...(['depthwise', 'depthwise-rows', 'grouped'] as const),
+  ...(['direct', 'split', 'lane', 'winograd-lane'] as const),
+  ...(['depthwise', 'depthwise-columns', 'depthwise-rows', 'grouped'] as const),
 ];
 
 describe('every possible method gives the same result, within its rounding', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { convLane } from '../../../src/kernels/conv/conv2d-lane.ts';
-import { conv2dTiled } from '../../../src/kernels/conv/conv2d-tiled.ts';
 import type { ConvSpec } from '../../../src/kernels/conv/spec.ts';
 import {
   isWinograd,
@@ -45,10 +44,6 @@ describe('winograd', () => {
   it.skipIf(traits.subgroupSize < 4).each(named(possible))('%s', async (_, conv) => {
     const steps = stepsOf(winograd(conv.spec), (product) => convLane(product, traits.subgroupSize));
     await checkConvSteps(conv, steps, pack, AMPLIFICATION);
-  });
-
-  it.each(named(possible))('tiled: %s', async (_, conv) => {
-    await checkConvSteps(conv, stepsOf(winograd(conv.spec), conv2dTiled), pack, AMPLIFICATION);
   });
 
   it.each(named(possible))('states what it binds and launches: %s', (_, { spec }) => {
