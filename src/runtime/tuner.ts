@@ -4,12 +4,12 @@ import type { ModelPlan } from '../graph/plan.ts';
 import {
   type ConvChoices,
   type ConvLaunch,
-  type ConvMethodName,
   type ConvOperand,
+  type ConvWay,
   chooseMethod,
   convKey,
+  otherWays,
   planConv,
-  possibleMethods,
   withPrecision,
 } from '../kernels/conv/methods.ts';
 import type { ConvSpec } from '../kernels/conv/spec.ts';
@@ -20,9 +20,9 @@ import { withBuffers } from './launch.ts';
 import { type BoundLaunch, type LaunchTimer, prepareLaunchTimer } from './launch-timer.ts';
 
 /** To be raised when kernels change: what was measured before is measured anew. */
-const VERSION = 1;
+const VERSION = 2;
 /** How long a run must be beside a clock's steps. */
-const TARGET_MS = 5;
+const TARGET_MS = 3;
 const MAX_ROUNDS = 256;
 const REPEATS = 3;
 /** A method replaces the default one when it takes less than this part of its time. */
@@ -36,13 +36,13 @@ export interface TuningStore {
   write(name: string, text: string): Promise<void>;
 }
 
-/** Finds the fastest method for every convolution by timing all of them on the device; keeps what it found. */
+/** Finds the fastest way to compute every convolution by timing those that may be it on the device; keeps what it found. */
 export class Tuner {
   readonly #context: GpuContext;
   readonly #store: TuningStore;
   readonly #precision: Precision;
   readonly #queue = new TaskQueue();
-  readonly #choices = new Map<string, ConvMethodName>();
+  readonly #choices = new Map<string, ConvWay>();
 
   constructor(context: GpuContext, store: TuningStore, precision: Precision = 'f32') {
     this.#context = context;
@@ -73,9 +73,10 @@ export class Tuner {
       const known = choices.size;
       const unknown = convs.filter((spec) => !choices.has(convKey(spec)));
       try {
+        await compileAll(this.#context, unknown, this.#precision);
         for (const spec of unknown) {
           signal?.throwIfAborted();
-          choices.set(convKey(spec), await fastestMethod(this.#context, spec, this.#precision));
+          choices.set(convKey(spec), await fastestWay(this.#context, spec, this.#precision));
         }
       } finally {
         if (choices.size > known) {
@@ -87,7 +88,7 @@ export class Tuner {
     });
   }
 
-  async #readKept(name: string): Promise<Map<string, ConvMethodName>> {
+  async #readKept(name: string): Promise<Map<string, ConvWay>> {
     return parseChoices(await this.#store.read(name));
   }
 }
@@ -99,26 +100,41 @@ function storeName({ device: { adapterInfo }, traits }: GpuContext, precision: P
 }
 
 /** What is damaged counts as not known. */
-function parseChoices(text: string | null): Map<string, ConvMethodName> {
+function parseChoices(text: string | null): Map<string, ConvWay> {
   try {
-    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, ConvMethodName>));
+    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, ConvWay>));
   } catch {
     return new Map();
   }
 }
 
-async function fastestMethod(context: GpuContext, conv: ConvSpec, precision: Precision): Promise<ConvMethodName> {
+async function fastestWay(context: GpuContext, conv: ConvSpec, precision: Precision): Promise<ConvWay> {
   const spec = { ...conv, batch: 1 };
   const usual = chooseMethod(spec, context.traits);
-  const others = possibleMethods(spec, context.traits).filter((name) => name !== usual && fits(context, spec, name));
+  const others = otherWays(spec, context.traits).filter((way) => fits(context, spec, way));
   if (others.length === 0) return usual;
   const [usualTime, ...otherTimes] = await timeMethods(context, spec, [usual, ...others], precision);
   const least = Math.min(...otherTimes);
   return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
 }
 
+/** Compiles all that is to be timed side by side; what fails to compile fails again, and is told, when it is timed. */
+async function compileAll(context: GpuContext, specs: readonly ConvSpec[], precision: Precision): Promise<void> {
+  const { traits } = context;
+  const launches = specs.flatMap((conv) => {
+    const spec = { ...conv, batch: 1 };
+    const ways = [chooseMethod(spec, traits), ...otherWays(spec, traits)].filter((way) => fits(context, spec, way));
+    return ways.flatMap((way) =>
+      planConv(way, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
+    );
+  });
+  await Promise.allSettled(
+    launches.map(({ dispatch: { kernel, source, overrides } }) => context.pipeline(kernel, source, overrides)),
+  );
+}
+
 /** Whether the device can launch a method. */
-function fits(context: GpuContext, spec: ConvSpec, name: ConvMethodName): boolean {
+function fits(context: GpuContext, spec: ConvSpec, name: ConvWay): boolean {
   const { maxStorageBufferBindingSize, maxBufferSize } = context.device.limits;
   const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   return planConv(name, spec, context.traits).launches.every(
@@ -131,7 +147,7 @@ function fits(context: GpuContext, spec: ConvSpec, name: ConvMethodName): boolea
 export async function timeMethods(
   context: GpuContext,
   spec: ConvSpec,
-  names: readonly ConvMethodName[],
+  names: readonly ConvWay[],
   precision: Precision = 'f32',
 ): Promise<number[]> {
   const { traits } = context;

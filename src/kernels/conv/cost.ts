@@ -191,10 +191,15 @@ function microseconds(work: Work, rates: AdapterRates): number {
   return rates.launchMicroseconds + (work.workgroups * rates.workgroupNanoseconds + busy + waiting) / 1e3;
 }
 
-/** The first of those that take least. */
-function fastest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): Tile {
-  const times = tiles.map(time);
-  return tiles[times.indexOf(Math.min(...times))]!;
+/** How many tiles the model leaves to be measured at most, and how much longer than the best they may take by it. */
+const MAX_CANDIDATES = 3;
+const CANDIDATE_FACTOR = 1.25;
+
+/** Those that may be fastest, by the model, the most likely one first; of equals the earlier one. */
+function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): Tile[] {
+  const timed = tiles.map((tile) => ({ tile, time: time(tile) })).sort((a, b) => a.time - b.time);
+  const most = timed[0]!.time * CANDIDATE_FACTOR;
+  return timed.flatMap(({ tile, time }, i) => (i < MAX_CANDIDATES && time <= most ? [tile] : []));
 }
 
 /** Input, weights and output once each, as float32. */
@@ -338,9 +343,9 @@ export function splitTiles(spec: ConvSpec): readonly SplitTile[] {
   return tiles;
 }
 
-/** The tile that the model says is fastest; of equals the first in `splitTiles`. */
-export function bestSplitTile(spec: ConvSpec, rates: AdapterRates): SplitTile {
-  return fastest(splitTiles(spec), (tile) => splitMicroseconds(spec, tile, rates));
+/** Tiles that may be fastest on an adapter, the model's choice first. */
+export function likelySplitTiles(spec: ConvSpec, rates: AdapterRates): SplitTile[] {
+  return likeliest(splitTiles(spec), (tile) => splitMicroseconds(spec, tile, rates));
 }
 
 /** How a launch divides a depthwise convolution among invocations. */
@@ -379,7 +384,7 @@ export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: Depth
   );
 }
 
-/** The tile that the model says is fastest; of equals the first in `depthwiseTiles`. */
-export function bestDepthwiseTile(spec: ConvSpec, rates: AdapterRates): DepthwiseTile {
-  return fastest(depthwiseTiles(), (tile) => depthwiseMicroseconds(spec, tile, rates));
+/** Tiles that may be fastest on an adapter, the model's choice first. */
+export function likelyDepthwiseTiles(spec: ConvSpec, rates: AdapterRates): DepthwiseTile[] {
+  return likeliest(depthwiseTiles(), (tile) => depthwiseMicroseconds(spec, tile, rates));
 }

@@ -4,7 +4,14 @@ import { conv2dDirect, packConvWeights } from './conv2d-direct.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
 import { conv2dSplit } from './conv2d-split.ts';
-import { type AdapterRates, bestDepthwiseTile, bestSplitTile, RATES, type SplitTile } from './cost.ts';
+import {
+  type AdapterRates,
+  type DepthwiseTile,
+  likelyDepthwiseTiles,
+  likelySplitTiles,
+  RATES,
+  type SplitTile,
+} from './cost.ts';
 import { depthwise, depthwiseColumns, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
 import { type ConvSpec, convFlops } from './spec.ts';
 import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
@@ -46,11 +53,13 @@ export function packWeights(order: WeightOrder, weights: Float32Array, spec: Con
   return WEIGHT_ORDERS[order](weights, spec);
 }
 
-/** One way to compute convolutions. */
-interface Method {
+/** One way to compute convolutions, or several that differ by how they divide them: their tiles. */
+interface Method<Tile = unknown> {
   readonly weightOrder: WeightOrder;
   isPossible(spec: ConvSpec, traits: AdapterTraits): boolean;
-  launches(spec: ConvSpec, traits: AdapterTraits): readonly ConvLaunch[];
+  /** The tiles that may be fastest on such an adapter, the model's choice first; of an image alone, whatever the batch. */
+  tiles?(spec: ConvSpec, traits: AdapterTraits): readonly Tile[];
+  launches(spec: ConvSpec, traits: AdapterTraits, tile: Tile): readonly ConvLaunch[];
 }
 
 /** What every WebGPU device can bind. */
@@ -62,15 +71,25 @@ const isDepthwise = ({ group, inChannels, outChannels }: ConvSpec) => group === 
 const hasLanes = ({ subgroupSize }: AdapterTraits) => subgroupSize >= 4;
 const fitsWinograd = (spec: ConvSpec) => isWinograd(spec) && winogradBytes(spec) <= MAX_BINDING_BYTES;
 
-/** A batch is divided as one of its images is, so that each has the result that it has alone. */
-const alone = (spec: ConvSpec): ConvSpec => ({ ...spec, batch: 1 });
 const ratesOf = ({ class: name = 'integrated' }: AdapterTraits): AdapterRates => RATES[name];
 
-/** The model's tile; on software rasterisers one with little code, which they take seconds to compile. */
-function splitTileFor(spec: ConvSpec, traits: AdapterTraits): SplitTile {
-  if (!traits.software) return bestSplitTile(alone(spec), ratesOf(traits));
-  return { pixels: 2, blocks: 1, lanes: 8, slices: 1, split: 2, unroll: spec.kernel[0] };
-}
+const split: Method<SplitTile> = {
+  weightOrder: 'octets',
+  isPossible: isDense,
+  tiles(spec, traits) {
+    if (!traits.software) return likelySplitTiles(spec, ratesOf(traits));
+    // little code: software rasterisers take seconds to compile what waits for other invocations
+    return [{ pixels: 2, blocks: 1, lanes: 8, slices: 1, split: 2, unroll: spec.kernel[0] }];
+  },
+  launches: (spec, _, tile) => single(conv2dSplit(spec, tile)),
+};
+
+const byColumns: Method<DepthwiseTile> = {
+  weightOrder: 'depthwise',
+  isPossible: (spec) => !isDense(spec) && isDepthwise(spec),
+  tiles: (spec, traits) => likelyDepthwiseTiles(spec, ratesOf(traits)),
+  launches: (spec, _, tile) => single(depthwiseColumns(spec, tile)),
+};
 
 const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
 
@@ -101,11 +120,7 @@ export function withPrecision(launch: ConvLaunch, precision: Precision): ConvLau
 /** Every method; what each is for stands beside its kernel. */
 const METHODS = {
   direct: { weightOrder: 'octets', isPossible: isDense, launches: (spec) => single(conv2dDirect(spec)) },
-  split: {
-    weightOrder: 'octets',
-    isPossible: isDense,
-    launches: (spec, traits) => single(conv2dSplit(spec, splitTileFor(spec, traits))),
-  },
+  split,
   lane: {
     weightOrder: 'octets',
     isPossible: (spec, traits) => isDense(spec) && hasLanes(traits),
@@ -122,11 +137,7 @@ const METHODS = {
     isPossible: (spec, traits) => fitsWinograd(spec) && hasLanes(traits),
     launches: (spec, { subgroupSize }) => aroundProduct(spec, (product) => convLane(product, subgroupSize)),
   },
-  'depthwise-columns': {
-    weightOrder: 'depthwise',
-    isPossible: (spec) => !isDense(spec) && isDepthwise(spec),
-    launches: (spec, traits) => single(depthwiseColumns(spec, bestDepthwiseTile(alone(spec), ratesOf(traits)))),
-  },
+  'depthwise-columns': byColumns,
   'depthwise-rows': {
     weightOrder: 'depthwise',
     isPossible: (spec) => !isDense(spec) && isDepthwise(spec) && slidesByRows(spec),
@@ -146,6 +157,9 @@ const METHODS = {
 
 export type ConvMethodName = keyof typeof METHODS;
 
+/** A method, and of one that has tiles which one, `split 4,1,16,1,16,9`; the model's choice where none is named. */
+export type ConvWay = ConvMethodName | `${ConvMethodName} ${string}`;
+
 /** Input and output channels from which on Winograd's convolution is faster on software rasterisers. */
 const WINOGRAD_CHANNELS = 24;
 /** Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. */
@@ -163,8 +177,8 @@ function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits):
   return [...winograds, ...uniforms, 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
 }
 
-/** Which method to take for a shape, by `convKey`. */
-export type ConvChoices = ReadonlyMap<string, ConvMethodName>;
+/** Which way to take for a shape, by `convKey`. */
+export type ConvChoices = ReadonlyMap<string, ConvWay>;
 
 /**
  * Names a shape. The size of a batch is no part of it: an image has the same result alone and in a batch, but for batches so
@@ -179,12 +193,26 @@ export function possibleMethods(spec: ConvSpec, traits: AdapterTraits): ConvMeth
   return (Object.keys(METHODS) as ConvMethodName[]).filter((name) => METHODS[name].isPossible(spec, traits));
 }
 
-/** The method for a convolution: the choice for its shape where there is one that is possible, else by class of adapter. */
-export function chooseMethod(spec: ConvSpec, traits: AdapterTraits, choices?: ConvChoices): ConvMethodName {
+const nameOf = (way: ConvWay) => way.split(' ')[0] as ConvMethodName;
+
+/** The way to compute a convolution: the choice for its shape where there is one that is possible, else by class of adapter. */
+export function chooseMethod(spec: ConvSpec, traits: AdapterTraits, choices?: ConvChoices): ConvWay {
   const possible = possibleMethods(spec, traits);
   const choice = choices?.get(convKey(spec));
-  const names = choice === undefined ? preferences(spec, traits) : [choice, ...preferences(spec, traits)];
-  return names.find((name) => possible.includes(name))!;
+  const ways = choice === undefined ? preferences(spec, traits) : [choice, ...preferences(spec, traits)];
+  return ways.find((way) => possible.includes(nameOf(way)))!;
+}
+
+/** The ways worth timing on such an adapter, besides the one that is chosen unasked. */
+export function otherWays(spec: ConvSpec, traits: AdapterTraits): ConvWay[] {
+  const usual = chooseMethod(spec, traits) as ConvMethodName;
+  const { tiles }: Method = METHODS[usual];
+  if (tiles)
+    return tiles(alone(spec), traits)
+      .slice(1)
+      .map((tile) => `${usual} ${describeTile(tile)}` as const);
+  const ways = traits.software ? possibleMethods(spec, traits) : preferences(spec, traits);
+  return ways.filter((name) => name !== usual && METHODS[name].isPossible(spec, traits) && !('tiles' in METHODS[name]));
 }
 
 /** What a method launches for a convolution, and the order of its weights. */
@@ -193,7 +221,19 @@ export interface ConvPlan {
   readonly weightOrder: WeightOrder;
 }
 
-export function planConv(name: ConvMethodName, spec: ConvSpec, traits: AdapterTraits): ConvPlan {
-  const { launches, weightOrder }: Method = METHODS[name];
-  return { launches: launches(spec, traits), weightOrder };
+/** A tile that is not, or no longer, among a method's stands for the model's choice. */
+export function planConv(way: ConvWay, spec: ConvSpec, traits: AdapterTraits): ConvPlan {
+  const { launches, weightOrder, tiles = () => [undefined] }: Method = METHODS[nameOf(way)];
+  const all = tiles(alone(spec), traits);
+  const tile = all.find((each) => way.endsWith(` ${describeTile(each)}`)) ?? all[0];
+  return { launches: launches(spec, traits, tile), weightOrder };
+}
+
+/** A batch is divided as one of its images is, so that each has the result that it has alone. */
+function alone(spec: ConvSpec): ConvSpec {
+  return { ...spec, batch: 1 };
+}
+
+function describeTile(tile: unknown): string {
+  return Object.values(tile ?? {}).join();
 }

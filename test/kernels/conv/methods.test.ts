@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
   type ConvMethodName,
+  type ConvWay,
   chooseMethod,
   convKey,
+  otherWays,
   packWeights,
   planConv,
   possibleMethods,
@@ -66,6 +68,38 @@ describe('chooseMethod', () => {
   it('does not let Winograd pass what any device binds', () => {
     const large = convCase([64, 64], [1024, 1024], { kernel: [3, 3], pads: 1 }).spec;
     expect(possibleMethods(large, software)).toEqual(['direct', 'split', 'lane', 'lane-uniform']);
+  });
+});
+
+describe('tiles', () => {
+  const server: AdapterTraits = { ...hardware, class: 'server' };
+
+  it('are offered for timing besides the one that the model chooses', () => {
+    const [first, ...others] = otherWays(wide, server);
+    expect(first).toMatch(/^split \d+,\d+,\d+,\d+,\d+,\d+$/);
+    const launched = (way: ConvWay) => JSON.stringify(planConv(way, wide, server).launches[0]!.dispatch.overrides);
+    const all = ['split' as const, first!, ...others].map(launched);
+    expect(new Set(all).size).toBe(all.length);
+    expect(otherWays(depthwise, server)[0]).toMatch(/^depthwise-columns \d+,\d+$/);
+    expect(otherWays(grouped, server)).toEqual([]);
+  });
+
+  it('follow a choice, and the model where there is no such tile', () => {
+    const [way] = otherWays(wide, server) as [ConvWay];
+    const dispatchOf = (each: ConvWay) => planConv(each, wide, server).launches[0]!.dispatch;
+    expect(chooseMethod(wide, server, new Map([[convKey(wide), way]]))).toBe(way);
+    expect(dispatchOf(way)).not.toEqual(dispatchOf('split'));
+    expect(dispatchOf('split 1,2,3')).toEqual(dispatchOf('split'));
+  });
+
+  it('divide a batch as one of its images', () => {
+    const grid = (batch: number) => planConv('split', { ...wide, batch }, server).launches[0]!.dispatch.workgroups;
+    expect(grid(5)).toEqual([...grid(1).slice(0, 2), 5]);
+  });
+
+  it('are not timed on software rasterisers, which have methods of their own', () => {
+    expect(otherWays(wide, software)).toEqual(['direct', 'lane', 'lane-uniform']);
+    expect(otherWays(depthwise, software)).toEqual(['depthwise', 'grouped']);
   });
 });
 
