@@ -134,9 +134,12 @@ export class DetectorEngine {
             const layouts = await this.#images.write(images, encoder);
             this.#writeParams(prepared, settings, layouts);
             executor.bind('pixels', this.#images.buffer);
-            executor.encode(encoder, timer ?? undefined);
-            // submits before it first waits; in an object: a bare promise would be awaited inside the lock
-            return { faces: reader.read(encoder, executor.buffer(plan.faces), executor.pacer) };
+            const commands = [encoder.finish(), executor.commands(timer ?? undefined)];
+            // submits before it first waits
+            const faces = reader.read(commands, executor.buffer(plan.faces), executor.pacer);
+            executor.encodeAhead();
+            // in an object: a bare promise would be awaited inside the lock
+            return { faces };
           });
           const result = await faces;
           if (timer) {

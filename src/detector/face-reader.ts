@@ -30,8 +30,9 @@ export class FaceReader {
     this.#spec = spec;
   }
 
-  /** Submits the commands, then reads the faces of each image. What is encoded later does not disturb them. */
-  async read(encoder: GPUCommandEncoder, faces: GPUBuffer, pacer: PollPacer): Promise<Face[][]> {
+  /** Submits the commands, then reads the faces of each image. What is submitted later does not disturb them. */
+  async read(commands: readonly GPUCommandBuffer[], faces: GPUBuffer, pacer: PollPacer): Promise<Face[][]> {
+    const encoder = this.#context.device.createCommandEncoder();
     const { batch, imageBytes } = this.#spec;
     const first = Math.min(FIRST_BYTES, imageBytes);
     const rest = imageBytes - first;
@@ -45,7 +46,7 @@ export class FaceReader {
     }
     const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
     try {
-      const heads = await this.#context.read(encoder, staging, parts, pacer);
+      const heads = await this.#context.read(encoder, staging, parts, pacer, commands);
       const result: Face[][] = [];
       for (const [n, head] of heads.entries()) {
         const values = new Float32Array(head);

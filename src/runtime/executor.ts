@@ -28,6 +28,7 @@ export class Executor {
   readonly #params: GPUBuffer;
   readonly #steps: readonly BoundStep[];
   readonly #externals = new Map<string, GPUBuffer>();
+  #ahead: GPUCommandBuffer | null = null;
   /** How long this plan's runs take. */
   readonly pacer = new PollPacer();
 
@@ -83,6 +84,7 @@ export class Executor {
   bind(name: string, buffer: GPUBuffer): void {
     if (this.#externals.get(name) === buffer) return;
     this.#externals.set(name, buffer);
+    this.#ahead = null;
     for (const bound of this.#steps) {
       const uses = bound.step.operands.some((operand) => operand.kind === 'external' && operand.name === name);
       if (uses) bound.bindGroup = null;
@@ -98,6 +100,23 @@ export class Executor {
       pass.end();
     }
     timer?.resolve(encoder);
+  }
+
+  /** The commands of one run, to be submitted once: those that were encoded ahead, if any were. */
+  commands(timer?: GpuTimer): GPUCommandBuffer {
+    const ahead = this.#ahead;
+    if (ahead && !timer) {
+      this.#ahead = null;
+      return ahead;
+    }
+    const encoder = this.#context.device.createCommandEncoder();
+    this.encode(encoder, timer);
+    return encoder.finish();
+  }
+
+  /** Encodes the next run while the GPU computes: WebGPU forgets commands with their submission, and they are the same each time. */
+  encodeAhead(): void {
+    this.#ahead ??= this.commands();
   }
 
   /** Leaves external buffers to their owners. */

@@ -185,19 +185,20 @@ export class GpuContext {
     return result;
   }
 
-  /** Submits, then copies parts of buffers to the CPU. `staging` must hold all of them; `pacer` knows the run's usual time. */
+  /** Submits `before` and what is encoded, then copies parts of buffers to the CPU. `staging` must hold all of them. */
   async read(
     encoder: GPUCommandEncoder,
     staging: GPUBuffer,
     parts: readonly BufferPart[],
     pacer?: PollPacer,
+    before: readonly GPUCommandBuffer[] = [],
   ): Promise<ArrayBuffer[]> {
     let offset = 0;
     for (const part of parts) {
       encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
       offset += part.bytes;
     }
-    this.device.queue.submit([encoder.finish()]);
+    this.device.queue.submit([...before, encoder.finish()]);
     const map = () => this.map(staging, 0, offset);
     await (this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map());
     const mapped = staging.getMappedRange(0, offset);
