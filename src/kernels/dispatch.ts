@@ -40,9 +40,9 @@ export function dispatch(kernel: ShaderName, { consts, overrides = {}, ...launch
 }
 
 /** How images are stored between kernels, and constants that are added to or multiplied with them; sums are float32. */
-export type Precision = (typeof PRECISIONS)[number];
+export type Precision = 'f32' | 'f16';
 
-export const PRECISIONS = ['f32', 'f16'] as const;
+export const PRECISIONS: readonly Precision[] = ['f32', 'f16'];
 
 /** Which images of a launch are stored as half floats. */
 interface HalfImages {

@@ -5,7 +5,7 @@
 // of what each launch costs, what starting each workgroup costs, what the busiest core computes and fetches, and what its invocations
 // wait for loads of which each needs the one before. The constants were fitted to the launches of `RATES.server`; what differs between
 // adapters is in their rates.
-import type { AdapterClass } from '../dispatch.ts';
+import { type AdapterClass, MAX_WORKGROUPS } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import type { ConvSpec } from './spec.ts';
 
@@ -202,6 +202,12 @@ function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): 
   return timed.flatMap(({ tile, time }, i) => (i < MAX_CANDIDATES && time <= most ? [tile] : []));
 }
 
+/** Those that need no more workgroups side by side than WebGPU guarantees; all where none does, to be refused with the node's name. */
+function launchable<Tile>(tiles: readonly Tile[], columns: (tile: Tile) => number): readonly Tile[] {
+  const few = tiles.filter((tile) => columns(tile) <= MAX_WORKGROUPS);
+  return few.length > 0 ? few : tiles;
+}
+
 /** Input, weights and output once each, as float32. */
 function leastBytes({
   batch,
@@ -239,18 +245,22 @@ function stepsOf(spec: ConvSpec, { split, unroll }: SplitTile): { readonly steps
   return { steps: Math.ceil(taps / unroll / split), taps: taps / split };
 }
 
+/** Workgroups side by side, along the first dimension of the grid. */
+function splitColumns(spec: ConvSpec, { pixels, lanes }: SplitTile): number {
+  const { outHeight, outWidth } = spec;
+  if (isPointwise(spec)) return Math.ceil((outHeight * outWidth) / (lanes * pixels));
+  return Math.ceil((Math.ceil(outHeight / pixels) * outWidth) / lanes);
+}
+
 /** What a launch of `conv2d-split` takes, in microseconds. */
 export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: AdapterRates): number {
   const { pixels, blocks, lanes, slices, split } = tile;
-  const { batch, outHeight, outWidth, kernel, strides } = spec;
+  const { batch, kernel, strides } = spec;
   const invocations = lanes * slices * split;
   const sums = pixels * blocks;
   const { steps, taps } = stepsOf(spec, tile);
   // a column of inputs serves the taps of a column of the kernel for all pixels
   const rows = rowsOf(spec, pixels);
-  const columns = isPointwise(spec)
-    ? Math.ceil((outHeight * outWidth) / (lanes * pixels))
-    : Math.ceil((Math.ceil(outHeight / pixels) * outWidth) / lanes);
   const inputsPerTap = rows / kernel[0];
   const weightsPerTap = 4 * blocks;
   // neighbouring invocations read neighbouring vectors of the input, and the same weights unless they are of other slices or ways
@@ -262,7 +272,7 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
   const joinLines = split > 1 ? (2 * sums * LANES * VECTOR_BYTES) / LINE_BYTES : 0;
   return microseconds(
     {
-      workgroups: batch * columns * Math.ceil(blocksOf(spec.outChannels) / (blocks * slices)),
+      workgroups: batch * splitColumns(spec, tile) * Math.ceil(blocksOf(spec.outChannels) / (blocks * slices)),
       invocations,
       slots: (TAP_SLOTS * sums + FETCH_SLOTS * weightsPerTap) * taps + START_SLOTS + (OUTPUT_SLOTS * sums) / split,
       lines: (inputsPerTap * inputLines + weightsPerTap * weightLines) * taps + joinLines,
@@ -340,7 +350,7 @@ export function splitTiles(spec: ConvSpec): readonly SplitTile[] {
       }
     }
   }
-  return tiles;
+  return launchable(tiles, (tile) => splitColumns(spec, tile));
 }
 
 /** Tiles that may be fastest on an adapter, the model's choice first. */
@@ -361,16 +371,21 @@ export function depthwiseTiles(): DepthwiseTile[] {
   return [1, 2, 4, 8].flatMap((rows) => [32, 64, 128].map((workgroup) => ({ rows, workgroup })));
 }
 
+/** Workgroups side by side, along the first dimension of the grid. */
+function depthwiseColumns({ outHeight, outWidth }: ConvSpec, { rows, workgroup }: DepthwiseTile): number {
+  return Math.ceil((Math.ceil(outHeight / rows) * outWidth) / workgroup);
+}
+
 /** What a launch of a depthwise convolution takes that computes `rows` outputs from columns of inputs, in microseconds. */
 export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: DepthwiseTile, rates: AdapterRates): number {
-  const { batch, outChannels, outHeight, outWidth, kernel, strides } = spec;
+  const { batch, outChannels, kernel, strides } = spec;
   const column = (rows - 1) * strides[0] + kernel[0];
   const inputs = column * kernel[1];
   const weights = kernel[0] * kernel[1];
   const inputLines = (LANES * VECTOR_BYTES * strides[1]) / LINE_BYTES;
   return microseconds(
     {
-      workgroups: Math.ceil((Math.ceil(outHeight / rows) * outWidth) / workgroup) * blocksOf(outChannels) * batch,
+      workgroups: depthwiseColumns(spec, { rows, workgroup }) * blocksOf(outChannels) * batch,
       invocations: workgroup,
       slots: (4 * weights + OUTPUT_SLOTS) * rows + FETCH_SLOTS * (inputs + weights) + START_SLOTS,
       lines: inputs * inputLines + weights,
@@ -386,5 +401,6 @@ export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: Depth
 
 /** Tiles that may be fastest on an adapter, the model's choice first. */
 export function likelyDepthwiseTiles(spec: ConvSpec, rates: AdapterRates): DepthwiseTile[] {
-  return likeliest(depthwiseTiles(), (tile) => depthwiseMicroseconds(spec, tile, rates));
+  const tiles = launchable(depthwiseTiles(), (tile) => depthwiseColumns(spec, tile));
+  return likeliest(tiles, (tile) => depthwiseMicroseconds(spec, tile, rates));
 }

@@ -251,3 +251,12 @@ describe('choice of split tiles', () => {
     }
   });
 });
+
+it('takes tiles that can be launched where others need too many workgroups', () => {
+  const { spec: wide } = convCase([16, 16], [2048, 4096], { kernel: [3, 3], pads: 1 });
+  const [tile] = likelySplitTiles(wide, RATES.phone) as [SplitTile];
+  expect(Math.ceil((Math.ceil(2048 / tile.pixels) * 4096) / tile.lanes)).toBeLessThanOrEqual(65535);
+  for (const { rows, workgroup } of likelyDepthwiseTiles(wide, RATES.phone)) {
+    expect(Math.ceil((Math.ceil(2048 / rows) * 4096) / workgroup)).toBeLessThanOrEqual(65535);
+  }
+});
