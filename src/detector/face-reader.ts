@@ -4,6 +4,7 @@ import { FACES_HEADER_BYTES } from '../kernels/detection/nms.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import type { PollPacer } from '../runtime/poll-pacer.ts';
+import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 
 /** Faces of an image that are read at once; a crowd takes a second look. */
 const FIRST_FACES = 64;
@@ -31,7 +32,12 @@ export class FaceReader {
   }
 
   /** Submits the commands, then reads the faces of each image. What is encoded later does not disturb them. */
-  async read(encoder: GPUCommandEncoder, faces: GPUBuffer, pacer: PollPacer): Promise<Face[][]> {
+  async read(
+    encoder: GPUCommandEncoder,
+    faces: GPUBuffer,
+    pacer: PollPacer,
+    onPhaseEnd?: OnPhaseEnd,
+  ): Promise<Face[][]> {
     const { batch, imageBytes } = this.#spec;
     const first = Math.min(FIRST_BYTES, imageBytes);
     const rest = imageBytes - first;
@@ -45,7 +51,7 @@ export class FaceReader {
     }
     const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
     try {
-      const heads = await this.#context.read(encoder, staging, parts, pacer);
+      const heads = await this.#context.read(encoder, staging, parts, pacer, onPhaseEnd);
       const result: Face[][] = [];
       for (const [n, head] of heads.entries()) {
         const values = new Float32Array(head);
@@ -57,6 +63,7 @@ export class FaceReader {
         }
         result.push(found);
       }
+      onPhaseEnd?.('readBack');
       return result;
     } finally {
       this.#free.push(staging);

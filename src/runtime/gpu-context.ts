@@ -2,6 +2,7 @@ import { DeviceError, DisposedError } from '../common/errors.ts';
 import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { MapMode } from './gpu-flags.ts';
 import type { PollPacer } from './poll-pacer.ts';
+import type { OnPhaseEnd } from './run-phases.ts';
 
 /** Limits that large pictures and networks can need more of than WebGPU guarantees. */
 const RAISED_LIMITS = [
@@ -185,21 +186,29 @@ export class GpuContext {
     return result;
   }
 
-  /** Submits, then copies parts of buffers to the CPU. `staging` must hold all of them; `pacer` knows the run's usual time. */
+  /**
+   * Submits, then copies parts of buffers to the CPU. `staging` must hold all of them; `pacer` knows the run's usual time.
+   * `onPhaseEnd` hears of `encode`, `submit` and `wait`.
+   */
   async read(
     encoder: GPUCommandEncoder,
     staging: GPUBuffer,
     parts: readonly BufferPart[],
     pacer?: PollPacer,
+    onPhaseEnd?: OnPhaseEnd,
   ): Promise<ArrayBuffer[]> {
     let offset = 0;
     for (const part of parts) {
       encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
       offset += part.bytes;
     }
-    this.device.queue.submit([encoder.finish()]);
+    const commands = encoder.finish();
+    onPhaseEnd?.('encode');
+    this.device.queue.submit([commands]);
+    onPhaseEnd?.('submit');
     const map = () => this.map(staging, 0, offset);
     await (this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map());
+    onPhaseEnd?.('wait');
     const mapped = staging.getMappedRange(0, offset);
     let end = 0;
     const copies = parts.map((part) => {
