@@ -103,7 +103,8 @@ async function bench(options: BenchOptions): Promise<void> {
   const context = await GpuContext.open(platform, undefined);
   try {
     const adapter = describeAdapter(context);
-    // checked before minutes are spent
+    // checked before minutes are spent, and once instead of by every provider
+    context.assertPrecision(options.precision);
     if (old) assertSameAdapter(old, adapter);
     notify('ceilings');
     const ceilings = await measureRoofline(context);

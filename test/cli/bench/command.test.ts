@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Results } from '../../../src/cli/bench/results.ts';
 import { hidePackage } from '../hide-package.ts';
-import { errorLines, runCli, runNode } from '../run-cli.ts';
+import { errorLines, hasSwiftShader, onSwiftShader, runCli, runNode } from '../run-cli.ts';
 import { resultsOf } from './results.ts';
 
 let folder: string;
@@ -75,6 +75,18 @@ describe('scrfd bench', () => {
         /^scrfd: results of different adapters cannot be compared: expected ".+", got "Example GPU"$/,
       ),
     ]);
+  });
+
+  test.skipIf(!hasSwiftShader)('half floats on an adapter without them are one sentence', async () => {
+    const ways = [['--providers', 'scrfd-webgpu'], ['--providers', 'scrfd-network', '--autotune', '--kernels'], []];
+    for (const way of ways) {
+      const args = ['bench', '--models', '500m', '--size', '64', '--precision', 'f16', ...way];
+      const { code, stdout, stderr } = await runCli(args, onSwiftShader);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(errorLines(stderr)).toEqual([
+        "scrfd: precision 'f16' needs the feature shader-f16, which this GPU device does not have",
+      ]);
+    }
   });
 
   test.each([
