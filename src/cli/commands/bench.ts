@@ -77,11 +77,16 @@ export function addBench(program: Command): void {
     )
     .addOption(collecting('--batch <N...>', 'pictures at a time (default: 1)', parseCount))
     .addOption(new Option('--providers <names...>', 'whom to time (default: all)').choices(PROVIDERS))
-    .option('--runs <N>', 'timed runs of each', parseCount, 20)
-    .option('--budget <seconds>', 'time after which a slow provider gets no more than three runs', parseCount, 30)
+    .option('--runs <N>', 'timed runs of each, back to back (sustained) and again with rests', parseCount, 20)
+    .option(
+      '--budget <seconds>',
+      'time after which a slow provider gets no more than three runs of either kind',
+      parseCount,
+      30,
+    )
     .option('--autotune', "time each convolution's kernels first and take the fastest: see the detector's option")
     .addOption(precisionOption().default('f32'))
-    .option('--kernels', 'a table of every kernel launch')
+    .option('--kernels', 'a table of every kernel launch, each timed in a compute pass of its own')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--markdown', 'print tables in Markdown')
     .option('--json <file>', 'write all results as JSON')
