@@ -66,6 +66,18 @@ export interface ColdStart {
   readonly firstMs: number;
 }
 
+/** Pictures a second of one detector, pixels to faces, back to back. */
+export interface Throughput {
+  readonly model: string;
+  readonly size: readonly [width: number, height: number];
+  /** Pictures a call. */
+  readonly batch: number;
+  /** Calls under way at a time. */
+  readonly calls: number;
+  /** Null where one call would take longer than the budget, or more memory than the device has. */
+  readonly picturesPerSecond: number | null;
+}
+
 /** One step of a plan. */
 export interface KernelTime {
   readonly label: string;
@@ -92,6 +104,7 @@ export interface Results {
   readonly rows: readonly Row[];
   readonly coldStarts: readonly ColdStart[];
   readonly kernels: readonly KernelTable[];
+  readonly throughputs: readonly Throughput[];
 }
 
 /** `model 640×480 ×1`: what rows that are compared with each other have in common. */

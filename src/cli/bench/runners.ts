@@ -68,7 +68,8 @@ function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<Arr
   return new Float32Array(batch * 3 * height * width).map(() => uniform(-1, 1));
 }
 
-function makePictures({ size: [width, height], batch }: CaseSpec): Pixels[] {
+/** Noise, too. */
+export function makePictures({ size: [width, height], batch }: CaseSpec): Pixels[] {
   const { int } = createRandom(2);
   return Array.from({ length: batch }, () => {
     return { data: new Uint8Array(width * height * 3).map(() => int(0, 255)), width, height, channels: 3 };

@@ -93,6 +93,19 @@ function formatCpuTimes(rows: readonly Row[], style: TableStyle): string {
   return formatTable([header, ...cells], 1, style);
 }
 
+function formatThroughputs({ throughputs }: Pick<Results, 'throughputs'>, style: TableStyle): string {
+  if (throughputs.length === 0) return '';
+  const cells = throughputs.map(({ model, size, calls, batch, picturesPerSecond }) => [
+    `${model} ${size.join('×')}`,
+    String(calls),
+    String(batch),
+    picturesPerSecond === null ? 'not measured' : fixed(picturesPerSecond),
+    picturesPerSecond === null ? '' : fixed(1000 / picturesPerSecond),
+  ]);
+  const header = ['throughput, from pixels to faces', 'calls under way', 'batch', 'pictures/s', 'ms a picture'];
+  return formatTable([header, ...cells], 1, style);
+}
+
 function formatColdStarts({ coldStarts }: Pick<Results, 'coldStarts'>, style: TableStyle = 'text'): string {
   if (coldStarts.length === 0) return '';
   const cells = coldStarts.map(({ model, size, cache, createMs, firstMs }) => [
@@ -161,6 +174,7 @@ export function formatResults(results: Results, style: TableStyle = 'text'): str
     formatRows(results, style),
     formatStages(results.rows, style),
     formatCpuTimes(results.rows, style),
+    formatThroughputs(results, style),
     formatColdStarts(results, style),
     ...kernels.map((table) => formatKernels(table, ceilings, style)),
   ];

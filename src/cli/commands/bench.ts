@@ -29,10 +29,12 @@ import {
   parseResults,
   type Results,
   type Row,
+  type Throughput,
 } from '../bench/results.ts';
 import { measureRoofline } from '../bench/roofline.ts';
 import { measure, openDetector, openNetwork, openOnnxRuntime, type Runner, type Workload } from '../bench/runners.ts';
 import { formatResults } from '../bench/tables.ts';
+import { measureThroughput } from '../bench/throughput.ts';
 import { loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { parseCount, parseSize, precisionOption } from '../shared/options.ts';
 import { notify, reportError } from '../shared/report.ts';
@@ -50,6 +52,7 @@ interface BenchOptions {
   runs: number;
   budget: number;
   kernels?: true;
+  throughput?: true;
   coldStart?: true;
   autotune?: true;
   precision: Precision;
@@ -87,6 +90,7 @@ export function addBench(program: Command): void {
     .option('--autotune', "time each convolution's kernels first and take the fastest: see the detector's option")
     .addOption(precisionOption().default('f32'))
     .option('--kernels', 'a table of every kernel launch, each timed in a compute pass of its own')
+    .option('--throughput', 'pictures a second with 1, 2 and 4 calls under way, and in batches of 8 and 32')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--markdown', 'print tables in Markdown')
     .option('--json <file>', 'write all results as JSON')
@@ -188,10 +192,11 @@ async function measureModels(
   models: readonly LoadedModel[],
   ort: OnnxRuntime | null,
   { size: sizes, batch: batches = [1], ...options }: BenchOptions,
-): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels'>> {
+): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels' | 'throughputs'>> {
   const rows: Row[] = [];
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
+  const throughputs: Throughput[] = [];
   const { precision, autotune = false } = options;
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
@@ -213,13 +218,18 @@ async function measureModels(
           kernels.push({ model: work.name, size, batch, steps });
         }
       }
+      if (options.throughput) {
+        notify(`${loaded.name} ${size.join('×')}: throughput`);
+        const work = { ...loaded, model, size, autotune, precision };
+        throughputs.push(...(await measureThroughput(platform, context.device, work, options.budget * 1000)));
+      }
       if (options.coldStart) {
         notify(`${loaded.name} ${size.join('×')}: cold start`);
         coldStarts.push(...(await measureColdStarts(workOf(1))));
       }
     }
   }
-  return { rows, coldStarts, kernels };
+  return { rows, coldStarts, kernels, throughputs };
 }
 
 /** A provider that cannot run a case is reported and left out. */

@@ -17,8 +17,8 @@ describe('scrfd bench', () => {
   it('measures, writes and draws', { timeout: 120_000 }, async () => {
     const [json, chart] = [join(folder, 'results.json'), join(folder, 'chart.svg')];
     const cases = ['--models', '500m', '--size', '64x32', '--batch', '1', '2'];
-    const outputs = ['--kernels', '--cold-start', '--json', json, '--chart', chart];
-    const { code, stdout, stderr } = await runCli(['bench', ...cases, '--runs', '2', ...outputs]);
+    const outputs = ['--kernels', '--throughput', '--cold-start', '--json', json, '--chart', chart];
+    const { code, stdout, stderr } = await runCli(['bench', ...cases, '--runs', '2', '--budget', '2', ...outputs]);
     expect(errorLines(stderr).every((line) => !line.includes('rror'))).toBe(true);
     expect(code, stderr).toBe(0);
 
@@ -32,6 +32,7 @@ describe('scrfd bench', () => {
         'rows',
         'coldStarts',
         'kernels',
+        'throughputs',
       ]),
     );
     expect(results.versions).toMatchObject({ node: process.version, onnxruntime: expect.any(String) });
@@ -75,6 +76,9 @@ describe('scrfd bench', () => {
     expect(results.kernels.map(({ steps }) => steps.length)).toEqual(
       results.rows.filter(({ provider }) => provider === 'scrfd-webgpu').map(({ dispatches }) => dispatches),
     );
+    const [one, ...others] = results.throughputs;
+    expect([one!.calls, one!.batch, others.length]).toEqual([1, 1, 4]);
+    expect(one!.picturesPerSecond).toBeGreaterThan(0);
     expect(stdout).toContain(`adapter: ${results.adapter}\n`);
     expect(await readFile(chart, 'utf8')).toContain('</svg>');
   });

@@ -92,10 +92,16 @@ describe('tables', () => {
     const text = formatResults(
       resultsOf(results.rows, {
         coldStarts: [{ model: 'm', size: [64, 32], cache: 'cold', createMs: 200, firstMs: 1000 }],
+        throughputs: [
+          { model: 'm', size: [64, 32], calls: 4, batch: 1, picturesPerSecond: 250 },
+          { model: 'm', size: [64, 32], calls: 1, batch: 32, picturesPerSecond: null },
+        ],
       }),
     );
     expect(text).toMatch(/whole run on the GPU .+\n.+ 3\.50 +1\.00 \(10 %\)/);
     expect(text).toMatch(/upload +encode +submit +read-back +sum\n.+ 0\.250 +0\.500 +0\.125 +0\.063 +0\.938\n/);
+    expect(text).toMatch(/m 64×32 +4 +1 +250 +4\.00\n/);
+    expect(text).toMatch(/m 64×32 +1 +32 +not measured\n/);
     expect(text).toMatch(/1\.00 \(10 %\) +6\.00 \(60 %\) +1\.00 \(10 %\) +2\.00 \(20 %\)\n/);
     expect(text).toMatch(/m 64×32 +cold +200 +1000 +1200\n/);
     expect(text).toContain('ceilings: 200 GFLOP/s multiply-add, 20.0 GB/s copied\n');

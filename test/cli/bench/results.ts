@@ -32,6 +32,7 @@ export function resultsOf(rows: readonly Row[], more: Partial<Results> = {}): Re
     rows,
     coldStarts: [],
     kernels: [],
+    throughputs: [],
     ...more,
   };
 }
