@@ -14,9 +14,9 @@ import type { Progress } from '../models/download.ts';
 import { type ModelInput, openModel } from '../runtime/open-model.ts';
 import type { LiveInput, Platform } from '../runtime/platform.ts';
 import type { Keypoints } from './align-faces.ts';
-import { DetectorEngine } from './engine.ts';
+import { DetectorEngine, type RunObserver } from './engine.ts';
 import { openTexture } from './image-buffer.ts';
-import { type DetectOptions, mergeOptions, readSettings, type Settings } from './options.ts';
+import { type DetectOptions, mergeOptions, readSettings, type Settings, type Timings } from './options.ts';
 import { type StreamOptions, type StreamResult, streamFaces } from './stream.ts';
 
 export interface DetectorOptions extends DetectOptions {
@@ -51,6 +51,12 @@ export interface DetectorEventMap {
   devicelost: CustomEvent<DeviceError>;
   /** A new device has taken the lost one's place. */
   devicerestored: CustomEvent<void>;
+}
+
+function observeStages(onTimings: (timings: Timings) => void): RunObserver {
+  const report = ([letterboxMs, networkMs, facesMs]: readonly number[]) =>
+    onTimings({ letterboxMs: letterboxMs!, networkMs: networkMs!, facesMs: facesMs! });
+  return { gpuTimes: { by: 'stage', report } };
 }
 
 /** Finds faces as insightface's SCRFD does, from pixels to boxes on the GPU. */
@@ -156,7 +162,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
       if (images.length === 0) return [];
       return this.#withImages(images, signal, async (opened) => {
         const engine = await this.#usableEngine();
-        return engine.run(opened, settings, onTimings, signal);
+        return engine.run(opened, settings, onTimings && observeStages(onTimings), signal);
       });
     });
   }

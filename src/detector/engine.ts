@@ -12,20 +12,33 @@ import type { Model } from '../loader/model.ts';
 import type { Executor } from '../runtime/executor.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
-import type { GpuTimer } from '../runtime/gpu-timer.ts';
+import type { GpuTimer, Granularity } from '../runtime/gpu-timer.ts';
 import type { Platform } from '../runtime/platform.ts';
+import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
 import { alignFaces, type Keypoints } from './align-faces.ts';
 import { compileDetector, type DetectorPlan } from './compile.ts';
 import { FaceReader } from './face-reader.ts';
 import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
-import { inputSizesFor, placeImage, type Settings, type Timings } from './options.ts';
+import { inputSizesFor, placeImage, type Settings } from './options.ts';
 
 const RESIZE_ENTRY_BYTES = 16;
 
 export interface EngineOptions extends SessionOptions {
   /** Runs on the GPU at a time. Default 2, and 1 where the CPU does the GPU's work. */
   readonly inFlight?: number | undefined;
+}
+
+type RunGranularity = Exclude<Granularity, 'step'>;
+
+/** Who wants to know what a run takes; what nobody asks for is not measured. */
+export interface RunObserver {
+  /** The GPU's times, where the device has timestamps: milliseconds of the run, or of each of `STAGES`. */
+  readonly gpuTimes?: {
+    readonly by: RunGranularity;
+    readonly report: (ms: readonly number[]) => void;
+  };
+  readonly onPhaseEnd?: OnPhaseEnd;
 }
 
 /** A compiled plan with what its runs are written to and read from. */
@@ -39,7 +52,7 @@ class PreparedPlan {
   written = '';
   readonly #context: GpuContext;
   readonly #timers: GpuTimer[] = [];
-  readonly #freeTimers: GpuTimer[] = [];
+  readonly #freeTimers: Readonly<Record<RunGranularity, GpuTimer[]>> = { run: [], stage: [] };
 
   constructor(context: GpuContext, plan: DetectorPlan, executor: Executor) {
     const { batch, inputSizes, heads } = plan;
@@ -61,16 +74,16 @@ class PreparedPlan {
   }
 
   /** A timer for one run, to be given back; null where the device has none. */
-  async takeTimer(): Promise<GpuTimer | null> {
+  async takeTimer(by: RunGranularity): Promise<GpuTimer | null> {
     // pages load what few ask for when it is asked for
     const { GpuTimer } = await import('../runtime/gpu-timer.ts');
-    const timer = this.#freeTimers.pop() ?? GpuTimer.create(this.#context, this.plan, 'stage');
+    const timer = this.#freeTimers[by].pop() ?? GpuTimer.create(this.#context, this.plan, by);
     if (timer && !this.#timers.includes(timer)) this.#timers.push(timer);
     return timer;
   }
 
-  giveTimer(timer: GpuTimer): void {
-    this.#freeTimers.push(timer);
+  giveTimer(by: RunGranularity, timer: GpuTimer): void {
+    this.#freeTimers[by].push(timer);
   }
 
   dispose(): void {
@@ -110,22 +123,22 @@ export class DetectorEngine {
     return this.#session.context;
   }
 
-  /** Compiles for batches of this many images of this size. */
-  async prepare(settings: Settings, images: readonly ImageSize[], signal?: AbortSignal): Promise<void> {
-    await this.#use(settings, images, () => undefined, signal);
+  /** The plan for batches of this many images of this size, compiled. */
+  prepare(settings: Settings, images: readonly ImageSize[], signal?: AbortSignal): Promise<DetectorPlan> {
+    return this.#use(settings, images, ({ plan }) => plan, signal);
   }
 
   /** The faces of each image. Runs may overlap and start in the order they were asked for. */
   run(
     images: readonly OpenedImage[],
     settings: Settings,
-    onTimings: ((timings: Timings) => void) | undefined,
-    signal: AbortSignal | undefined,
+    { gpuTimes, onPhaseEnd }: RunObserver = {},
+    signal?: AbortSignal,
   ): Promise<Face[][]> {
     return this.#runs.run(async () => {
       signal?.throwIfAborted();
       return this.#use(settings, images, async (prepared) => {
-        const timer = onTimings && (await prepared.takeTimer());
+        const timer = gpuTimes && (await prepared.takeTimer(gpuTimes.by));
         try {
           const { faces } = await this.#submissions.run(async () => {
             this.context.assertUsable();
@@ -133,22 +146,20 @@ export class DetectorEngine {
             const encoder = this.context.device.createCommandEncoder();
             const layouts = await this.#images.write(images, encoder);
             this.#writeParams(prepared, settings, layouts);
+            onPhaseEnd?.('upload');
             executor.bind('pixels', this.#images.buffer);
             const commands = [encoder.finish(), executor.commands(timer ?? undefined)];
             // submits before it first waits
-            const faces = reader.read(commands, executor.buffer(plan.faces), executor.pacer);
+            const faces = reader.read(commands, executor.buffer(plan.faces), executor.pacer, onPhaseEnd);
             executor.encodeAhead();
             // in an object: a bare promise would be awaited inside the lock
             return { faces };
           });
           const result = await faces;
-          if (timer) {
-            const [letterboxMs, networkMs, facesMs] = (await timer.read()) as [number, number, number];
-            onTimings({ letterboxMs, networkMs, facesMs });
-          }
+          if (timer) gpuTimes.report(await timer.read());
           return result;
         } finally {
-          if (timer) prepared.giveTimer(timer);
+          if (timer) prepared.giveTimer(gpuTimes.by, timer);
         }
       });
     });

@@ -4,6 +4,7 @@ import { FACES_HEADER_BYTES } from '../kernels/detection/nms.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import type { PollPacer } from '../runtime/poll-pacer.ts';
+import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 
 /** Faces of an image that are read at once; a crowd takes a second look. */
 const FIRST_FACES = 64;
@@ -31,7 +32,12 @@ export class FaceReader {
   }
 
   /** Submits the commands, then reads the faces of each image. What is submitted later does not disturb them. */
-  async read(commands: readonly GPUCommandBuffer[], faces: GPUBuffer, pacer: PollPacer): Promise<Face[][]> {
+  async read(
+    commands: readonly GPUCommandBuffer[],
+    faces: GPUBuffer,
+    pacer: PollPacer,
+    onPhaseEnd?: OnPhaseEnd,
+  ): Promise<Face[][]> {
     const encoder = this.#context.device.createCommandEncoder();
     const { batch, imageBytes } = this.#spec;
     const first = Math.min(FIRST_BYTES, imageBytes);
@@ -46,7 +52,7 @@ export class FaceReader {
     }
     const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
     try {
-      const heads = await this.#context.read(encoder, staging, parts, pacer, commands);
+      const heads = await this.#context.read(encoder, staging, parts, { pacer, before: commands, onPhaseEnd });
       const result: Face[][] = [];
       for (const [n, head] of heads.entries()) {
         const values = new Float32Array(head);
@@ -58,6 +64,7 @@ export class FaceReader {
         }
         result.push(found);
       }
+      onPhaseEnd?.('readBack');
       return result;
     } finally {
       this.#free.push(staging);

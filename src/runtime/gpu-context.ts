@@ -2,6 +2,7 @@ import { DeviceError, DisposedError } from '../common/errors.ts';
 import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { MapMode } from './gpu-flags.ts';
 import type { PollPacer } from './poll-pacer.ts';
+import type { OnPhaseEnd } from './run-phases.ts';
 
 /** Limits that large pictures and networks can need more of than WebGPU guarantees. */
 const RAISED_LIMITS = [
@@ -185,22 +186,25 @@ export class GpuContext {
     return result;
   }
 
-  /** Submits `before` and what is encoded, then copies parts of buffers to the CPU. `staging` must hold all of them. */
+  /** Submits what is encoded, then copies parts of buffers to the CPU. `staging` must hold all of them. */
   async read(
     encoder: GPUCommandEncoder,
     staging: GPUBuffer,
     parts: readonly BufferPart[],
-    pacer?: PollPacer,
-    before: readonly GPUCommandBuffer[] = [],
+    { pacer, before = [], onPhaseEnd }: ReadOptions = {},
   ): Promise<ArrayBuffer[]> {
     let offset = 0;
     for (const part of parts) {
       encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
       offset += part.bytes;
     }
-    this.device.queue.submit([...before, encoder.finish()]);
+    const commands = encoder.finish();
+    onPhaseEnd?.('encode');
+    this.device.queue.submit([...before, commands]);
+    onPhaseEnd?.('submit');
     const map = () => this.map(staging, 0, offset);
     await (this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map());
+    onPhaseEnd?.('wait');
     const mapped = staging.getMappedRange(0, offset);
     let end = 0;
     const copies = parts.map((part) => {
@@ -230,6 +234,15 @@ export class GpuContext {
     this.#pipelines.clear();
     if (this.#owned) this.device.destroy();
   }
+}
+
+interface ReadOptions {
+  /** Knows how long such a run takes. */
+  readonly pacer?: PollPacer | undefined;
+  /** Submitted together with what is encoded, before it. */
+  readonly before?: readonly GPUCommandBuffer[] | undefined;
+  /** Hears of `encode`, `submit` and `wait`. */
+  readonly onPhaseEnd?: OnPhaseEnd | undefined;
 }
 
 /** A range to read back; offset and bytes are multiples of 4. */

@@ -3,8 +3,11 @@ import type { Step } from '../graph/plan.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage, MapMode } from './gpu-flags.ts';
 
-/** A number for every stage, or for every step of the plan. */
-export type Granularity = 'stage' | 'step';
+/**
+ * A number for the whole run, for every stage, or for every step of the plan. A run is one compute pass, as it is when
+ * nothing is timed; stages and steps are passes of their own, each of which costs time: see `scrfd bench --kernels`.
+ */
+export type Granularity = 'run' | 'stage' | 'step';
 
 /** What a timer needs to know of a plan. */
 export interface TimedPlan {
@@ -24,7 +27,7 @@ const TIMESTAMP_BYTES = 8;
 
 /** GPU times of one plan's runs by timestamp queries. `Executor.encode` takes it; one run at a time. */
 export class GpuTimer {
-  /** What `read` gives numbers of, in its order: the stages as they first come, or the labels of all steps. */
+  /** What `read` gives numbers of, in its order: the run, the stages as they first come, or the labels of all steps. */
   readonly labels: readonly string[];
   readonly passes: readonly TimedPass[];
   /** For every pass the place in `labels` that its time counts for. */
@@ -76,7 +79,7 @@ export class GpuTimer {
       const labels = plan.steps.map(({ label }) => label);
       return new GpuTimer(context, labels, [...labels.keys()]);
     }
-    const stages = plan.steps.map(({ stage }) => stage);
+    const stages = plan.steps.map(({ stage }) => (granularity === 'run' ? 'run' : stage));
     const labels = [...new Set(stages)];
     return new GpuTimer(
       context,

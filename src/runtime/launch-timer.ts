@@ -37,7 +37,7 @@ export async function prepareLaunchTimer(
     const start = performance.now();
     try {
       // a wall clock would time the sleep, too
-      await context.read(encoder, staging, [{ buffer, offset: 0, bytes: 16 }], timer ? pacer : undefined);
+      await context.read(encoder, staging, [{ buffer, offset: 0, bytes: 16 }], { pacer: timer ? pacer : undefined });
       const wall = performance.now() - start;
       const [gpu] = timer ? await timer.read() : [wall];
       // a clock too coarse for the run says 0

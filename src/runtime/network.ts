@@ -159,7 +159,7 @@ export class Network {
       offset: 0,
       bytes: sizeOf(dims) * 4,
     }));
-    const copies = await this.#session.context.read(encoder, staging, parts, executor.pacer);
+    const copies = await this.#session.context.read(encoder, staging, parts, { pacer: executor.pacer });
     const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
       name,
       { dims, data: new Float32Array(copies[i]!) },

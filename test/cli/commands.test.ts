@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ARCHITECTURES } from '../../src/architectures/published.ts';
+import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { dataDir } from '../support/data.ts';
-import { errorLines, runCli } from './run-cli.ts';
+import { errorLines, hasSwiftShader, onSwiftShader, runCli } from './run-cli.ts';
 
 interface Entry {
   image: string;
@@ -34,6 +36,17 @@ describe('errors are one line and exit code 1', () => {
   test('SCRFD_DEBUG adds the stack', async () => {
     const { stderr } = await runCli(['detect', 'a.jpg', '--model', join(folder, 'absent.onnx')], { SCRFD_DEBUG: '1' });
     expect(stderr).toMatch(/^ModelError: .*\n {4}at /m);
+  });
+
+  test.skipIf(!hasSwiftShader)('half floats on an adapter without them', async () => {
+    const path = join(folder, 'model.onnx');
+    await writeFile(path, synthesizeModel(ARCHITECTURES.scrfd_500m));
+    const args = ['detect', 'a.jpg', '--model', path, '--size', '64', '--precision', 'f16'];
+    const { code, stdout, stderr } = await runCli(args, onSwiftShader);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(errorLines(stderr)).toEqual([
+      "scrfd: precision 'f16' needs the feature shader-f16, which this GPU device does not have",
+    ]);
   });
 
   test('--out names a file', async () => {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export interface CliResult {
@@ -8,6 +9,12 @@ export interface CliResult {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Chromium's software adapter on Debian: one without half floats. */
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+export const hasSwiftShader = existsSync(SWIFTSHADER);
+/** The environment of a process that is to run on it. */
+export const onSwiftShader = { VK_DRIVER_FILES: SWIFTSHADER, VK_ICD_FILENAMES: SWIFTSHADER } as const;
 
 /** Runs `scrfd` from source, in the repository's root. */
 export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {

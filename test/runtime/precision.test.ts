@@ -120,6 +120,13 @@ describe('without half floats', () => {
     const adapter = await nodePlatform.requestAdapter();
     const bare = await adapter!.requestDevice();
     await expect(createDetector(MODEL, { device: bare, precision: 'f16' })).rejects.toThrow('shader-f16');
+    const network = createNetwork(MODEL, {
+      device: bare,
+      inputShape: [1, 3, 32, 32],
+      precision: 'f16',
+      autotune: true,
+    });
+    await expect(network).rejects.toThrow('shader-f16');
     bare.destroy();
   });
 

@@ -18,10 +18,10 @@ const GAP = 5;
 const TITLE = 30;
 const TOP = 56;
 
-/** Bars of the median wall times on one logarithmic axis, whiskers from p10 to p90: an SVG document. */
+/** Bars of the median sustained times on one logarithmic axis, whiskers from p10 to p90: an SVG document. */
 export function drawChart({ adapter, rows }: Pick<Results, 'adapter' | 'rows'>): string {
   if (rows.length === 0) throw new RangeError('chart: expected rows, got none');
-  const times = rows.flatMap(({ wallMs }) => [wallMs.p10, wallMs.median, wallMs.p90]);
+  const times = rows.flatMap(({ sustainedMs: { p10, median, p90 } }) => [p10, median, p90]);
   const first = Math.floor(Math.log10(Math.min(...times)));
   const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(...times))));
   const xOf = (ms: number) => LEFT + ((WIDTH - LEFT - RIGHT) * (Math.log10(ms) - first)) / (last - first);
@@ -33,14 +33,18 @@ export function drawChart({ adapter, rows }: Pick<Results, 'adapter' | 'rows'>):
     y += TITLE;
     bars.push(svgText(LEFT, y - 9, name, ' font-weight="bold"'));
     for (const provider of PROVIDERS) {
-      for (const { wallMs } of group.filter((row) => row.provider === provider)) {
+      for (const { sustainedMs } of group.filter((row) => row.provider === provider)) {
         const middle = y + BAR / 2;
-        const width = (xOf(wallMs.median) - LEFT).toFixed(1);
+        const width = (xOf(sustainedMs.median) - LEFT).toFixed(1);
         bars.push(
           svgText(LEFT - 8, middle + 4, provider, ' text-anchor="end"'),
           `<rect x="${LEFT}" y="${y}" width="${width}" height="${BAR}" fill="${COLOURS[provider]}"/>`,
-          `<path d="M${at(wallMs.p10)} ${middle}H${at(wallMs.p90)}" stroke="#222"/>`,
-          svgText(Number(at(Math.max(wallMs.p90, wallMs.median))) + 6, middle + 4, `${fixed(wallMs.median)} ms`),
+          `<path d="M${at(sustainedMs.p10)} ${middle}H${at(sustainedMs.p90)}" stroke="#222"/>`,
+          svgText(
+            Number(at(Math.max(sustainedMs.p90, sustainedMs.median))) + 6,
+            middle + 4,
+            `${fixed(sustainedMs.median)} ms`,
+          ),
         );
         y += BAR + GAP;
       }
@@ -55,7 +59,7 @@ export function drawChart({ adapter, rows }: Pick<Results, 'adapter' | 'rows'>):
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
-    svgText(16, 24, 'Wall time of a batch: median, p10 to p90. Logarithmic.', ' font-size="14"'),
+    svgText(16, 24, 'Wall time of a batch, sustained: median, p10 to p90. Logarithmic.', ' font-size="14"'),
     svgText(16, 42, adapter),
     ...axis,
     ...bars,

@@ -1,5 +1,5 @@
 import { formatTable } from '../shared/table.ts';
-import { caseOf, type Results } from './results.ts';
+import { type Comparable, caseOf, type Results, RUN_MODES } from './results.ts';
 import { fixed } from './tables.ts';
 
 /** Times of one machine say nothing of another's. @throws RangeError for results of another adapter */
@@ -12,19 +12,16 @@ export function assertSameAdapter(old: Pick<Results, 'adapter'>, adapter: string
 }
 
 /**
- * A table of median times then and now, of the cases that both have. The ceilings come first: where they differ it is
- * the machine that is slower or faster.
+ * A table of median times then and now, of the cases that both have; sustained where both have that, too. The ceilings
+ * come first: where they differ it is the machine that is slower or faster.
  * @throws RangeError for results of another adapter
  */
-export function compareResults(
-  old: Pick<Results, 'adapter' | 'commit' | 'ceilings' | 'rows'>,
-  now: Pick<Results, 'adapter' | 'commit' | 'ceilings' | 'rows'>,
-): string {
+export function compareResults(old: Comparable, now: Comparable): string {
   assertSameAdapter(old, now.adapter);
   const speedup = (ratio: number) => `${fixed(ratio, 2)} ×`;
   const ceiling = (name: 'fmaGflops' | 'copyGBs', unit: string) => [
     `ceiling, ${unit}`,
-    '',
+    ...['', ''],
     fixed(old.ceilings[name]),
     fixed(now.ceilings[name]),
     speedup(now.ceilings[name] / old.ceilings[name]),
@@ -32,9 +29,12 @@ export function compareResults(
   const rows = now.rows.flatMap((row) => {
     const before = old.rows.find((each) => caseOf(each) === caseOf(row) && each.provider === row.provider);
     if (!before) return [];
-    const [then, today] = [before.wallMs.median, row.wallMs.median];
-    return [[caseOf(row), row.provider, `${fixed(then)} ms`, `${fixed(today)} ms`, speedup(then / today)]];
+    return RUN_MODES.flatMap(({ name, wall }) => {
+      const [then, today] = [before[wall]?.median, row[wall]?.median];
+      if (then === undefined || today === undefined) return [];
+      return [[caseOf(row), row.provider, name, `${fixed(then)} ms`, `${fixed(today)} ms`, speedup(then / today)]];
+    });
   });
-  const header = ['', 'provider', old.commit ?? 'before', now.commit ?? 'now', 'speed'];
-  return formatTable([header, ceiling('fmaGflops', 'GFLOP/s'), ceiling('copyGBs', 'GB/s'), ...rows], 2);
+  const header = ['', 'provider', 'runs', old.commit ?? 'before', now.commit ?? 'now', 'speed'];
+  return formatTable([header, ceiling('fmaGflops', 'GFLOP/s'), ceiling('copyGBs', 'GB/s'), ...rows], 3);
 }

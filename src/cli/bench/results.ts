@@ -1,5 +1,6 @@
 import { isRecord } from '../../common/check.ts';
 import { STAGES, type Stage } from '../../detector/compile.ts';
+import type { RunPhase } from '../../runtime/run-phases.ts';
 import type { Roofline } from './roofline.ts';
 import type { Summary } from './statistics.ts';
 
@@ -11,6 +12,10 @@ import type { Summary } from './statistics.ts';
 export const PROVIDERS = ['scrfd-webgpu', 'scrfd-network', 'ort-webgpu', 'ort-cpu-1', 'ort-cpu-n'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
+/** What the CPU does in a run, beside waiting; its milliseconds by phase. */
+export const CPU_PHASES = ['upload', 'encode', 'submit', 'readBack'] as const satisfies readonly RunPhase[];
+export type CpuTimes = Readonly<Record<(typeof CPU_PHASES)[number], number>>;
+
 /** GPU milliseconds by stage. */
 export type StageTimes = Readonly<Record<Stage, number>>;
 
@@ -20,22 +25,35 @@ export interface Row {
   readonly size: readonly [width: number, height: number];
   readonly batch: number;
   readonly provider: Provider;
-  /** Of runs of a whole batch. */
+  /** Of runs of a whole batch with a rest before each, in turn with the other providers: a GPU's clock may fall meanwhile. */
   readonly wallMs: Summary;
   readonly runs: number;
-  /** Median by timestamp queries, in milliseconds; null where there are none. */
+  /** Of runs of a whole batch back to back, right after 0.3 s of the same work, which lets a GPU's clock rise. */
+  readonly sustainedMs: Summary;
+  readonly sustainedRuns: number;
+  /** Median milliseconds on the GPU from one pair of timestamps around a run after a rest; null without timestamps. */
   readonly gpuMs: number | null;
-  /** The parts of `gpuMs` of `scrfd-webgpu`. */
+  /** The same of runs back to back. */
+  readonly sustainedGpuMs: number | null;
+  /** `scrfd-webgpu` back to back, each stage a compute pass of its own: together they may exceed `sustainedGpuMs`. */
   readonly stagesMs: StageTimes | null;
-  /** Median milliseconds that a run of `scrfd-webgpu` takes beyond its GPU time: upload, submission, waiting, faces. */
+  /** Median milliseconds that those runs take beyond their stages: upload, submission, waiting, faces. */
   readonly outsideMs: number | null;
-  /** Operations of the network's convolutions by the median wall time, in 10⁹ a second. */
+  /** What the CPU does in a run of `scrfd-webgpu`, back to back. Medians. */
+  readonly cpuMs: CpuTimes | null;
+  /** Operations of the network's convolutions by the median of `wallMs`, in 10⁹ a second. */
   readonly gflops: number;
   /** Kernel launches a run; null where it is not ours to know. */
   readonly dispatches: number | null;
   /** Activations and constants on the GPU. */
   readonly memoryBytes: number | null;
 }
+
+/** How runs follow each other, as the tables name it, and where a row has the times. */
+export const RUN_MODES = [
+  { name: 'sustained', wall: 'sustainedMs', gpu: 'sustainedGpuMs' },
+  { name: 'with rests', wall: 'wallMs', gpu: 'gpuMs' },
+] as const;
 
 /** From nothing to the first faces in a new process, with shaders to compile or with the driver's cache of them. */
 export interface ColdStart {
@@ -48,13 +66,25 @@ export interface ColdStart {
   readonly firstMs: number;
 }
 
+/** Pictures a second of one detector, pixels to faces, back to back. */
+export interface Throughput {
+  readonly model: string;
+  readonly size: readonly [width: number, height: number];
+  /** Pictures a call. */
+  readonly batch: number;
+  /** Calls under way at a time. */
+  readonly calls: number;
+  /** Null where one call would take longer than the budget, or more memory than the device has. */
+  readonly picturesPerSecond: number | null;
+}
+
 /** One step of a plan. */
 export interface KernelTime {
   readonly label: string;
   readonly gflop: number;
   /** Bytes of all bindings, each counted once, in 10⁹. */
   readonly gb: number;
-  /** Median GPU time in milliseconds. */
+  /** Median GPU time in milliseconds, of a compute pass of its own, which costs time beside the launch. */
   readonly ms: number;
 }
 
@@ -74,6 +104,7 @@ export interface Results {
   readonly rows: readonly Row[];
   readonly coldStarts: readonly ColdStart[];
   readonly kernels: readonly KernelTable[];
+  readonly throughputs: readonly Throughput[];
 }
 
 /** `model 640×480 ×1`: what rows that are compared with each other have in common. */
@@ -101,8 +132,15 @@ export function sumStages(times: StageTimes): number {
   return STAGES.reduce((sum, stage) => sum + times[stage], 0);
 }
 
+/** What a comparison needs of results. */
+export interface Comparable extends Pick<Results, 'adapter' | 'commit' | 'ceilings'> {
+  /** Older versions wrote no sustained times. */
+  readonly rows: readonly (Pick<Row, 'model' | 'size' | 'batch' | 'provider' | 'wallMs'> &
+    Partial<Pick<Row, 'sustainedMs'>>)[];
+}
+
 /** Reads what `--json` wrote, as far as `compareResults` needs it. @throws TypeError naming the field */
-export function parseResults(text: string): Pick<Results, 'adapter' | 'commit' | 'ceilings' | 'rows'> {
+export function parseResults(text: string): Comparable {
   const expect = (condition: boolean, field: string, what: string) => {
     if (!condition) throw new TypeError(`${field}: expected ${what}`);
   };
@@ -119,14 +157,16 @@ export function parseResults(text: string): Pick<Results, 'adapter' | 'commit' |
   rows.forEach((row: unknown, i) => {
     const at = `rows[${i}]`;
     if (!isRecord(row)) throw new TypeError(`${at}: expected an object`);
-    const { model, size, batch, provider, wallMs } = row;
+    const { model, size, batch, provider, wallMs, sustainedMs } = row;
     expect(typeof model === 'string', `${at}.model`, 'a string');
     expect(Array.isArray(size) && size.length === 2 && size.every(positive), `${at}.size`, '[width, height]');
     expect(positive(batch), `${at}.batch`, 'a positive number');
     expect(PROVIDERS.includes(provider as Provider), `${at}.provider`, `one of ${PROVIDERS.join(', ')}`);
-    for (const name of ['median', 'p10', 'p90']) {
-      expect(isRecord(wallMs) && positive(wallMs[name]), `${at}.wallMs.${name}`, 'a positive number');
+    for (const [field, summary] of Object.entries({ wallMs, ...(sustainedMs !== undefined && { sustainedMs }) })) {
+      for (const name of ['median', 'p10', 'p90']) {
+        expect(isRecord(summary) && positive(summary[name]), `${at}.${field}.${name}`, 'a positive number');
+      }
     }
   });
-  return results as unknown as Results;
+  return results as unknown as Comparable;
 }

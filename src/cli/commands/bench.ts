@@ -29,10 +29,12 @@ import {
   parseResults,
   type Results,
   type Row,
+  type Throughput,
 } from '../bench/results.ts';
 import { measureRoofline } from '../bench/roofline.ts';
 import { measure, openDetector, openNetwork, openOnnxRuntime, type Runner, type Workload } from '../bench/runners.ts';
 import { formatResults } from '../bench/tables.ts';
+import { measureThroughput } from '../bench/throughput.ts';
 import { loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { parseCount, parseSize, precisionOption } from '../shared/options.ts';
 import { notify, reportError } from '../shared/report.ts';
@@ -50,6 +52,7 @@ interface BenchOptions {
   runs: number;
   budget: number;
   kernels?: true;
+  throughput?: true;
   coldStart?: true;
   autotune?: true;
   precision: Precision;
@@ -77,11 +80,17 @@ export function addBench(program: Command): void {
     )
     .addOption(collecting('--batch <N...>', 'pictures at a time (default: 1)', parseCount))
     .addOption(new Option('--providers <names...>', 'whom to time (default: all)').choices(PROVIDERS))
-    .option('--runs <N>', 'timed runs of each', parseCount, 20)
-    .option('--budget <seconds>', 'time after which a slow provider gets no more than three runs', parseCount, 30)
+    .option('--runs <N>', 'timed runs of each, back to back (sustained) and again with rests', parseCount, 20)
+    .option(
+      '--budget <seconds>',
+      'time after which a slow provider gets no more than three runs of either kind',
+      parseCount,
+      30,
+    )
     .option('--autotune', "time each convolution's kernels first and take the fastest: see the detector's option")
     .addOption(precisionOption().default('f32'))
-    .option('--kernels', 'a table of every kernel launch')
+    .option('--kernels', 'a table of every kernel launch, each timed in a compute pass of its own')
+    .option('--throughput', 'pictures a second with 1, 2 and 4 calls under way, and in batches of 8 and 32')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--markdown', 'print tables in Markdown')
     .option('--json <file>', 'write all results as JSON')
@@ -103,7 +112,8 @@ async function bench(options: BenchOptions): Promise<void> {
   const context = await GpuContext.open(platform, undefined);
   try {
     const adapter = describeAdapter(context);
-    // checked before minutes are spent
+    // checked before minutes are spent, and once instead of by every provider
+    context.assertPrecision(options.precision);
     if (old) assertSameAdapter(old, adapter);
     notify('ceilings');
     const ceilings = await measureRoofline(context);
@@ -182,10 +192,11 @@ async function measureModels(
   models: readonly LoadedModel[],
   ort: OnnxRuntime | null,
   { size: sizes, batch: batches = [1], ...options }: BenchOptions,
-): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels'>> {
+): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels' | 'throughputs'>> {
   const rows: Row[] = [];
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
+  const throughputs: Throughput[] = [];
   const { precision, autotune = false } = options;
   for (const loaded of models) {
     const { model } = await openModel(platform, loaded.bytes);
@@ -207,13 +218,18 @@ async function measureModels(
           kernels.push({ model: work.name, size, batch, steps });
         }
       }
+      if (options.throughput) {
+        notify(`${loaded.name} ${size.join('×')}: throughput`);
+        const work = { ...loaded, model, size, autotune, precision };
+        throughputs.push(...(await measureThroughput(platform, context.device, work, options.budget * 1000)));
+      }
       if (options.coldStart) {
         notify(`${loaded.name} ${size.join('×')}: cold start`);
         coldStarts.push(...(await measureColdStarts(workOf(1))));
       }
     }
   }
-  return { rows, coldStarts, kernels };
+  return { rows, coldStarts, kernels, throughputs };
 }
 
 /** A provider that cannot run a case is reported and left out. */

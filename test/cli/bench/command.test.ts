@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Results } from '../../../src/cli/bench/results.ts';
 import { hidePackage } from '../hide-package.ts';
-import { errorLines, runCli, runNode } from '../run-cli.ts';
+import { errorLines, hasSwiftShader, onSwiftShader, runCli, runNode } from '../run-cli.ts';
 import { resultsOf } from './results.ts';
 
 let folder: string;
@@ -17,14 +17,23 @@ describe('scrfd bench', () => {
   it('measures, writes and draws', { timeout: 120_000 }, async () => {
     const [json, chart] = [join(folder, 'results.json'), join(folder, 'chart.svg')];
     const cases = ['--models', '500m', '--size', '64x32', '--batch', '1', '2'];
-    const outputs = ['--kernels', '--cold-start', '--json', json, '--chart', chart];
-    const { code, stdout, stderr } = await runCli(['bench', ...cases, '--runs', '2', ...outputs]);
+    const outputs = ['--kernels', '--throughput', '--cold-start', '--json', json, '--chart', chart];
+    const { code, stdout, stderr } = await runCli(['bench', ...cases, '--runs', '2', '--budget', '2', ...outputs]);
     expect(errorLines(stderr).every((line) => !line.includes('rror'))).toBe(true);
     expect(code, stderr).toBe(0);
 
     const results = JSON.parse(await readFile(json, 'utf8')) as Results;
     expect(Object.keys(results)).toEqual(
-      expect.arrayContaining(['adapter', 'versions', 'commit', 'ceilings', 'rows', 'coldStarts', 'kernels']),
+      expect.arrayContaining([
+        'adapter',
+        'versions',
+        'commit',
+        'ceilings',
+        'rows',
+        'coldStarts',
+        'kernels',
+        'throughputs',
+      ]),
     );
     expect(results.versions).toMatchObject({ node: process.version, onnxruntime: expect.any(String) });
     expect(results.rows.map(({ size, batch, provider }) => `${size.join('x')} ${batch} ${provider}`)).toEqual(
@@ -38,28 +47,38 @@ describe('scrfd bench', () => {
       provider,
       wallMs,
       runs,
+      sustainedMs,
+      sustainedRuns,
       gpuMs,
+      sustainedGpuMs,
       stagesMs,
       outsideMs,
+      cpuMs,
       gflops,
       dispatches,
       memoryBytes,
     } of results.rows) {
-      expect(runs).toBe(2);
-      expect(wallMs.p10).toBeGreaterThan(0);
-      expect(wallMs.p10).toBeLessThanOrEqual(wallMs.median);
-      expect(wallMs.median).toBeLessThanOrEqual(wallMs.p90);
+      expect([runs, sustainedRuns]).toEqual([2, 2]);
+      for (const { p10, median, p90 } of [wallMs, sustainedMs]) {
+        expect(p10).toBeGreaterThan(0);
+        expect(p10).toBeLessThanOrEqual(median);
+        expect(median).toBeLessThanOrEqual(p90);
+      }
       expect(gflops).toBeGreaterThan(0);
       const ours = provider.startsWith('scrfd-');
-      expect([gpuMs, dispatches, memoryBytes].map((value) => value !== null)).toEqual([ours, ours, ours]);
-      for (const part of [stagesMs, outsideMs]) expect(part !== null).toBe(provider === 'scrfd-webgpu');
-      if (ours) expect(gpuMs).toBeGreaterThan(0);
+      for (const known of [gpuMs, sustainedGpuMs, dispatches, memoryBytes]) expect(known !== null).toBe(ours);
+      for (const part of [stagesMs, outsideMs, cpuMs]) expect(part !== null).toBe(provider === 'scrfd-webgpu');
+      if (ours) expect(Math.min(gpuMs!, sustainedGpuMs!)).toBeGreaterThan(0);
+      for (const ms of Object.values(cpuMs ?? {})) expect(ms).toBeGreaterThan(0);
     }
     expect(results.coldStarts.map(({ cache }) => cache)).toEqual(['cold', 'warm']);
     for (const { createMs, firstMs } of results.coldStarts) expect(Math.min(createMs, firstMs)).toBeGreaterThan(0);
     expect(results.kernels.map(({ steps }) => steps.length)).toEqual(
       results.rows.filter(({ provider }) => provider === 'scrfd-webgpu').map(({ dispatches }) => dispatches),
     );
+    const [one, ...others] = results.throughputs;
+    expect([one!.calls, one!.batch, others.length]).toEqual([1, 1, 4]);
+    expect(one!.picturesPerSecond).toBeGreaterThan(0);
     expect(stdout).toContain(`adapter: ${results.adapter}\n`);
     expect(await readFile(chart, 'utf8')).toContain('</svg>');
   });
@@ -75,6 +94,18 @@ describe('scrfd bench', () => {
         /^scrfd: results of different adapters cannot be compared: expected ".+", got "Example GPU"$/,
       ),
     ]);
+  });
+
+  test.skipIf(!hasSwiftShader)('half floats on an adapter without them are one sentence', async () => {
+    const ways = [['--providers', 'scrfd-webgpu'], ['--providers', 'scrfd-network', '--autotune', '--kernels'], []];
+    for (const way of ways) {
+      const args = ['bench', '--models', '500m', '--size', '64', '--precision', 'f16', ...way];
+      const { code, stdout, stderr } = await runCli(args, onSwiftShader);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(errorLines(stderr)).toEqual([
+        "scrfd: precision 'f16' needs the feature shader-f16, which this GPU device does not have",
+      ]);
+    }
   });
 
   test.each([

@@ -9,6 +9,8 @@ import { resultsOf, rowOf } from './results.ts';
 const results = resultsOf([
   rowOf('scrfd-webgpu', 10, {
     gpuMs: 8,
+    sustainedGpuMs: 3.5,
+    cpuMs: { upload: 0.25, encode: 0.5, submit: 0.125, readBack: 0.0625 },
     stagesMs: { letterbox: 1, network: 6, faces: 1 },
     outsideMs: 2,
     dispatches: 12,
@@ -25,6 +27,15 @@ describe('parseResults', () => {
     expect(parseResults(JSON.stringify({ ...results, commit: null })).commit).toBeNull();
   });
 
+  it('reads what versions without sustained times wrote', () => {
+    const rows = results.rows.map(({ sustainedMs: _, ...old }) => old);
+    const old = parseResults(JSON.stringify({ ...results, rows }));
+    expect(old.rows[0]).not.toHaveProperty('sustainedMs');
+    const lines = compareResults(old, results).trim().split('\n').slice(3);
+    expect(lines).toHaveLength(results.rows.length);
+    for (const line of lines) expect(line).toMatch(/ with rests .+ 1\.00 ×$/);
+  });
+
   const [row] = results.rows;
   it.each([
     ['[]', 'expected an object'],
@@ -37,6 +48,7 @@ describe('parseResults', () => {
     [{ ...results, rows: [{ ...row, batch: 0 }] }, 'rows[0].batch: expected a positive number'],
     [{ ...results, rows: [{ ...row, provider: 'x' }] }, 'rows[0].provider: expected one of scrfd-webgpu, '],
     [{ ...results, rows: [{ ...row, wallMs: { median: 1, p10: 1 } }] }, 'rows[0].wallMs.p90: expected a positive'],
+    [{ ...results, rows: [{ ...row, sustainedMs: { median: 1 } }] }, 'rows[0].sustainedMs.p10: expected a positive'],
   ])('refuses what it cannot use: %#', (content, message) => {
     expect(() => parseResults(typeof content === 'string' ? content : JSON.stringify(content))).toThrow(message);
   });
@@ -49,10 +61,11 @@ describe('compareResults', () => {
       ceilings: { fmaGflops: 100, copyGBs: 20 },
     });
     const lines = compareResults(results, now).trim().split('\n');
-    expect(lines).toHaveLength(4);
-    expect(lines[0]).toMatch(/abc1234 +now +speed/);
+    expect(lines).toHaveLength(5);
+    expect(lines[0]).toMatch(/runs +abc1234 +now +speed/);
     expect(lines[1]).toMatch(/GFLOP\/s +200 +100 +0\.50 ×/);
-    expect(lines[3]).toMatch(/^a<b>\.onnx 64×32 ×1 +ort-webgpu +40\.0 ms +20\.0 ms +2\.00 ×$/);
+    expect(lines[3]).toMatch(/^a<b>\.onnx 64×32 ×1 +ort-webgpu +sustained +20\.0 ms +10\.0 ms +2\.00 ×$/);
+    expect(lines[4]).toMatch(/^a<b>\.onnx 64×32 ×1 +ort-webgpu +with rests +40\.0 ms +20\.0 ms +2\.00 ×$/);
   });
 
   it('refuses results of another adapter', () => {
@@ -66,10 +79,12 @@ describe('compareResults', () => {
 describe('tables', () => {
   it('give every time its ratios and its part of the ceiling', () => {
     const lines = formatRows(results).trim().split('\n');
-    expect(lines[1]).toMatch(/10\.0 +9\.00 +12\.0 +8\.00 +10\.0 +5\.0 % +1\.00 × +0\.50 × +12 +2\.50$/);
-    expect(lines[3]).toMatch(/ort-webgpu +40\.0 +36\.0 +48\.0 +2\.50 +1\.3 % +4\.00 × +2\.00 ×$/);
+    expect(lines[1]).toMatch(/sustained +5\.00 +4\.00 +6\.00 +3\.50 +20\.0 +10 % +1\.00 × +0\.50 × +12 +2\.50$/);
+    expect(lines[3]).toMatch(/ort-webgpu +sustained +20\.0 +16\.0 +24\.0 +5\.00 +2\.5 % +4\.00 × +2\.00 ×$/);
+    expect(lines[4]).toMatch(/with rests +10\.0 +9\.00 +12\.0 +8\.00 +10\.0 +5\.0 % +1\.00 × +0\.50 × +12 +2\.50$/);
+    expect(lines[6]).toMatch(/ort-webgpu +with rests +40\.0 +36\.0 +48\.0 +2\.50 +1\.3 % +4\.00 × +2\.00 ×$/);
     // another batch is another case, of which there is nothing of ours
-    expect(lines[4]).not.toContain('×  ');
+    expect(lines[7]).not.toContain('×  ');
     expect([...groupByCase(results.rows).keys()]).toEqual(['a<b>.onnx 64×32 ×1', 'a<b>.onnx 64×32 ×2']);
   });
 
@@ -77,8 +92,16 @@ describe('tables', () => {
     const text = formatResults(
       resultsOf(results.rows, {
         coldStarts: [{ model: 'm', size: [64, 32], cache: 'cold', createMs: 200, firstMs: 1000 }],
+        throughputs: [
+          { model: 'm', size: [64, 32], calls: 4, batch: 1, picturesPerSecond: 250 },
+          { model: 'm', size: [64, 32], calls: 1, batch: 32, picturesPerSecond: null },
+        ],
       }),
     );
+    expect(text).toMatch(/whole run on the GPU .+\n.+ 3\.50 +1\.00 \(10 %\)/);
+    expect(text).toMatch(/upload +encode +submit +read-back +sum\n.+ 0\.250 +0\.500 +0\.125 +0\.063 +0\.938\n/);
+    expect(text).toMatch(/m 64×32 +4 +1 +250 +4\.00\n/);
+    expect(text).toMatch(/m 64×32 +1 +32 +not measured\n/);
     expect(text).toMatch(/1\.00 \(10 %\) +6\.00 \(60 %\) +1\.00 \(10 %\) +2\.00 \(20 %\)\n/);
     expect(text).toMatch(/m 64×32 +cold +200 +1000 +1200\n/);
     expect(text).toContain('ceilings: 200 GFLOP/s multiply-add, 20.0 GB/s copied\n');
@@ -93,6 +116,7 @@ describe('tables', () => {
     ];
     expect(steps.map((step) => roofMs(step, ceilings))).toEqual([1, 1, 1]);
     const text = formatKernels({ model: 'm', size: [64, 32], batch: 1, steps }, ceilings);
+    expect(text).toMatch(/^Each launch below has a compute pass of its own.+\nsums exceed .+\n\nm 64×32 ×1 /);
     expect(text).toMatch(/^a\/conv2d +0\.200 +0\.0010 +2\.000 +100 +0\.50 +50 % +25 %$/m);
     expect(text).toMatch(/^conv2d \(2\) +0\.400 +0\.0020 +6\.000 +66\.7 +0\.33 +33 % +75 %$/m);
     expect(text).toMatch(/^all +0\.400 +0\.0220 +8\.000 +50\.0 +2\.75 +38 % +100 %$/m);
@@ -122,7 +146,7 @@ describe('drawChart', () => {
     expect(twenty - ten).toBeCloseTo(forty - twenty, 0);
     expect(eighty - forty).toBeCloseTo(forty - twenty, 0);
     expect(twenty).toBeGreaterThan(ten);
-    for (const label of ['10.0 ms', '20.0 ms', '40.0 ms', '80.0 ms', 'Example GPU'])
+    for (const label of ['5.00 ms', '10.0 ms', '20.0 ms', '40.0 ms', 'Example GPU'])
       expect(svg).toContain(`>${label}<`);
   });
 

@@ -8,9 +8,13 @@ export function rowOf(provider: Provider, ms: number, more: Partial<Row> = {}): 
     provider,
     wallMs: { median: ms, p10: ms * 0.9, p90: ms * 1.2 },
     runs: 5,
+    sustainedMs: { median: ms / 2, p10: ms * 0.4, p90: ms * 0.6 },
+    sustainedRuns: 4,
     gpuMs: null,
+    sustainedGpuMs: null,
     stagesMs: null,
     outsideMs: null,
+    cpuMs: null,
     gflops: 100 / ms,
     dispatches: null,
     memoryBytes: null,
@@ -28,6 +32,7 @@ export function resultsOf(rows: readonly Row[], more: Partial<Results> = {}): Re
     rows,
     coldStarts: [],
     kernels: [],
+    throughputs: [],
     ...more,
   };
 }
