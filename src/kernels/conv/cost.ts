@@ -192,8 +192,8 @@ function microseconds(work: Work, rates: AdapterRates): number {
 }
 
 /** How many tiles the model leaves to be measured at most, and how much longer than the best they may take by it. */
-const MAX_CANDIDATES = 3;
-const CANDIDATE_FACTOR = 1.25;
+const MAX_CANDIDATES = 2;
+const CANDIDATE_FACTOR = 1.15;
 
 /** Those that may be fastest, by the model, the most likely one first; of equals the earlier one. */
 function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): Tile[] {
