@@ -39,10 +39,10 @@ interface DraftStep extends Omit<Step, 'operands'> {
  * `finish` then gives every value a buffer.
  */
 export class Lowering implements LowerContext {
+  readonly traits: AdapterTraits;
   #graph: Graph;
   #stage = 'network';
   #values = new Map<string, Value>();
-  readonly #traits: AdapterTraits;
   readonly #choices: ConvChoices | undefined;
   readonly #precision: Precision;
   readonly #convs = new Map<string, ConvSpec>();
@@ -52,7 +52,7 @@ export class Lowering implements LowerContext {
 
   constructor(graph: Graph, traits: AdapterTraits, { choices, precision = 'f32' }: LoweringOptions = {}) {
     this.#graph = graph;
-    this.#traits = traits;
+    this.traits = traits;
     this.#choices = choices;
     this.#precision = precision;
   }
@@ -134,7 +134,7 @@ export class Lowering implements LowerContext {
 
   planConv(spec: ConvSpec): ConvPlan {
     this.#convs.set(convKey(spec), spec);
-    return planConv(chooseMethod(spec, this.#traits, this.#choices), spec, this.#traits);
+    return planConv(chooseMethod(spec, this.traits, this.#choices), spec, this.traits);
   }
 
   emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void {
@@ -155,9 +155,9 @@ export class Lowering implements LowerContext {
     this.#steps.push({ label, stage: this.#stage, dispatch: withHalfImages(dispatch, halves), operands });
   }
 
-  emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, constants: readonly Source[] = []): void {
+  emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, besides: readonly Source[] = []): void {
     const inputs = node.inputs.map((name) => this.read(name, layout));
-    this.emit(node.name, dispatch, [...inputs, ...constants, this.define(node.output, layout)]);
+    this.emit(node.name, dispatch, [...inputs, ...besides, this.define(node.output, layout)]);
   }
 
   /** Assigns buffers. The host fills or clears `fromStart` before the first step and reads `toEnd` after the last. */

@@ -2,7 +2,7 @@ import { ModelError } from '../../common/errors.ts';
 import { formatDims, sizeOf } from '../../common/tensor.ts';
 import { type Activation, describeActivation, NO_ACTIVATION } from '../../kernels/activation.ts';
 import { floatBytes } from '../../kernels/nc4hw4.ts';
-import { groupNorm as kernel } from '../../kernels/tensor/group-norm.ts';
+import { groupNorm as kernels } from '../../kernels/tensor/group-norm.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { checkChannels } from '../shapes.ts';
 import { unsupported, weightName } from './onnx.ts';
@@ -48,7 +48,7 @@ function lower(node: GroupNormNode, to: LowerContext): void {
     both.set(shift!, scale!.length);
     return both;
   });
-  const dispatch = kernel({
+  const spec = {
     batch: dims[0]!,
     channels: dims[1]!,
     planeSize: sizeOf(dims.slice(2)),
@@ -56,8 +56,11 @@ function lower(node: GroupNormNode, to: LowerContext): void {
     epsilon: node.epsilon,
     layout,
     activation: node.activation,
-  });
-  to.emitNode(node, dispatch, layout, [affine]);
+  } as const;
+  const [sums, scale] = kernels(spec, to.traits);
+  const parts = to.scratch(sums.bindingBytes[1]!);
+  to.emit(node.name, sums, [to.read(node.inputs[0]!, layout), parts]);
+  to.emitNode(node, scale, layout, [affine, parts]);
 }
 
 export const groupNorm: Operator<GroupNormNode> = {

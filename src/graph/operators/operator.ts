@@ -1,7 +1,7 @@
 import type { Dims, FloatTensor, Tensor } from '../../common/tensor.ts';
 import type { ConvPlan } from '../../kernels/conv/methods.ts';
 import type { ConvSpec } from '../../kernels/conv/spec.ts';
-import type { Dispatch } from '../../kernels/dispatch.ts';
+import type { AdapterTraits, Dispatch } from '../../kernels/dispatch.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import type { ConstantData, Operand } from '../plan.ts';
 
@@ -47,6 +47,8 @@ export type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
 
 /** What an operator's lowering may ask and do. */
 export interface LowerContext {
+  /** Of the adapter that the launches are for. */
+  readonly traits: AdapterTraits;
   dims(value: string): Dims;
   /** A constant of the graph. */
   constantOf(value: string): FloatTensor;
@@ -67,8 +69,8 @@ export interface LowerContext {
   planConv(spec: ConvSpec): ConvPlan;
   /** Adds a launch; operands are inputs first, output last. */
   emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void;
-  /** Adds the launch that is all of a node: reads its inputs and these constants, defines its output. */
-  emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, constants?: readonly Source[]): void;
+  /** Adds the launch that computes a node from its inputs and these constants or scratch buffers, and defines its output. */
+  emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, besides?: readonly Source[]): void;
 }
 
 /** One operator of the graph, from ONNX to kernel launches. */
