@@ -1,47 +1,43 @@
-// The second of two launches of a group normalisation: every workgroup joins the sums of its group's parts, in the same order, and
-// normalises its own part. affine: as group-norm.wgsl.
+// The second of two launches of an instance or group normalisation: every workgroup joins the parts of its group, in the same order, then
+// scales and shifts each channel of its own part. affine holds every channel's scale, then every channel's shift.
 #include "tensor/group-norm-common.wgsl"
 @group(0) @binding(2) var<storage, read> affine: array<f32>;
-@group(0) @binding(3) var<storage, read> part_sums: array<vec4f>;
+@group(0) @binding(3) var<storage, read> parts: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> output: array<Out>;
 
 alias Value = f32;
 #include "activation.wgsl"
 
-const WORKGROUP = 128;
-const VALUES = 8;
-
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) parts: vec3u,
-  @builtin(local_invocation_index) index: u32,
-) {
-  #include "tensor/group-norm-part.wgsl"
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+  #include "tensor/group-norm-start.wgsl"
+  let center = parts[first_part].z;
   var sums = vec2f();
-  for (var i = thread; i < i32(parts.x); i += WORKGROUP) {
-    let part = part_sums[first_part + i];
-    sums += vec2f(part.w * part.x, part.w);
+  for (var i = thread; i < row_parts; i += WORKGROUP) {
+    sums += parts[first_part + i].xy;
   }
-  let all = sum_of_workgroup(thread, sums);
-  let center = all.x / all.y;
-  sums = vec2f();
-  for (var i = thread; i < i32(parts.x); i += WORKGROUP) {
-    let part = part_sums[first_part + i];
-    // the part's sums as they are from the group's center
-    let away = part.x - center;
-    sums += vec2f(part.w * away + part.y, part.z + away * (2.0 * part.y + part.w * away));
-  }
-  let moments = moments_of(center, sum_of_workgroup(thread, sums), all.y);
+  sums = sum_of_workgroup(thread, sums);
+  // how far the mean is from the center
+  let rest = sums.x / f32(count);
+  let scale = inverseSqrt(max(sums.y - sums.x * rest, 0.0) / f32(count) + p.epsilon);
 
-  let gain = moments.scale * affine[channel];
-  let shift = affine[p.channels + channel];
-  // the lanes beyond the last channel belong to no group
-  let padding = (channel >= p.channels) & (first + size == p.channels) & (row < rows);
-  #for v < VALUES
-  if (in{v} | (padding & (i{v} < row_size))) {
-    let v = bound(normalize(x{v}, moments, gain, shift), p.slope, p.low, p.high);
-    output[base + i{v}] = Out(select(0.0, v, in{v}));
+  for (var channel = first + thread % LANES; channel < first + size; channel += LANES) {
+    let base = first_of(n, channel);
+    let gain = scale * affine[channel];
+    let shift = affine[p.channels + channel];
+    for (var i = begin + thread / LANES; i < end; i += WORKGROUP / LANES) {
+      // subtract first: two products far from zero would cancel
+      let v = (f32(input[base + i * p.step]) - center - rest) * gain + shift;
+      output[base + i * p.step] = Out(bound(v, p.slope, p.low, p.high));
+    }
   }
-  #end
+  // the lanes beyond the last channel belong to no group
+  if (first + size == p.channels) {
+    for (var channel = p.channels; channel % p.step != 0; channel++) {
+      let base = first_of(n, channel);
+      for (var i = begin + thread; i < end; i += WORKGROUP) {
+        output[base + i * p.step] = Out(0.0);
+      }
+    }
+  }
 }

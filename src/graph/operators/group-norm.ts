@@ -2,12 +2,7 @@ import { ModelError } from '../../common/errors.ts';
 import { formatDims, sizeOf } from '../../common/tensor.ts';
 import { type Activation, describeActivation, NO_ACTIVATION } from '../../kernels/activation.ts';
 import { floatBytes } from '../../kernels/nc4hw4.ts';
-import {
-  type GroupNormSpec,
-  groupNormSplit,
-  groupNorm as kernel,
-  splitsGroups,
-} from '../../kernels/tensor/group-norm.ts';
+import { groupNorm as kernels } from '../../kernels/tensor/group-norm.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { checkChannels } from '../shapes.ts';
 import { unsupported, weightName } from './onnx.ts';
@@ -53,7 +48,7 @@ function lower(node: GroupNormNode, to: LowerContext): void {
     both.set(shift!, scale!.length);
     return both;
   });
-  const spec: GroupNormSpec = {
+  const spec = {
     batch: dims[0]!,
     channels: dims[1]!,
     planeSize: sizeOf(dims.slice(2)),
@@ -61,15 +56,11 @@ function lower(node: GroupNormNode, to: LowerContext): void {
     epsilon: node.epsilon,
     layout,
     activation: node.activation,
-  };
-  if (!splitsGroups(spec, to.traits)) {
-    to.emitNode(node, kernel(spec), layout, [affine]);
-    return;
-  }
-  const [sums, scale] = groupNormSplit(spec);
-  const scratch = to.scratch(sums.bindingBytes[1]!);
-  to.emit(node.name, sums, [to.read(node.inputs[0]!, layout), scratch]);
-  to.emitNode(node, scale, layout, [affine, scratch]);
+  } as const;
+  const [sums, scale] = kernels(spec, to.traits);
+  const parts = to.scratch(sums.bindingBytes[1]!);
+  to.emit(node.name, sums, [to.read(node.inputs[0]!, layout), parts]);
+  to.emitNode(node, scale, layout, [affine, parts]);
 }
 
 export const groupNorm: Operator<GroupNormNode> = {

@@ -1,0 +1,9 @@
+let thread = i32(index);
+let n = i32(group.z);
+let size = p.channels / p.groups;
+let first = i32(group.y) * size;
+let count = size * p.plane_size;
+let begin = i32(group.x) * PIXELS;
+let end = min(begin + PIXELS, p.plane_size);
+let row_parts = (p.plane_size + PIXELS - 1) / PIXELS;
+let first_part = (n * p.groups + i32(group.y)) * row_parts;
