@@ -1,7 +1,8 @@
 /** How much of the usual time is slept through: runs vary, and the rest is polled for. */
 const ASLEEP = 0.85;
-/** How fast the usual time follows longer runs; shorter ones replace it at once. */
-const LONGER = 0.25;
+/** The usual time is the shortest of so many runs: one that compiles, or through which the machine sleeps, says nothing. */
+const RECENT = 4;
+const FEWEST = 2;
 
 /**
  * Sleeps through most of a run before anything polls for its result, then gives the core away between polls.
@@ -11,24 +12,29 @@ const LONGER = 0.25;
  * same times with `yieldCore: null` in node/platform.ts.
  */
 export class PollPacer {
-  #usualMs = 0;
+  /** Milliseconds of the last runs, the newest last. */
+  #recent: number[] = [];
 
   /** Runs `poll` after the sleep, yields until it has ended, and learns from how long that took. */
   async wait<T>(poll: () => Promise<T>, yieldCore: () => Promise<void>): Promise<T> {
     const start = performance.now();
-    const sleepMs = Math.floor(this.#usualMs * ASLEEP);
+    const sleepMs = this.#recent.length < FEWEST ? 0 : Math.floor(Math.min(...this.#recent) * ASLEEP);
     if (sleepMs > 0) await new Promise((resolve) => setTimeout(resolve, sleepMs));
     let polling = true;
+    let yields = 0;
     const polled = poll().finally(() => {
       polling = false;
     });
     // a failure meanwhile waits for its handler below
     polled.catch(() => {});
-    while (polling) await yieldCore();
+    while (polling) {
+      await yieldCore();
+      yields++;
+    }
     const result = await polled;
-    const ms = performance.now() - start;
-    const longer = ms - this.#usualMs;
-    this.#usualMs = this.#usualMs === 0 || longer < 0 ? ms : this.#usualMs + longer * LONGER;
+    // it ended during the sleep, nobody knows when: the next runs are polled from their start
+    if (sleepMs > 0 && yields <= 1) this.#recent = [];
+    else this.#recent = [...this.#recent, performance.now() - start].slice(-RECENT);
     return result;
   }
 }

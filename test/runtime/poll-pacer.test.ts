@@ -25,15 +25,19 @@ async function runOf(pace: PollPacer, workMs: number): Promise<{ total: number; 
   return { total: performance.now() - start, polled: performance.now() - woken };
 }
 
-test('the first run is polled from the start', async () => {
-  const { total, polled } = await runOf(new PollPacer(), 100);
-  expect(total).toBe(polled);
-  expect(total).toBeLessThanOrEqual(101);
+test('the first two runs are polled from the start: the first one may compile for seconds', async () => {
+  const pace = new PollPacer();
+  for (const workMs of [5000, 100]) {
+    const { total, polled } = await runOf(pace, workMs);
+    expect(total).toBe(polled);
+    expect(total).toBeLessThanOrEqual(workMs + 1);
+  }
+  for (let i = 0; i < 8; i++) expect((await runOf(pace, 100)).total).toBeLessThanOrEqual(101);
 });
 
 test('later runs sleep nearly through and end within a yield', async () => {
   const pace = new PollPacer();
-  await runOf(pace, 100);
+  for (let i = 0; i < 2; i++) await runOf(pace, 100);
   for (let i = 0; i < 20; i++) {
     const { total, polled } = await runOf(pace, 100);
     expect(total).toBeLessThanOrEqual(101);
@@ -41,20 +45,23 @@ test('later runs sleep nearly through and end within a yield', async () => {
   }
 });
 
-test('a run that has become four times faster is soon waited for no longer', async () => {
+test('of runs that have become four times faster only the first is waited for longer', async () => {
   const pace = new PollPacer();
   for (let i = 0; i < 8; i++) await runOf(pace, 120);
   const totals: number[] = [];
   for (let i = 0; i < 12; i++) totals.push((await runOf(pace, 30)).total);
   expect(totals[0]).toBeLessThanOrEqual(120);
-  expect(totals.at(-1)).toBeLessThanOrEqual(32);
+  expect(Math.max(...totals.slice(1))).toBeLessThanOrEqual(31);
 });
 
 test('one slow run does not put the next ones to sleep for longer than they take', async () => {
   const pace = new PollPacer();
   for (let i = 0; i < 3; i++) await runOf(pace, 100);
-  await runOf(pace, 140);
-  expect((await runOf(pace, 100)).total).toBeLessThanOrEqual(101);
+  // a machine may be suspended meanwhile
+  for (const slowMs of [140, 8000]) {
+    await runOf(pace, slowMs);
+    expect((await runOf(pace, 100)).total).toBeLessThanOrEqual(101);
+  }
 });
 
 test('short runs take no longer than a yieldCore more', async () => {
