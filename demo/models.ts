@@ -78,8 +78,8 @@ export async function loadPicked(signal: AbortSignal): Promise<Detector> {
     return await createDetector(model, {
       inputSize: 'image',
       signal,
-      onProgress: ({ received, total }) => {
-        if (total) progress.value = received / total;
+      onProgress: (now) => {
+        if (now.phase === 'download' && now.total) progress.value = now.received / now.total;
       },
     });
   } finally {

@@ -21,10 +21,11 @@ export { type DrawingContext, type DrawOptions, drawFaces } from './faces/draw.t
 export { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from './faces/similarity.ts';
 export type { Interpolation } from './kernels/detection/letterbox.ts';
 export type { Precision } from './kernels/dispatch.ts';
-export type { Progress } from './models/download.ts';
+export type { DownloadProgress } from './models/download.ts';
 export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';
 export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './runtime/network.ts';
 export type { ModelInput } from './runtime/open-model.ts';
 export type { LiveInput } from './runtime/platform.ts';
+export type { CompileProgress, Progress } from './runtime/progress.ts';
 export type { FetchModelOptions } from './web/model-cache.ts';
 export type { WorkerDetector, WorkerDetectorOptions } from './web/worker/worker-detector.ts';

@@ -10,9 +10,9 @@ import { TaskQueue } from '../common/task-queue.ts';
 import { TypedEventTarget } from '../common/typed-event-target.ts';
 import type { Precision } from '../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
-import type { Progress } from '../models/download.ts';
 import { type ModelInput, openModel } from '../runtime/open-model.ts';
 import type { LiveInput, Platform } from '../runtime/platform.ts';
+import type { Progress } from '../runtime/progress.ts';
 import type { Keypoints } from './align-faces.ts';
 import { DetectorEngine, type RunObserver } from './engine.ts';
 import { openTexture } from './image-buffer.ts';
@@ -36,7 +36,12 @@ export interface DetectorOptions extends DetectOptions {
    * about 0.15 pixels of the input.
    */
   readonly precision?: Precision;
-  /** Called while the model is downloaded. */
+  /**
+   * Whether `createDetector` also searches an empty picture, so that the first real one takes no longer than others: some
+   * drivers, Mesa's software adapter for one, compile a kernel when it first runs. Default false; not with `inputSize: 'image'`.
+   */
+  readonly warmUp?: boolean;
+  /** Called while the model is downloaded and its kernels are compiled: see `Progress`. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -52,6 +57,8 @@ export interface DetectorEventMap {
   /** A new device has taken the lost one's place. */
   devicerestored: CustomEvent<void>;
 }
+
+const EMPTY: OpenedImage = { kind: 'pixels', data: new Uint8Array(3), width: 1, height: 1, channels: 3 };
 
 function observeStages(onTimings: (timings: Timings) => void): RunObserver {
   const report = ([letterboxMs, networkMs, facesMs]: readonly number[]) =>
@@ -91,17 +98,21 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
 
   /** For the entries of each platform; users call `createDetector`. */
   static async create(platform: Platform, input: ModelInput, options: DetectorOptions): Promise<Detector> {
-    const { signal, onProgress, ...rest } = options;
+    const { signal, onProgress, warmUp = false, ...rest } = options;
     const { bytes, model } = await openModel(platform, input, { signal, onProgress });
     // before a device is opened
     const settings = readSettings(rest, model);
+    if (warmUp && settings.sizes === 'image') {
+      throw new RangeError("warmUp: expected an inputSize to compile for, got 'image'");
+    }
     const hash = await sha256(bytes);
     const engine = await DetectorEngine.open(platform, model, rest);
     const detector = new Detector(platform, model, hash, rest, settings, engine);
     try {
       signal?.throwIfAborted();
       // the size that pictures will have is not known yet where it is their own
-      if (settings.sizes !== 'image') await engine.prepare(settings, [{ width: 1, height: 1 }], signal);
+      if (settings.sizes !== 'image') await engine.prepare(settings, [EMPTY], { signal, onCompile: onProgress });
+      if (warmUp) await engine.run([EMPTY], settings, {}, signal);
       signal?.throwIfAborted();
     } catch (error) {
       await detector.dispose();

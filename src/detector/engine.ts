@@ -15,7 +15,7 @@ import { BufferUsage } from '../runtime/gpu-flags.ts';
 import type { GpuTimer, Granularity } from '../runtime/gpu-timer.ts';
 import type { Platform } from '../runtime/platform.ts';
 import type { OnPhaseEnd } from '../runtime/run-phases.ts';
-import { Session, type SessionOptions } from '../runtime/session.ts';
+import { type CompileOptions, Session, type SessionOptions } from '../runtime/session.ts';
 import { alignFaces, type Keypoints } from './align-faces.ts';
 import { compileDetector, type DetectorPlan } from './compile.ts';
 import { FaceReader } from './face-reader.ts';
@@ -124,8 +124,8 @@ export class DetectorEngine {
   }
 
   /** The plan for batches of this many images of this size, compiled. */
-  prepare(settings: Settings, images: readonly ImageSize[], signal?: AbortSignal): Promise<DetectorPlan> {
-    return this.#use(settings, images, ({ plan }) => plan, signal);
+  prepare(settings: Settings, images: readonly ImageSize[], options?: CompileOptions): Promise<DetectorPlan> {
+    return this.#use(settings, images, ({ plan }) => plan, options);
   }
 
   /** The faces of each image. Runs may overlap and start in the order they were asked for. */
@@ -178,7 +178,7 @@ export class DetectorEngine {
     settings: Settings,
     images: readonly ImageSize[],
     task: (prepared: PreparedPlan) => Promise<R> | R,
-    signal?: AbortSignal,
+    options?: CompileOptions,
   ): Promise<R> {
     const { model, context } = this.#session;
     const batch = images.length;
@@ -186,7 +186,7 @@ export class DetectorEngine {
     const key = `${batch}: ${inputSizes.map((size) => size.join('×')).join(' + ')}`;
     const compile = (options: LoweringOptions) =>
       compileDetector(model, { batch, inputSizes }, context.traits, options);
-    return this.#session.use(key, compile, task, signal);
+    return this.#session.use(key, compile, task, options);
   }
 
   /**

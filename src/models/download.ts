@@ -12,7 +12,8 @@ export class DownloadError extends Error {
   }
 }
 
-export interface Progress {
+export interface DownloadProgress {
+  readonly phase: 'download';
   readonly url: string;
   /** Bytes that are here, resumed ones included. */
   readonly received: number;
@@ -23,7 +24,7 @@ export interface Progress {
 export interface DownloadOptions {
   readonly fetch?: typeof fetch | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** Milliseconds without a byte after which a server counts as dead. Default 30,000. */
   readonly stallTimeout?: number | undefined;
   /** How often a cut transfer is taken up again. Default 2. */
@@ -116,7 +117,7 @@ export async function download(
           throw new DownloadError(`expected a file of ${end} bytes, got more`);
         }
         await sink.write(chunk);
-        options.onProgress?.({ url, received: sink.size, total: end });
+        options.onProgress?.({ phase: 'download', url, received: sink.size, total: end });
       }
       if (end !== undefined && sink.size < end) throw cut(sink.size, end);
       return resumed;

@@ -1,11 +1,11 @@
 import { ModelError } from '../common/errors.ts';
-import { DownloadError, type Progress } from './download.ts';
+import { DownloadError, type DownloadProgress } from './download.ts';
 import type { ModelEntry } from './registry.ts';
 
 /** How a model is fetched, whatever it is kept in. */
 export interface FetchOptions {
   /** Called while bytes come. */
-  onProgress?: (progress: Progress) => void;
+  onProgress?: (progress: DownloadProgress) => void;
   /** Called once before a model is downloaded, with its licence. */
   onNotice?: (notice: string) => void;
   signal?: AbortSignal;

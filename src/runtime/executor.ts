@@ -5,6 +5,7 @@ import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import type { GpuTimer } from './gpu-timer.ts';
 import { PollPacer } from './poll-pacer.ts';
+import type { OnCompile } from './progress.ts';
 
 interface BoundStep {
   readonly step: Step;
@@ -16,6 +17,14 @@ interface BoundStep {
 
 function align(bytes: number, alignment: number): number {
   return Math.ceil(bytes / alignment) * alignment;
+}
+
+/** Reports pipelines as they are compiled; those of equal steps are one. What the callback throws is thrown. */
+async function reportEach(compiling: readonly Promise<GPUComputePipeline>[], onCompile: OnCompile): Promise<void> {
+  const distinct = new Set(compiling);
+  let compiled = 0;
+  const report = () => onCompile({ phase: 'compile', compiled: ++compiled, total: distinct.size });
+  await Promise.all([...distinct].map((pipeline) => pipeline.then(report)));
 }
 
 /** A plan on a device: owns its buffers, pipelines and bind groups; a run only encodes. */
@@ -51,11 +60,18 @@ export class Executor {
   }
 
   /** Compiles, allocates and uploads. @throws DeviceError */
-  static async create(context: GpuContext, constants: ConstantStore, plan: Plan): Promise<Executor> {
+  static async create(
+    context: GpuContext,
+    constants: ConstantStore,
+    plan: Plan,
+    onCompile?: OnCompile,
+  ): Promise<Executor> {
     context.assertActivations(plan.buffers);
-    const pipelines = await Promise.all(
-      plan.steps.map(({ dispatch }) => context.pipeline(dispatch.kernel, dispatch.source, dispatch.overrides)),
+    const compiling = plan.steps.map(({ dispatch: { kernel, source, overrides } }) =>
+      context.pipeline(kernel, source, overrides),
     );
+    if (onCompile) await reportEach(compiling, onCompile);
+    const pipelines = await Promise.all(compiling);
     return context.guarded('allocating the network', () => {
       const { device } = context;
       const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;

@@ -179,7 +179,7 @@ export class Network {
       JSON.stringify([shape, tap]),
       (options) => compileNetwork(model, shape, context.traits, { ...options, fuse, reuse, tap }),
       task,
-      signal,
+      { signal },
     );
   }
 

@@ -1,5 +1,5 @@
 import type { OpenedImage } from '../common/image.ts';
-import type { Progress } from '../models/download.ts';
+import type { DownloadProgress } from '../models/download.ts';
 import type { GpuProvider } from './gpu-context.ts';
 import type { TuningStore } from './tuner.ts';
 
@@ -12,7 +12,7 @@ export interface ModelSource {
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called while a model is downloaded. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
 /** Frames that come by themselves: the newest when asked, the ones between are skipped. */

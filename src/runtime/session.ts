@@ -8,6 +8,7 @@ import { Executor } from './executor.ts';
 import { GpuContext } from './gpu-context.ts';
 import { type Disposable, PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
+import type { OnCompile } from './progress.ts';
 import type { Tuner } from './tuner.ts';
 
 /** What a user of a model may choose of the device and its kernels. */
@@ -18,6 +19,13 @@ export interface SessionOptions {
   readonly autotune?: boolean | undefined;
   /** How values are stored between layers. Default `f32`. */
   readonly precision?: Precision | undefined;
+}
+
+/** What whoever waits for a plan may want. */
+export interface CompileOptions {
+  /** Ends tuning. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onCompile?: OnCompile | undefined;
 }
 
 interface CachedPlan<T> extends Disposable {
@@ -100,18 +108,21 @@ export class Session<P extends ModelPlan, T extends Disposable> {
     key: string,
     compile: (options: LoweringOptions) => P,
     task: (prepared: T) => Promise<R> | R,
-    signal?: AbortSignal,
+    options: CompileOptions = {},
   ): Promise<R> {
     return this.#plans.use(
       key,
-      () => this.#compile(compile, signal),
+      () => this.#compile(compile, options),
       ({ prepared }) => task(prepared),
     );
   }
 
-  async #compile(compile: (options: LoweringOptions) => P, signal?: AbortSignal): Promise<CachedPlan<T>> {
+  async #compile(
+    compile: (options: LoweringOptions) => P,
+    { signal, onCompile }: CompileOptions,
+  ): Promise<CachedPlan<T>> {
     const plan = await this.plan(compile, signal);
-    const executor = await Executor.create(this.context, this.#constants, plan);
+    const executor = await Executor.create(this.context, this.#constants, plan, onCompile);
     const prepared = this.#prepare(this.context, plan, executor);
     const dispose = () => {
       executor.dispose();

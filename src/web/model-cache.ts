@@ -99,7 +99,8 @@ async function fetchFrom(
   } else {
     const archive = await openRemote(url, options);
     const { extractMember } = await import('../models/zip.ts');
-    const onProgress = (received: number, total: number) => options.onProgress?.({ url, received, total });
+    const onProgress = (received: number, total: number) =>
+      options.onProgress?.({ phase: 'download', url, received, total });
     await extractMember(archive, source.member, entry.bytes, sink, onProgress);
   }
   return sink.bytes();

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import {
   createDetector,
   createNetwork,
@@ -10,6 +10,7 @@ import {
   ImageError,
   ModelError,
   type Pixels,
+  type Progress,
   readImage,
   UnsupportedOpError,
 } from '../../src/index.node.ts';
@@ -101,6 +102,35 @@ withData('detector', () => {
     expect(error).toBeInstanceOf(DeviceError);
     expect(error).toMatchObject({ reason: 'limits' });
     expect((error as Error).message).toMatch(/the picture needs a buffer of [\d.]+ MiB, this GPU device allows/);
+  });
+
+  test('tells how many kernels are compiled, and warms up when asked', async () => {
+    const { device } = await openGpu();
+    const compile = vi.spyOn(device, 'createComputePipelineAsync');
+    const submit = vi.spyOn(device.queue, 'submit');
+    const options = { device, inputSize: [96, 64] } as const;
+    for (const warmUp of [false, true]) {
+      compile.mockClear();
+      submit.mockClear();
+      const progress: Progress[] = [];
+      const detector = await createDetector(tiny(), { ...options, warmUp, onProgress: (now) => progress.push(now) });
+      const total = compile.mock.calls.length;
+      expect(progress).toEqual(Array.from({ length: total }, (_, i) => ({ phase: 'compile', compiled: i + 1, total })));
+      expect(total).toBeGreaterThan(5);
+      expect(submit.mock.calls.length).toBe(warmUp ? 1 : 0);
+      await detector.detect(blank(96, 64));
+      expect(compile.mock.calls.length).toBe(total);
+      await detector.dispose();
+    }
+    compile.mockRestore();
+    submit.mockRestore();
+    await expect(createDetector(tiny(), { device, inputSize: 'image', warmUp: true })).rejects.toThrow(
+      "warmUp: expected an inputSize to compile for, got 'image'",
+    );
+    const onProgress = () => {
+      throw new Error('enough');
+    };
+    await expect(createDetector(tiny(), { ...options, onProgress })).rejects.toThrow('enough');
   });
 
   test('rounds sizes up to the stride', async () => {

@@ -1,6 +1,13 @@
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createDetector, type Detector, type Face, type Pixels, readImage } from '../../src/index.node.ts';
+import {
+  createDetector,
+  type Detector,
+  type Face,
+  type Pixels,
+  type Progress,
+  readImage,
+} from '../../src/index.node.ts';
 import { expectSameFaces } from '../support/compare.ts';
 import { imageFiles, imageNamed, modelNamed, withData } from '../support/data.ts';
 import { openGpu } from '../support/gpu.ts';
@@ -187,8 +194,11 @@ inChromium('models and devices', (pages) => {
     const page = await pages().open();
     const result = await page.evaluate(async () => {
       const progress: number[] = [];
-      const onProgress = ({ received, total }: { received: number; total: number | undefined }) =>
-        progress.push(received / (total ?? Number.NaN));
+      const compiled: number[] = [];
+      const onProgress = (now: Progress) => {
+        if (now.phase === 'download') progress.push(now.received / (now.total ?? Number.NaN));
+        else compiled.push(now.compiled / now.total);
+      };
       const [a, b] = await Promise.all([
         lib.createDetector(model, { inputSize: [160, 160], onProgress }),
         lib.createDetector('/data/models/det_500m.onnx', { inputSize: [96, 96] }),
@@ -204,9 +214,19 @@ inChromium('models and devices', (pages) => {
       const identity = await a.identify();
       const timed = a.device.features.has('timestamp-query');
       await Promise.all([a.dispose(), b.dispose()]);
-      return { progress, counts, both: [first.length, second.length], timings, timed, crop, name: identity?.name };
+      return {
+        progress,
+        compiled,
+        counts,
+        both: [first.length, second.length],
+        timings,
+        timed,
+        crop,
+        name: identity?.name,
+      };
     });
     expect(result.progress.at(-1)).toBe(1);
+    expect(result.compiled.at(-1)).toBe(1);
     expect(result.progress).toEqual([...result.progress].sort((a, b) => a - b));
     expect(result.counts[0]).toBeGreaterThan(1);
     expect(result.counts.slice(1)).toEqual([1, 0]);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Face } from '../../src/index.node.ts';
+import type { Face, Progress } from '../../src/index.node.ts';
 import { inChromium } from './pages.ts';
 
 inChromium('createWorkerDetector', (pages) => {
@@ -7,10 +7,10 @@ inChromium('createWorkerDetector', (pages) => {
     const page = await pages().open();
     const found = await page.evaluate(async () => {
       const options = { inputSize: [160, 160], scoreThreshold: 0.3 } as const;
-      const progress: number[] = [];
+      const progress: Progress[] = [];
       const detector = await lib.createWorkerDetector('data/models/scrfd_500m_kps.onnx', {
         ...options,
-        onProgress: ({ received }) => progress.push(received),
+        onProgress: (now) => progress.push(now),
       });
       const url = 'data/images/astronaut_nasa.png';
       const blob = await (await fetch(url)).blob();
@@ -50,7 +50,7 @@ inChromium('createWorkerDetector', (pages) => {
       await local.dispose();
       return {
         ...{ result, expected, streamed, inputSize, hasKeypoints, name: identity?.name, timings: timings.length },
-        ...{ loaded: progress.at(-1), sameCrop: crop === JSON.stringify([...crops[0]!.data]) },
+        ...{ progress, sameCrop: crop === JSON.stringify([...crops[0]!.data]) },
       };
     });
     expect(found.expected).toHaveLength(1);
@@ -59,7 +59,11 @@ inChromium('createWorkerDetector', (pages) => {
       ...{ inputSize: [160, 160], hasKeypoints: true, name: 'scrfd_500m_kps', sameCrop: true },
       streamed: [false, 1, false, 1, true, 1],
     });
-    expect(found.loaded).toBeGreaterThan(1e6);
+    const downloads = found.progress.flatMap((now) => (now.phase === 'download' ? [now.received] : []));
+    expect(downloads.at(-1)).toBeGreaterThan(1e6);
+    const last = found.progress.at(-1)!;
+    expect(last).toEqual({ phase: 'compile', compiled: expect.any(Number), total: expect.any(Number) });
+    expect(last.phase === 'compile' && last.compiled === last.total).toBe(true);
     expect([0, 3]).toContain(found.timings);
   });
 

@@ -1,5 +1,5 @@
 import type { Options } from 'cli-progress';
-import type { Progress } from '../../models/download.ts';
+import type { DownloadProgress } from '../../models/download.ts';
 
 /** A bar on stderr; none where stderr is not a terminal. */
 async function createBar(format: string, options: Options = {}) {
@@ -31,7 +31,7 @@ export async function showDownload(name: string) {
   if (!bar) return undefined;
   let total = 0;
   return {
-    update(now: Progress) {
+    update(now: DownloadProgress) {
       const megabytes = ((now.total ?? now.received) / 1e6).toFixed(1);
       // another source begins anew
       if (total !== (now.total ?? 0)) bar.start(now.total ?? 0, now.received, { megabytes });

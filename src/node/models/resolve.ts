@@ -146,7 +146,8 @@ async function fetchMember({ url, member }: ZipMember, to: ModelDownload): Promi
   const { entry, options } = to;
   const archive = await openRemote(url, options);
   const { extractMember } = await import('../../models/zip.ts');
-  const onProgress = (received: number, total: number) => options.onProgress?.({ url, received, total });
+  const onProgress = (received: number, total: number) =>
+    options.onProgress?.({ phase: 'download', url, received, total });
   await fill(to, (file) => extractMember(archive, member, entry.bytes, file, onProgress));
 }
 

@@ -10,7 +10,7 @@ import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
 import type { AlignOptions, DetectorOptions } from '../../detector/detector.ts';
 import type { DetectOptions, Timings } from '../../detector/options.ts';
-import type { Progress } from '../../models/download.ts';
+import type { Progress } from '../../runtime/progress.ts';
 
 /** Options without what cannot be sent. */
 type SentOptions<T> = Omit<T, 'signal' | 'onProgress' | 'onTimings' | 'device'>;

@@ -9,10 +9,10 @@ import type { AlignOptions, Detector, DetectorEventMap, DetectorOptions } from '
 import type { DetectOptions, Timings } from '../../detector/options.ts';
 import type { StreamResult } from '../../detector/stream.ts';
 import { type StreamOptions, streamFaces } from '../../detector/stream.ts';
-import type { Progress } from '../../models/download.ts';
 import { findModel } from '../../models/registry.ts';
 import type { ModelInput } from '../../runtime/open-model.ts';
 import type { LiveInput } from '../../runtime/platform.ts';
+import type { Progress } from '../../runtime/progress.ts';
 import { sendImage } from '../images.ts';
 import { pageUrl } from '../page-url.ts';
 import { browserPlatform } from '../platform.ts';

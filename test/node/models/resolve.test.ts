@@ -8,7 +8,7 @@ import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
 import { createTarGzip } from 'nanotar';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ModelError } from '../../../src/common/errors.ts';
-import type { Progress } from '../../../src/models/download.ts';
+import type { DownloadProgress } from '../../../src/models/download.ts';
 import type { ModelEntry, Source } from '../../../src/models/registry.ts';
 import { defaultHome } from '../../../src/node/models/cache.ts';
 import { npmCommand } from '../../../src/node/models/npm.ts';
@@ -111,17 +111,22 @@ describe('a plain file', () => {
   test('is downloaded once, with its licence and its progress', async () => {
     const entry = model(server.whole('/m.onnx', BYTES));
     const notices: string[] = [];
-    const progress: Progress[] = [];
+    const progress: DownloadProgress[] = [];
     const options = {
       onNotice: (text: string) => notices.push(text),
-      onProgress: (now: Progress) => progress.push(now),
+      onProgress: (now: DownloadProgress) => progress.push(now),
     };
     await expectSound(await resolve(entry, options));
     await expectSound(await resolve(entry, options));
     await expectSound(await resolve(entry, { ...options, offline: true }));
     expect(server.requests).toEqual(['GET /m.onnx']);
     expect(notices).toEqual(['test_model: downloading 0.3 MB. Licence: for tests only.']);
-    expect(progress.at(-1)).toEqual({ url: `${server.origin}/m.onnx`, received: 300_000, total: 300_000 });
+    expect(progress.at(-1)).toEqual({
+      phase: 'download',
+      url: `${server.origin}/m.onnx`,
+      received: 300_000,
+      total: 300_000,
+    });
   });
 
   test('comes through redirects, and without a length', async () => {
@@ -310,7 +315,7 @@ describe('a zip archive', () => {
   });
 
   test('only the member is paid for where the server knows ranges', async () => {
-    const progress: Progress[] = [];
+    const progress: DownloadProgress[] = [];
     const entry = model(member(server.ranged('/pack.zip', nested)));
     await expectSound(await resolve(entry, { onProgress: (now) => progress.push(now) }));
     expect(nested.byteLength).toBeGreaterThan(2_500_000);

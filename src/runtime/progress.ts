@@ -1,0 +1,13 @@
+import type { DownloadProgress } from '../models/download.ts';
+
+/** How many of the kernels that a size needs are compiled. */
+export interface CompileProgress {
+  readonly phase: 'compile';
+  readonly compiled: number;
+  readonly total: number;
+}
+
+/** What `createDetector` is at; once its promise has resolved, it is ready. */
+export type Progress = DownloadProgress | CompileProgress;
+
+export type OnCompile = (progress: CompileProgress) => void;
