@@ -129,9 +129,14 @@ describe('on the GPU', () => {
     const timer = GpuTimer.create(context, plan, 'step')!;
     expect(await run(timer)).toEqual(plain);
     await timer.read();
-    await run(timer);
-    const [small, large] = (await timer.read()) as [number, number];
-    expect(large).toBeGreaterThan(small);
+    const times: [number, number][] = [];
+    for (let i = 0; i < 5; i++) {
+      await run(timer);
+      times.push((await timer.read()) as [number, number]);
+    }
+    // other work on the machine lengthens some of them
+    const [small, large] = [0, 1].map((step) => Math.min(...times.map((each) => each[step]!)));
+    expect(large).toBeGreaterThan(small!);
     timer.dispose();
     staging.destroy();
     executor.dispose();
