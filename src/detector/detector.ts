@@ -1,5 +1,6 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { ModelIdentity } from '../architectures/identify.ts';
+import { unshared } from '../common/caller-memory.ts';
 import { classNameOf } from '../common/class-name.ts';
 import { type DeviceError, DisposedError } from '../common/errors.ts';
 import type { Face } from '../common/face.ts';
@@ -257,8 +258,9 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
     const opened = isPixels(image)
       ? ({ ...image, kind: 'pixels' } as const)
       : await this.#platform.openImage(image, signal);
-    if (opened.kind === 'pixels') assertPixels(opened);
-    return opened;
+    if (opened.kind !== 'pixels') return opened;
+    assertPixels(opened);
+    return { ...opened, data: unshared(opened.data) };
   }
 
   /** The engine, or another one on a new device when the device was lost. */

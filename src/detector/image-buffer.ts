@@ -1,3 +1,4 @@
+import { assertKept } from '../common/caller-memory.ts';
 import { ImageError } from '../common/errors.ts';
 import type { OpenedImage } from '../common/image.ts';
 import type { ImageParams } from '../kernels/detection/image-params.ts';
@@ -65,9 +66,13 @@ export class ImageBuffer {
 
   /**
    * Puts images one behind the other, for what comes next in `encoder`, which is to be submitted before the next write.
-   * @throws DeviceError when they are more than the device can bind, ImageError for a source that gives no pixels
+   * @throws DeviceError when they are more than the device can bind, ImageError for a source that gives no pixels, TypeError
+   * for pixels that are gone
    */
   async write(images: readonly OpenedImage[], encoder: GPUCommandEncoder): Promise<ImageLayout[]> {
+    for (const image of images) {
+      if (image.kind === 'pixels') assertKept(image.data, image.width * image.height * image.channels);
+    }
     let words = 0;
     const layouts = images.map((image) => {
       const layout = layoutOf(image, words);

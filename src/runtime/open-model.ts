@@ -1,3 +1,4 @@
+import { unshared } from '../common/caller-memory.ts';
 import { loadModel } from '../loader/load-model.ts';
 import type { Model } from '../loader/model.ts';
 import type { LoadOptions, ModelSource, Platform } from './platform.ts';
@@ -22,7 +23,7 @@ export async function openModel(
 }
 
 async function readSource(platform: Platform, input: ModelInput, options: LoadOptions): Promise<ModelSource> {
-  if (input instanceof Uint8Array) return { bytes: input };
+  if (input instanceof Uint8Array) return { bytes: unshared(input) };
   if (input instanceof ArrayBuffer) return { bytes: new Uint8Array(input) };
   if (typeof input === 'string' || input instanceof URL) return platform.readModel(input, options);
   if (input instanceof Blob) return { bytes: new Uint8Array(await input.arrayBuffer()) };

@@ -1,3 +1,4 @@
+import { assertKept } from '../common/caller-memory.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage, MapMode } from './gpu-flags.ts';
 
@@ -42,12 +43,16 @@ export class UploadRing {
   /**
    * Takes the bytes, and records the commands that put them into `target`, to be submitted before the next write. Up to a
    * multiple of 4, any bytes follow those of each upload.
-   * @throws DeviceError when the device is lost or has no memory left
+   * @throws DeviceError when the device is lost or has no memory left, TypeError for bytes that are gone
    */
   async write(encoder: GPUCommandEncoder, target: GPUBuffer, uploads: readonly Upload[]): Promise<void> {
     if (uploads.length === 0) return;
     const bytes = endOf(uploads.at(-1)!);
+    const lengths = uploads.map(({ data }) => data.length);
     const buffer = await this.#take(bytes);
+    uploads.forEach(({ data }, i) => {
+      assertKept(data, lengths[i]!);
+    });
     const mapped = new Uint8Array(buffer.getMappedRange(0, bytes));
     for (const { offset, data } of uploads) mapped.set(data, offset);
     buffer.unmap();

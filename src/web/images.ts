@@ -1,3 +1,4 @@
+import { unshared } from '../common/caller-memory.ts';
 import { classNameOf } from '../common/class-name.ts';
 import { ImageError } from '../common/errors.ts';
 import type { OpenedImage, TextureSource } from '../common/image.ts';
@@ -65,7 +66,8 @@ async function sendBitmap(source: ImageBitmapSource): Promise<SentImage> {
 }
 
 const openCanvas = (canvas: HTMLCanvasElement | OffscreenCanvas) => borrow(canvas, canvas.width, canvas.height);
-const openBytes = (bytes: Uint8Array<ArrayBuffer> | ArrayBuffer) => openBitmap(new Blob([bytes]), 'picture');
+const openBytes = (bytes: Uint8Array<ArrayBuffer> | ArrayBuffer) =>
+  openBitmap(new Blob([bytes instanceof Uint8Array ? unshared(bytes) : bytes]), 'picture');
 const sendUrl = (url: string | URL): SentImage => ({ image: pageUrl(url).href, transfer: [] });
 
 interface Images {

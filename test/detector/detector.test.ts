@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test, vi } from 'vitest';
@@ -172,6 +173,45 @@ withData('detector', () => {
     expect(faces).toHaveLength(1);
     expect(await detector.detect({ ...image, data: rgba, channels: 4 })).toEqual(faces);
     expect(await detector.detect(await (await import('node:fs/promises')).readFile(path))).toEqual(faces);
+  });
+
+  test('memory that threads share gives the same faces', async () => {
+    const { device } = await openGpu();
+    const share = (bytes: Uint8Array) => {
+      const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 3)).subarray(3);
+      shared.set(bytes);
+      return shared;
+    };
+    const file = imageNamed('astronaut_nasa.png');
+    const pixels = await readImage(file);
+    const options = { device, inputSize: [160, 160], scoreThreshold: 0.3 } as const;
+    await using own = await createDetector(tiny(), options);
+    await using detector = await createDetector(share(readFileSync(tiny())), options);
+    const faces = await own.detect(pixels);
+    expect(faces.length).toBeGreaterThan(0);
+    const shared = { ...pixels, data: share(pixels.data as Uint8Array) };
+    const clamped = { ...pixels, data: new Uint8ClampedArray(shared.data.buffer, 3, shared.data.length) };
+    for (const image of [shared, clamped, share(readFileSync(file))]) {
+      expect(await detector.detect(image)).toEqual(faces);
+      expect(await detector.detectBatch([image, pixels])).toEqual([faces, faces]);
+    }
+  });
+
+  test('pixels that are taken away meanwhile are said, and give no faces of another picture', async () => {
+    const { device } = await openGpu();
+    await using detector = await createDetector(tiny(), { device, inputSize: [160, 160], scoreThreshold: 0.3 });
+    const file = imageNamed('astronaut_nasa.png');
+    const picture = await readImage(file);
+    const faces = await detector.detect(picture);
+    const gone = blank(picture.width, picture.height);
+    // while the other one is decoded
+    const call = detector.detectBatch([gone, file]);
+    await new Promise((resolve) => setImmediate(resolve));
+    structuredClone(gone.data, { transfer: [gone.data.buffer as ArrayBuffer] });
+    const bytes = picture.data.length;
+    const message = `image: expected its ${bytes} bytes to stay until the call ends, 0 are left`;
+    await expect(call).rejects.toThrow(new TypeError(message));
+    expect(await detector.detect(picture)).toEqual(faces);
   });
 
   test('calls that overlap keep their own pictures and options', async () => {
