@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { addBench } from './commands/bench.ts';
 import { addDetect } from './commands/detect.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -31,7 +31,7 @@ Examples:
   scrfd verify --model scrfd_500m_kps.onnx --layers
   scrfd doctor
 
-Exit codes: 0 done, 1 something failed, 2 wrong usage. SCRFD_DEBUG=1 adds stack traces.`,
+Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 and 143 interrupted. SCRFD_DEBUG=1 adds stack traces.`,
   );
 
 addDetect(program);
@@ -52,6 +52,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
+  // what commander itself finds wrong it has said already
+  if (error instanceof InvalidArgumentError || !(error instanceof CommanderError)) reportError(error);
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else reportError(error);
 }

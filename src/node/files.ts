@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 type ErrorClass = new (message: string, options?: ErrorOptions) => Error;
@@ -60,6 +60,11 @@ function reasonOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
+/** Where a file is written before it is put into its place: beside it, with its extension. */
+export function placeBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomUUID()}.part${extname(path)}`);
+}
+
 /**
  * Writes a file beside its place and then puts it there, so that a reader never sees half of one and a failure, of
  * `produce` too, leaves what was there before. A failure is a `Failure` that names the path.
@@ -69,7 +74,7 @@ export async function writeWhole(
   produce: () => string | Uint8Array | Promise<Uint8Array>,
   Failure: ErrorClass,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
+  const temporary = placeBeside(path);
   try {
     await writeFile(temporary, await produce(), { flag: 'wx' });
     await rename(temporary, path);

@@ -1,9 +1,11 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rename, rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/image.ts';
+import { placeBeside } from './files.ts';
 
 /** What a video file says of its picture; upright, as players show it. */
 export interface VideoInfo {
@@ -23,6 +25,11 @@ interface Stream {
 
 const MISSING =
   'videos need ffmpeg and ffprobe: apt-get install ffmpeg, brew install ffmpeg, or see https://ffmpeg.org/download.html';
+
+/** A path as an argument of ffmpeg's: what begins with a dash would be an option. */
+function fileArgument(path: string): string {
+  return path.startsWith('-') ? `./${path}` : path;
+}
 
 /** The last line that ffmpeg wrote: what went wrong. */
 function lastLine(stderr: string): string {
@@ -46,7 +53,7 @@ async function finished(
 
 /** @throws ImageError for what is no video, and when ffmpeg is missing */
 export async function probeVideo(path: string): Promise<VideoInfo> {
-  const args = ['-v', 'error', '-select_streams', 'v:0', '-show_streams', '-of', 'json', path];
+  const args = ['-v', 'error', '-select_streams', 'v:0', '-show_streams', '-of', 'json', fileArgument(path)];
   const child = spawn('ffprobe', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const [json] = await Promise.all([text(child.stdout), finished(child, path)]);
   const [stream] = (JSON.parse(json) as { streams?: Stream[] }).streams ?? [];
@@ -61,7 +68,9 @@ export async function probeVideo(path: string): Promise<VideoInfo> {
 /** The frames of a video as RGB pixels, at its rate without gaps. Never more than a few are in memory. */
 export async function* readFrames(path: string, { width, height, frameRate }: VideoInfo): AsyncGenerator<Pixels> {
   const output = ['-map', '0:v:0', '-r', frameRate, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'];
-  const child = spawn('ffmpeg', ['-v', 'error', '-i', path, ...output], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('ffmpeg', ['-v', 'error', '-i', fileArgument(path), ...output], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const end = finished(child, path);
   end.catch(() => {});
   const bytes = width * height * 3;
@@ -87,13 +96,27 @@ export async function* readFrames(path: string, { width, height, frameRate }: Vi
   }
 }
 
-/** A file of RGB frames, H.264 in the container that its name says, with the sound of another file. */
+/**
+ * A file of RGB frames, H.264 in the container that its name says, with the sound of another file. It is written beside its
+ * place until `end`: what is there stays whole until then, and where `abort` comes instead.
+ */
 export function writeVideo(path: string, { width, height, frameRate }: VideoInfo, soundOf: string) {
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', frameRate, '-i', '-'];
   // H.264 with the chroma that every player knows wants even sides
   const video = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '20', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2'];
   const sound = ['-map', '0:v:0', '-map', '1:a?', '-c:a', 'aac'];
-  const args = ['-v', 'error', '-y', ...input, '-i', soundOf, ...sound, ...video, path];
+  const temporary = placeBeside(path);
+  const args = [
+    '-v',
+    'error',
+    '-n',
+    ...input,
+    '-i',
+    fileArgument(soundOf),
+    ...sound,
+    ...video,
+    fileArgument(temporary),
+  ];
   const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
   const end = finished(child, path);
   end.catch(() => {});
@@ -106,12 +129,18 @@ export function writeVideo(path: string, { width, height, frameRate }: VideoInfo
       const drained = () => once(child.stdin, 'drain').catch(() => end);
       if (!child.stdin.write(data)) await Promise.race([drained(), end]);
     },
-    /** Ends the file. */
+    /** Ends the file and puts it into its place. */
     async end(): Promise<void> {
       child.stdin.end();
       await end;
+      await rename(temporary, path);
     },
-    /** Ends ffmpeg before the file is complete. */
-    abort: () => child.kill(),
+    /** Ends ffmpeg; what it wrote is of no use. */
+    async abort(): Promise<void> {
+      // it hears of others only between frames
+      child.kill('SIGKILL');
+      await end.catch(() => {});
+      await rm(temporary, { force: true });
+    },
   };
 }

@@ -141,6 +141,45 @@ withData('scrfd detect', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('expected a result in line 4');
     expect(await runCli(['detect', 'a.jpg', ...options(), '--resume'])).toMatchObject({ code: 2 });
+    // no file of ours, and nothing at its end to tell
+    const foreign = '{"minified":"of another program, no newline at its end"}';
+    writeFileSync(file, foreign);
+    expect((await runCli([...base, '--resume'])).stderr).toContain(
+      'expected a result in line 1; is this another file?',
+    );
+    expect(readFileSync(file, 'utf8')).toBe(foreign);
+  });
+
+  test('no picture is written over by --output', async () => {
+    const picture = join(folder, 'own.png');
+    copyFileSync(imageNamed('hopper.png'), picture);
+    const { code, stderr } = await runCli(['detect', picture, ...options(), '--json', '--output', picture]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--output: expected another file than');
+    expect(readFileSync(picture)).toEqual(readFileSync(imageNamed('hopper.png')));
+  });
+
+  test('a picture that cannot be written has no result, so that --resume tries it again', async () => {
+    const out = join(folder, 'unwritable');
+    mkdirSync(join(out, 'hopper.png'), { recursive: true });
+    const file = join(folder, 'tried.ndjson');
+    const args = [
+      'detect',
+      imageNamed('hopper.png'),
+      ...options(),
+      '--format',
+      'ndjson',
+      '--output',
+      file,
+      '--out',
+      out,
+    ];
+    expect((await runCli(args)).code).toBe(1);
+    expect(readFileSync(file, 'utf8')).toBe('');
+    rmSync(join(out, 'hopper.png'), { recursive: true });
+    expect((await runCli([...args, '--resume'])).code).toBe(0);
+    expect(readLines(file)).toHaveLength(1);
+    expect(readdirSync(out)).toEqual(['hopper.png']);
   });
 
   test('323 pictures and four that are none', { timeout: 300_000 }, async () => {

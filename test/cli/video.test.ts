@@ -1,14 +1,25 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createDetector, type Pixels } from '../../src/index.node.ts';
 import { probeVideo, readFrames } from '../../src/node/video.ts';
-import { dataDir, modelNamed } from '../support/data.ts';
+import { dataDir, imageNamed, modelNamed } from '../support/data.ts';
 import { openGpu } from '../support/gpu.ts';
-import { errorLines, runCli } from './run-cli.ts';
+import { errorLines, runCli, runNode } from './run-cli.ts';
 
 const run = promisify(execFile);
 const hasFfmpeg = ['/usr/bin/ffmpeg', '/usr/local/bin/ffmpeg', '/opt/homebrew/bin/ffmpeg'].some(existsSync);
@@ -129,6 +140,73 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     expect(difference(0, 300, 600, 450)).toBeLessThan(4);
   });
 
+  test('the video and the model are never written over, whatever their names', { timeout: 60_000 }, async () => {
+    const own = join(folder, '-own.mp4');
+    copyFileSync(clip, own);
+    symlinkSync(own, join(folder, 'link.mp4'));
+    linkSync(own, join(folder, 'hard.mp4'));
+    const model = join(folder, 'model.onnx');
+    copyFileSync(modelNamed('scrfd_500m_kps.onnx'), model);
+    for (const out of [own, `${folder}/./-own.mp4`, join(folder, 'link.mp4'), join(folder, 'hard.mp4'), model]) {
+      const { code, stderr } = await runCli(['video', own, '--out', out, '--blur', '--model', model, '--size', '160']);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/--out: expected another file than .*, which is read/);
+    }
+    expect(readFileSync(own)).toEqual(readFileSync(clip));
+    expect(readFileSync(model)).toEqual(readFileSync(modelNamed('scrfd_500m_kps.onnx')));
+    // a name that begins with a dash is no option of ffmpeg's
+    const script =
+      "import { probeVideo } from './src/node/video.ts'; process.chdir(process.argv[1]); console.log(await probeVideo('-own.mp4'))";
+    const probe = await runNode(['--input-type=module', '--eval', script, folder]);
+    expect(probe.stdout).toContain('width: 601');
+  });
+
+  test('a failure and a signal leave what stood at --out, and nothing beside it', { timeout: 60_000 }, async () => {
+    const place = mkdtempSync(join(folder, 'kept-'));
+    const kept = join(place, 'kept.mp4');
+    writeFileSync(kept, 'kept');
+    const cut = join(folder, 'half.mp4');
+    const bytes = readFileSync(clip);
+    writeFileSync(cut, bytes.subarray(0, bytes.length / 2));
+    expect((await runCli(['video', cut, '--out', kept, ...options()])).code).toBe(1);
+    const long = join(folder, 'long.mp4');
+    await run('ffmpeg', ['-v', 'error', '-stream_loop', '40', '-i', clip, '-c', 'copy', long]);
+    for (const [signal, exitCode] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const args = ['--import', 'tsx', 'src/cli/main.ts', 'video', long, '--out', kept, '--json', ...options()];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      const ended = once(child, 'exit');
+      await once(child.stdout, 'data');
+      child.stdout.resume();
+      await vi.waitFor(() => expect(readdirSync(place)).toHaveLength(2), { timeout: 20_000 });
+      child.kill(signal);
+      expect(await ended).toEqual([exitCode, null]);
+      expect(readdirSync(place)).toEqual(['kept.mp4']);
+      expect(readFileSync(kept, 'utf8')).toBe('kept');
+    }
+  });
+
+  test('tracking takes no face away that is found without it', { timeout: 60_000 }, async () => {
+    // nobody for five frames, then a person: a face of its first frame has no track yet
+    const enter = join(folder, 'enter.mp4');
+    const portrait = imageNamed('astronaut_nasa.png');
+    const inputs = ['-f', 'lavfi', '-i', 'color=c=gray:s=320x320:r=10:d=1', '-loop', '1', '-t', '1', '-r', '10'];
+    const filter = "[1]scale=320:320[f];[0][f]overlay=enable='gte(n,5)'";
+    const codecs = ['-c:v', 'libx264', '-crf', '12', '-pix_fmt', 'yuv420p'];
+    await run('ffmpeg', ['-v', 'error', ...inputs, '-i', portrait, '-filter_complex', filter, ...codecs, enter]);
+    const model = ['--model', modelNamed('scrfd_500m_kps.onnx')];
+    for (const track of [[], ['--track']]) {
+      const { stdout } = await runCli(['video', enter, '--json', ...model, ...track]);
+      const counts = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as Line).faces.length);
+      expect(counts).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+    }
+  });
+
   test('what is no video, and what leads nowhere, is said; no half file stays', { timeout: 60_000 }, async () => {
     const text = join(folder, 'text.mp4');
     writeFileSync(text, 'no video');
@@ -139,7 +217,9 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
       expect(code).toBe(1);
       expect(errorLines(stderr).join()).toContain(path);
     }
-    expect(await runCli(['video', clip, ...options()])).toMatchObject({ code: 2 });
+    const nothing = await runCli(['video', clip, ...options()]);
+    expect(nothing.code).toBe(2);
+    expect(errorLines(nothing.stderr)).toEqual(['scrfd: Expected --out, --json or both.']);
     expect(await runCli(['video', clip, '--blur', '--json', ...options()])).toMatchObject({ code: 2 });
     const bad = join(folder, 'bad.unknown');
     const { code, stderr } = await runCli(['video', clip, '--out', bad, ...options()]);

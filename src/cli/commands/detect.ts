@@ -16,7 +16,7 @@ import { chooseDefault } from '../shared/default-model.ts';
 import { collectPictures, parseShard, type Shard } from '../shared/inputs.ts';
 import { mapConcurrent } from '../shared/map-concurrent.ts';
 import { modelOption, parseCount, parseFraction, parseSize, precisionOption, sizeOption } from '../shared/options.ts';
-import { FORMATS, type Format, openOutput } from '../shared/output.ts';
+import { assertNotRead, FORMATS, type Format, openOutput } from '../shared/output.ts';
 import { showRate } from '../shared/progress.ts';
 import { notify, reportError } from '../shared/report.ts';
 
@@ -112,6 +112,7 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
   const targets = out === undefined ? undefined : await planOutputs(all, out);
   const cropTargets = crops === undefined ? undefined : await planOutputs(all, crops);
   const model = options.model ?? (await chooseDefault());
+  if (options.output !== undefined) await assertNotRead('--output', options.output, [...all, model]);
   const { createDetector } = await import('../../index.node.ts');
   const detector = await createDetector(model, detectorOptions(options));
   const output = await openOutput(format, options.output, options.resume === true);
@@ -130,12 +131,11 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
         if (!result) throw error;
         const { pixels, faces } = result;
         const { width, height } = pixels;
-        await output.write({ image, width, height, faces });
-        if (targets) {
-          await writeAnnotated(targets[i]!, pixels, faces);
-          if (format === 'table') process.stdout.write(`written to ${targets[i]}\n`);
-        }
+        if (targets) await writeAnnotated(targets[i]!, pixels, faces);
         if (cropTargets) await writeCrops(detector, cropTargets[i]!, pixels, faces);
+        // last, because `--resume` takes a picture with a result for done
+        await output.write({ image, width, height, faces });
+        if (targets && format === 'table') process.stdout.write(`written to ${targets[i]}\n`);
       } catch (cause) {
         failed++;
         reportError(cause, image);

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { Face } from '../../common/face.ts';
@@ -8,7 +7,9 @@ import { ByteTracker } from '../../faces/tracking/byte-track.ts';
 import { paintFaces } from '../../node/draw.ts';
 import { probeVideo, readFrames, type VideoInfo, writeVideo } from '../../node/video.ts';
 import { chooseDefault } from '../shared/default-model.ts';
+import { interruptible } from '../shared/interrupt.ts';
 import { modelOption, parseFraction, sizeOption } from '../shared/options.ts';
+import { assertNotRead } from '../shared/output.ts';
 import { showRate } from '../shared/progress.ts';
 import { notify } from '../shared/report.ts';
 
@@ -42,17 +43,21 @@ export function addVideo(program: Command): void {
     .addOption(sizeOption())
     .option('--score <S>', 'lowest score of a face, 0 to 1', parseFraction, 0.5)
     .option('--iou <I>', 'highest overlap of two faces, 0 to 1 (default: 0.4)', parseFraction)
-    .action(searchVideo);
+    .action((path: string, options: VideoOptions) =>
+      interruptible('nothing is written', (signal) => searchVideo(path, options, signal)),
+    );
 }
 
-async function searchVideo(path: string, options: VideoOptions): Promise<void> {
+async function searchVideo(path: string, options: VideoOptions, signal: AbortSignal): Promise<void> {
   const { out, json, track, blur, size, score, iou } = options;
   if (out === undefined && !json) throw new InvalidArgumentError('Expected --out, --json or both.');
   if (blur && out === undefined) throw new InvalidArgumentError('--blur: expected --out with it.');
-  const info = await probeVideo(path);
   const model = options.model ?? (await chooseDefault());
+  if (out !== undefined) await assertNotRead('--out', out, [path, model]);
+  const info = await probeVideo(path);
   const { createDetector } = await import('../../index.node.ts');
   const detector = await createDetector(model, {
+    signal,
     ...(size && { inputSize: size }),
     ...(iou !== undefined && { iouThreshold: iou }),
     scoreThreshold: track ? Math.min(LOW_SCORE, score) : score,
@@ -63,8 +68,8 @@ async function searchVideo(path: string, options: VideoOptions): Promise<void> {
   const bar = json ? undefined : await showRate('frames', 0);
   let count = 0;
   try {
-    for await (const { frame, faces } of detector.stream(readFrames(path, info))) {
-      const shown = tracker ? followFaces(tracker, faces) : faces;
+    for await (const { frame, faces } of detector.stream(readFrames(path, info), { signal })) {
+      const shown = tracker ? followFaces(tracker, faces, score) : faces;
       if (json) {
         const time = Number((count * secondsPerFrame).toFixed(6));
         process.stdout.write(`${JSON.stringify({ frame: count, time, faces: shown })}\n`);
@@ -75,9 +80,9 @@ async function searchVideo(path: string, options: VideoOptions): Promise<void> {
     }
     await writer?.end();
   } catch (error) {
-    // half a file is of no use
-    writer?.abort();
-    if (out !== undefined) await rm(out, { force: true });
+    await writer?.abort();
+    // ffmpeg hears of Ctrl-C too, and may be the first to say so
+    signal.throwIfAborted();
     throw error;
   } finally {
     bar?.stop();
@@ -91,12 +96,13 @@ function rateOf({ frameRate }: VideoInfo): number {
   return frames / seconds;
 }
 
-/** The faces that belong to a track, with its number. */
-function followFaces(tracker: ByteTracker, faces: readonly Face[]): TrackedFace[] {
+/** The faces with the numbers of their tracks: all that score enough, in a track or not, and weaker ones of a track. */
+function followFaces(tracker: ByteTracker, faces: readonly Face[], score: number): TrackedFace[] {
   const ids = tracker.update(faces);
   return faces.flatMap((face, i) => {
     const id = ids[i];
-    return id === undefined ? [] : [{ ...face, track: id }];
+    if (id !== undefined) return [{ ...face, track: id }];
+    return face.score >= score ? [face] : [];
   });
 }
 

@@ -1,4 +1,5 @@
-import { open, readFile, truncate } from 'node:fs/promises';
+import { open, readFile, stat, truncate } from 'node:fs/promises';
+import { InvalidArgumentError } from 'commander';
 import type { Face } from '../../common/face.ts';
 
 export const FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
@@ -10,6 +11,26 @@ export interface Result {
   readonly width: number;
   readonly height: number;
   readonly faces: readonly Face[];
+}
+
+/** @throws InvalidArgumentError when a file to be written is one of those that are read, under whatever name */
+export async function assertNotRead(option: string, path: string, inputs: readonly string[]): Promise<void> {
+  const target = await identityOf(path);
+  if (target === undefined) return;
+  for (const input of inputs) {
+    if ((await identityOf(input)) !== target) continue;
+    throw new InvalidArgumentError(`${option}: expected another file than ${input}, which is read.`);
+  }
+}
+
+/** The same for all names of a file; undefined for what is none. */
+async function identityOf(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true });
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Opens standard output or a file for results as they come. `resume` keeps the whole lines that an NDJSON file has. */
@@ -57,16 +78,22 @@ async function keepWholeLines(path: string): Promise<Set<string>> {
     throw error;
   }
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
+  const rest = text.slice(whole.length);
   const lines = whole.split('\n').filter((line) => line !== '');
-  return new Set(
-    lines.map((line, i) => {
-      const image = parseImage(line);
-      if (image === undefined) throw new Error(`${path}: expected a result in line ${i + 1}; is this another file?`);
-      return image;
-    }),
-  );
+  const refuse = (line: number) => new Error(`${path}: expected a result in line ${line}; is this another file?`);
+  const done = lines.map((line, i) => {
+    const image = parseImage(line);
+    if (image === undefined) throw refuse(i + 1);
+    return image;
+  });
+  // nothing is cut off a file before all of it is known for ours
+  if (!rest.startsWith(LINE_START) && !LINE_START.startsWith(rest)) throw refuse(lines.length + 1);
+  if (rest !== '') await truncate(path, Buffer.byteLength(whole));
+  return new Set(done);
 }
+
+/** What every line of NDJSON begins with. */
+const LINE_START = '{"image":"';
 
 function parseImage(line: string): string | undefined {
   try {
