@@ -68,6 +68,9 @@ export async function openOutput(format: Format, path: string | undefined, resum
   };
 }
 
+/** What every line of NDJSON begins with. */
+const LINE_START = '{"image":"';
+
 /** Drops a line that an interrupted run did not finish. */
 async function keepWholeLines(path: string): Promise<Set<string>> {
   let text: string;
@@ -91,9 +94,6 @@ async function keepWholeLines(path: string): Promise<Set<string>> {
   if (rest !== '') await truncate(path, Buffer.byteLength(whole));
   return new Set(done);
 }
-
-/** What every line of NDJSON begins with. */
-const LINE_START = '{"image":"';
 
 function parseImage(line: string): string | undefined {
   try {
