@@ -12,8 +12,8 @@ import {
   planConv,
   withPrecision,
 } from '../kernels/conv/methods.ts';
-import type { ConvSpec } from '../kernels/conv/spec.ts';
-import { MAX_WORKGROUPS, type Precision } from '../kernels/dispatch.ts';
+import { alone, type ConvSpec } from '../kernels/conv/spec.ts';
+import { type AdapterTraits, MAX_WORKGROUPS, type Precision } from '../kernels/dispatch.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { withBuffers } from './launch.ts';
@@ -109,25 +109,30 @@ function parseChoices(text: string | null): Map<string, ConvWay> {
 }
 
 async function fastestWay(context: GpuContext, conv: ConvSpec, precision: Precision): Promise<ConvWay> {
-  const spec = { ...conv, batch: 1 };
-  const usual = chooseMethod(spec, context.traits);
-  const others = otherWays(spec, context.traits).filter((way) => fits(context, spec, way));
+  const spec = alone(conv);
+  const [usual, ...others] = waysToTime(context, spec);
   if (others.length === 0) return usual;
   const [usualTime, ...otherTimes] = await timeMethods(context, spec, [usual, ...others], precision);
   const least = Math.min(...otherTimes);
   return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
 }
 
+/** The way that is taken unasked, and those that may be faster and that the device can launch. */
+function waysToTime(context: GpuContext, spec: ConvSpec): readonly [usual: ConvWay, ...others: ConvWay[]] {
+  const others = otherWays(spec, context.traits).filter((way) => fits(context, spec, way));
+  return [chooseMethod(spec, context.traits), ...others];
+}
+
+/** What a way launches, with images as the network has them. */
+function launchesOf(way: ConvWay, spec: ConvSpec, traits: AdapterTraits, precision: Precision): ConvLaunch[] {
+  return planConv(way, spec, traits).launches.map((launch) => withPrecision(launch, precision));
+}
+
 /** Compiles all that is to be timed side by side; what fails to compile fails again, and is told, when it is timed. */
 async function compileAll(context: GpuContext, specs: readonly ConvSpec[], precision: Precision): Promise<void> {
-  const { traits } = context;
-  const launches = specs.flatMap((conv) => {
-    const spec = { ...conv, batch: 1 };
-    const ways = [chooseMethod(spec, traits), ...otherWays(spec, traits)].filter((way) => fits(context, spec, way));
-    return ways.flatMap((way) =>
-      planConv(way, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
-    );
-  });
+  const launches = specs
+    .map(alone)
+    .flatMap((spec) => waysToTime(context, spec).flatMap((way) => launchesOf(way, spec, context.traits, precision)));
   await Promise.allSettled(
     launches.map(({ dispatch: { kernel, source, overrides } }) => context.pipeline(kernel, source, overrides)),
   );
@@ -150,11 +155,8 @@ export async function timeMethods(
   names: readonly ConvWay[],
   precision: Precision = 'f32',
 ): Promise<number[]> {
-  const { traits } = context;
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
-  const plans = names.map((name) =>
-    planConv(name, spec, traits).launches.map((launch) => withPrecision(launch, precision)),
-  );
+  const plans = names.map((name) => launchesOf(name, spec, context.traits, precision));
   return withBuffers(
     context,
     'allocating for tuning',

@@ -1,6 +1,6 @@
 import { type ByteRange, type Dispatch, UNIFORM_ALIGNMENT } from '../dispatch.ts';
 import { convGrid, OCTET, weightBytes } from './conv2d-direct.ts';
-import { type ConvSpec, convDispatch, convFlops, convParams } from './spec.ts';
+import { type ConvSpec, convDispatch, convFlops, convParams, isPointwise } from './spec.ts';
 
 const PIXELS = 4;
 
@@ -42,15 +42,15 @@ function bestTile(outChannels: number, tiles: Tiles): number {
 }
 
 /** Whether a convolution is one product a pixel: dense, 1×1, stride 1, no padding, no smaller residual. */
-function isPointwise(spec: ConvSpec): boolean {
-  const { kernel, strides, pads, group, inHeight, inWidth, outHeight, outWidth, upsample } = spec;
-  const unit = [...kernel, ...strides].every((value) => value === 1) && pads.every((pad) => pad === 0);
+function isProduct(spec: ConvSpec): boolean {
+  const { strides, group, inHeight, inWidth, outHeight, outWidth, upsample } = spec;
+  const unit = isPointwise(spec) && strides.every((stride) => stride === 1);
   return unit && group === 1 && inHeight === outHeight && inWidth === outWidth && upsample <= 1;
 }
 
 /** The kernel for a convolution, and the convolution as it sees it: one product a pixel needs no rows. */
 function laneKernel(spec: ConvSpec): { kernel: 'conv2d-lane' | 'pointwise-lane'; shape: ConvSpec } {
-  if (!isPointwise(spec)) return { kernel: 'conv2d-lane', shape: spec };
+  if (!isProduct(spec)) return { kernel: 'conv2d-lane', shape: spec };
   const [inWidth, outWidth] = [spec.inHeight * spec.inWidth, spec.outHeight * spec.outWidth];
   return { kernel: 'pointwise-lane', shape: { ...spec, inHeight: 1, inWidth, outHeight: 1, outWidth } };
 }

@@ -5,9 +5,10 @@
 // of what each launch costs, what starting each workgroup costs, what the busiest core computes and fetches, and what its invocations
 // wait for loads of which each needs the one before. The constants were fitted to the launches of `RATES.server`; what differs between
 // adapters is in their rates.
-import { type AdapterClass, MAX_WORKGROUPS } from '../dispatch.ts';
+import { sizeOf } from '../../common/tensor.ts';
+import { type AdapterClass, type Dispatch, MAX_WORKGROUPS } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
-import type { ConvSpec } from './spec.ts';
+import { type ConvSpec, isPointwise } from './spec.ts';
 
 /** What the model knows of an adapter. A core is what workgroups are bound to: a multiprocessor, a compute unit. */
 export interface AdapterRates {
@@ -203,8 +204,8 @@ function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): 
 }
 
 /** Those that need no more workgroups side by side than WebGPU guarantees; all where none does, to be refused with the node's name. */
-function launchable<Tile>(tiles: readonly Tile[], columns: (tile: Tile) => number): readonly Tile[] {
-  const few = tiles.filter((tile) => columns(tile) <= MAX_WORKGROUPS);
+function launchable<Tile>(tiles: readonly Tile[], grid: (tile: Tile) => Dispatch['workgroups']): readonly Tile[] {
+  const few = tiles.filter((tile) => grid(tile)[0] <= MAX_WORKGROUPS);
   return few.length > 0 ? few : tiles;
 }
 
@@ -224,10 +225,6 @@ function leastBytes({
   return (images + weights) * VECTOR_BYTES;
 }
 
-function isPointwise({ kernel }: ConvSpec): boolean {
-  return kernel[0] === 1 && kernel[1] === 1;
-}
-
 /** Inputs of a column that `pixels` below each other need; `pixels` for 1×1. */
 function rowsOf({ kernel: [height], strides, dilations }: ConvSpec, pixels: number): number {
   return Math.min(pixels * height, (pixels - 1) * strides[0] + (height - 1) * dilations[0] + 1);
@@ -245,17 +242,19 @@ function stepsOf(spec: ConvSpec, { split, unroll }: SplitTile): { readonly steps
   return { steps: Math.ceil(taps / unroll / split), taps: taps / split };
 }
 
-/** Workgroups side by side, along the first dimension of the grid. */
-function splitColumns(spec: ConvSpec, { pixels, lanes }: SplitTile): number {
-  const { outHeight, outWidth } = spec;
-  if (isPointwise(spec)) return Math.ceil((outHeight * outWidth) / (lanes * pixels));
-  return Math.ceil((Math.ceil(outHeight / pixels) * outWidth) / lanes);
+/** Workgroups of `conv2d-split`: of neighbouring pixels, of blocks of channels, of images. */
+export function splitGrid(spec: ConvSpec, { pixels, blocks, lanes, slices }: SplitTile): Dispatch['workgroups'] {
+  const { batch, outChannels, outHeight, outWidth } = spec;
+  const tiles = isPointwise(spec)
+    ? Math.ceil((outHeight * outWidth) / pixels)
+    : Math.ceil(outHeight / pixels) * outWidth;
+  return [Math.ceil(tiles / lanes), Math.ceil(blocksOf(outChannels) / (blocks * slices)), batch];
 }
 
 /** What a launch of `conv2d-split` takes, in microseconds. */
 export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: AdapterRates): number {
   const { pixels, blocks, lanes, slices, split } = tile;
-  const { batch, kernel, strides } = spec;
+  const { kernel, strides } = spec;
   const invocations = lanes * slices * split;
   const sums = pixels * blocks;
   const { steps, taps } = stepsOf(spec, tile);
@@ -272,7 +271,7 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
   const joinLines = split > 1 ? (2 * sums * LANES * VECTOR_BYTES) / LINE_BYTES : 0;
   return microseconds(
     {
-      workgroups: batch * splitColumns(spec, tile) * Math.ceil(blocksOf(spec.outChannels) / (blocks * slices)),
+      workgroups: sizeOf(splitGrid(spec, tile)),
       invocations,
       slots: (TAP_SLOTS * sums + FETCH_SLOTS * weightsPerTap) * taps + START_SLOTS + (OUTPUT_SLOTS * sums) / split,
       lines: (inputsPerTap * inputLines + weightsPerTap * weightLines) * taps + joinLines,
@@ -287,7 +286,7 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
 }
 
 /** Workgroup memory for the sums of all ways, in bytes. */
-function splitBytes({ pixels, blocks, lanes, slices, split }: SplitTile): number {
+export function splitBytes({ pixels, blocks, lanes, slices, split }: SplitTile): number {
   return VECTOR_BYTES * pixels * blocks * lanes * slices * split;
 }
 
@@ -350,7 +349,7 @@ export function splitTiles(spec: ConvSpec): readonly SplitTile[] {
       }
     }
   }
-  return launchable(tiles, (tile) => splitColumns(spec, tile));
+  return launchable(tiles, (tile) => splitGrid(spec, tile));
 }
 
 /** Tiles that may be fastest on an adapter, the model's choice first. */
@@ -371,21 +370,22 @@ export function depthwiseTiles(): DepthwiseTile[] {
   return [1, 2, 4, 8].flatMap((rows) => [32, 64, 128].map((workgroup) => ({ rows, workgroup })));
 }
 
-/** Workgroups side by side, along the first dimension of the grid. */
-function depthwiseColumns({ outHeight, outWidth }: ConvSpec, { rows, workgroup }: DepthwiseTile): number {
-  return Math.ceil((Math.ceil(outHeight / rows) * outWidth) / workgroup);
+/** Workgroups of `depthwise-columns`: of neighbouring columns, of blocks of channels, of images. */
+export function depthwiseGrid(spec: ConvSpec, { rows, workgroup }: DepthwiseTile): Dispatch['workgroups'] {
+  const columns = Math.ceil(spec.outHeight / rows) * spec.outWidth;
+  return [Math.ceil(columns / workgroup), blocksOf(spec.outChannels), spec.batch];
 }
 
 /** What a launch of a depthwise convolution takes that computes `rows` outputs from columns of inputs, in microseconds. */
 export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: DepthwiseTile, rates: AdapterRates): number {
-  const { batch, outChannels, kernel, strides } = spec;
+  const { kernel, strides } = spec;
   const column = (rows - 1) * strides[0] + kernel[0];
   const inputs = column * kernel[1];
   const weights = kernel[0] * kernel[1];
   const inputLines = (LANES * VECTOR_BYTES * strides[1]) / LINE_BYTES;
   return microseconds(
     {
-      workgroups: depthwiseColumns(spec, { rows, workgroup }) * blocksOf(outChannels) * batch,
+      workgroups: sizeOf(depthwiseGrid(spec, { rows, workgroup })),
       invocations: workgroup,
       slots: (4 * weights + OUTPUT_SLOTS) * rows + FETCH_SLOTS * (inputs + weights) + START_SLOTS,
       lines: inputs * inputLines + weights,
@@ -401,6 +401,6 @@ export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: Depth
 
 /** Tiles that may be fastest on an adapter, the model's choice first. */
 export function likelyDepthwiseTiles(spec: ConvSpec, rates: AdapterRates): DepthwiseTile[] {
-  const tiles = launchable(depthwiseTiles(), (tile) => depthwiseColumns(spec, tile));
+  const tiles = launchable(depthwiseTiles(), (tile) => depthwiseGrid(spec, tile));
   return likeliest(tiles, (tile) => depthwiseMicroseconds(spec, tile, rates));
 }

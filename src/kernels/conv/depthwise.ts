@@ -1,6 +1,6 @@
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
-import type { DepthwiseTile } from './cost.ts';
+import { type DepthwiseTile, depthwiseGrid } from './cost.ts';
 import { type ConvSpec, convDispatch } from './spec.ts';
 
 const WORKGROUP = 64;
@@ -40,12 +40,13 @@ export function depthwise(spec: ConvSpec): Dispatch {
 }
 
 /** `depthwise` whose shape is compiled in, for adapters that wait for loads longer than they compute. Bindings as there. */
-export function depthwiseColumns(spec: ConvSpec, { rows: pixels, workgroup }: DepthwiseTile): Dispatch {
+export function depthwiseColumns(spec: ConvSpec, tile: DepthwiseTile): Dispatch {
+  const { rows: pixels, workgroup } = tile;
   const [[kernelHeight, kernelWidth], [stride], [dilation]] = [spec.kernel, spec.strides, spec.dilations];
-  const blocks = blocksOf(spec.outChannels);
   return convDispatch('depthwise-columns', spec, {
     overrides: {
-      ...{ IN_BLOCKS: blocks, IN_H: spec.inHeight, IN_W: spec.inWidth, OUT_W: spec.outWidth, WORKGROUP: workgroup },
+      ...{ IN_BLOCKS: blocksOf(spec.inChannels), IN_H: spec.inHeight, IN_W: spec.inWidth },
+      ...{ OUT_W: spec.outWidth, WORKGROUP: workgroup },
       ...{ PAD_TOP: spec.pads[0], PAD_LEFT: spec.pads[1], STRIDE_W: spec.strides[1], DILATION_W: spec.dilations[1] },
     },
     consts: {
@@ -53,7 +54,7 @@ export function depthwiseColumns(spec: ConvSpec, { rows: pixels, workgroup }: De
       ROWS: (pixels - 1) * stride + (kernelHeight - 1) * dilation + 1,
     },
     weightBytes: depthwiseWeightBytes(spec),
-    workgroups: [Math.ceil((spec.outWidth * Math.ceil(spec.outHeight / pixels)) / workgroup), blocks, spec.batch],
+    workgroups: depthwiseGrid(spec, tile),
   });
 }
 

@@ -13,7 +13,7 @@ import {
   type SplitTile,
 } from './cost.ts';
 import { depthwise, depthwiseColumns, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
-import { type ConvSpec, convFlops } from './spec.ts';
+import { alone, type ConvSpec, convFlops } from './spec.ts';
 import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
 
 /** What the launches of a convolution bind; `zeros` are as many as biases, `windows` and `products` are its own. */
@@ -185,7 +185,7 @@ export type ConvChoices = ReadonlyMap<string, ConvWay>;
  * large that no device binds Winograd's buffers for them.
  */
 export function convKey(spec: ConvSpec): string {
-  return JSON.stringify({ ...spec, batch: 1 });
+  return JSON.stringify(alone(spec));
 }
 
 /** Every method that can compute a convolution on such an adapter. */
@@ -227,11 +227,6 @@ export function planConv(way: ConvWay, spec: ConvSpec, traits: AdapterTraits): C
   const all = tiles(alone(spec), traits);
   const tile = all.find((each) => way.endsWith(` ${describeTile(each)}`)) ?? all[0];
   return { launches: launches(spec, traits, tile), weightOrder };
-}
-
-/** A batch is divided as one of its images is, so that each has the result that it has alone. */
-function alone(spec: ConvSpec): ConvSpec {
-  return { ...spec, batch: 1 };
 }
 
 function describeTile(tile: unknown): string {

@@ -24,6 +24,16 @@ export interface ConvSpec {
   readonly upsample: number;
 }
 
+/** Whether a convolution has nothing but the pixels themselves to add up. */
+export function isPointwise({ kernel, pads }: ConvSpec): boolean {
+  return kernel.every((side) => side === 1) && pads.every((pad) => pad === 0);
+}
+
+/** A batch is divided as one of its images is, so that each has the result that it has alone. */
+export function alone(spec: ConvSpec): ConvSpec {
+  return { ...spec, batch: 1 };
+}
+
 /** What differs where a launch computes a part of a convolution, or images have weights of their own. */
 interface ConvPart {
   /** vec4 between the weights of one image and of the next; 0, the default: all share them. For `convLane`. */
