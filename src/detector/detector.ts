@@ -26,7 +26,7 @@ export interface DetectorOptions extends DetectOptions {
   /** Frames on the GPU at a time. Default 2, and 1 where the CPU does the GPU's work. */
   readonly inFlight?: number;
   /**
-   * Time every way to compute each convolution on this adapter and take the fastest, instead of choosing by its class.
+   * Time the likely ways to compute each convolution on this adapter and take the fastest, instead of the most likely one.
    * It takes seconds the first time that an adapter meets a model at a size; what is found is kept for later runs. Faces
    * differ by rounding from those of another choice. Default false.
    */

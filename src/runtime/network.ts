@@ -19,7 +19,7 @@ export interface NetworkOptions {
   /** A device to share; it is never destroyed. By default the network opens and owns one. */
   readonly device?: GPUDevice;
   readonly signal?: AbortSignal;
-  /** Time every way to compute each convolution and take the fastest: see the detector's option. Default false. */
+  /** Time the likely ways to compute each convolution and take the fastest: see the detector's option. Default false. */
   readonly autotune?: boolean;
   /** How values are stored between layers: see the detector's option. Inputs and outputs are float32. Default `f32`. */
   readonly precision?: Precision;

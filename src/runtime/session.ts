@@ -15,7 +15,7 @@ import type { Tuner } from './tuner.ts';
 export interface SessionOptions {
   /** A device to share; it is never destroyed. By default one is opened and owned. */
   readonly device?: GPUDevice | undefined;
-  /** Whether every way to compute each convolution is timed and the fastest taken. Default false. */
+  /** Whether the likely ways to compute each convolution are timed and the fastest is taken. Default false. */
   readonly autotune?: boolean | undefined;
   /** How values are stored between layers. Default `f32`. */
   readonly precision?: Precision | undefined;
