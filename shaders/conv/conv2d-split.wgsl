@@ -5,7 +5,6 @@
 override PAD_TOP: i32;
 override PAD_LEFT: i32;
 override DILATION_W: i32;
-const UNITS = 4;
 const KERNEL_H = 3;
 const KERNEL_W = 3;
 const STRIDE_H = 1;
@@ -21,17 +20,18 @@ fn pixel_of(group: i32, lane: i32, p: i32) -> vec2i {
 }
 
 fn finish(n: i32, pixel: vec2i, block: i32, sum: vec4f) {
-  store(row_of(n, block, pixel.y), pixel.x, sum + bias[block]);
+  store(row_of(n, block, pixel.y), pixel.x, sum + bias_of(block));
 }
 
-@compute @workgroup_size(u32(WORKERS * SPLIT))
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   #include "conv/split-start.wgsl"
   let first = pixel_of(i32(group.x), lane, 0);
   let top = first.y * STRIDE_H - PAD_TOP;
   let left = first.x * STRIDE_W - PAD_LEFT;
   let first_w = first_weight(block, IN_BLOCKS * KERNEL_H * KERNEL_W);
-  for (var step = way; step < IN_BLOCKS * (KERNEL_W / COLUMNS); step += SPLIT) {
+  let steps = select(0, IN_BLOCKS * (KERNEL_W / COLUMNS), way < SPLIT);
+  for (var step = way; step < steps; step += SPLIT) {
     let in_block = step * COLUMNS / KERNEL_W;
     let plane = (n * IN_BLOCKS + in_block) * IN_H + top;
     #for c < COLUMNS
@@ -46,10 +46,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       {
         let w = first_w + ((in_block * KERNEL_H + {k}) * KERNEL_W + kx) * 8;
         #for q < BLOCKS
-        let w{q}_x = weights[w + {q*4}];
-        let w{q}_y = weights[w + {q*4+1}];
-        let w{q}_z = weights[w + {q*4+2}];
-        let w{q}_w = weights[w + {q*4+3}];
+        let w{q}_x = weight(w + {q*4});
+        let w{q}_y = weight(w + {q*4+1});
+        let w{q}_z = weight(w + {q*4+2});
+        let w{q}_w = weight(w + {q*4+3});
         #end
         #for p < PIXELS
         #for q < BLOCKS

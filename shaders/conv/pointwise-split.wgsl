@@ -5,7 +5,6 @@ override STRIDE_H: i32;
 override OUT_H: i32;
 // blocks of input channels of one way; of a last way that has fewer, some are left out
 override SHARE: i32;
-const UNITS = 4;
 const UNROLL = 1;
 
 // x and y of an invocation's pixel
@@ -15,7 +14,7 @@ fn pixel_of(group: i32, lane: i32, p: i32) -> vec2i {
 }
 
 fn finish(n: i32, pixel: vec2i, block: i32, sum: vec4f) {
-  store(row_of(n, block, pixel.y), pixel.x, sum + bias[block]);
+  store(row_of(n, block, pixel.y), pixel.x, sum + bias_of(block));
 }
 
 // where a pixel's input begins
@@ -24,7 +23,7 @@ fn source_of(n: i32, pixel: vec2i) -> i32 {
   return (n * IN_BLOCKS * IN_H + y * STRIDE_H) * IN_W + pixel.x * STRIDE_W;
 }
 
-@compute @workgroup_size(u32(WORKERS * SPLIT))
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   #include "conv/split-start.wgsl"
   #for p < PIXELS
@@ -37,10 +36,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       let in_block = min(start + {j}, IN_BLOCKS - 1);
       let w = first_w + in_block * 8;
       #for q < BLOCKS
-      let w{q}_x = weights[w + {q*4}];
-      let w{q}_y = weights[w + {q*4+1}];
-      let w{q}_z = weights[w + {q*4+2}];
-      let w{q}_w = weights[w + {q*4+3}];
+      let w{q}_x = weight(w + {q*4});
+      let w{q}_y = weight(w + {q*4+1});
+      let w{q}_z = weight(w + {q*4+2});
+      let w{q}_w = weight(w + {q*4+3});
       #end
       #for p < PIXELS
       {

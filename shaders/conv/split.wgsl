@@ -1,7 +1,6 @@
 // What the convolutions that split their taps have in common, see conv2d-split.ts. Their shapes are overrides, so that the
 // compiler knows them: a launch that waits for loads has no time to compute where they are from.
-#include "conv/bindings.wgsl"
-#include "conv/weights.wgsl"
+#include "conv/beside.wgsl"
 override IN_BLOCKS: i32;
 override IN_H: i32;
 override IN_W: i32;
@@ -15,9 +14,8 @@ override SPLIT: i32;
 // pixels and blocks of four channels of one invocation
 const PIXELS = 4;
 const BLOCKS = 1;
-// parts of sums that are exchanged at once, and how many times
+// sums of one invocation
 const SUMS = 4;
-const ROUNDS = 1;
 override WORKERS: i32;
 override PARTS: u32;
 var<workgroup> parts: array<vec4f, PARTS>;

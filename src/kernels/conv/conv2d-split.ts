@@ -1,15 +1,8 @@
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import { weightBytes } from './conv2d-direct.ts';
-import { MAX_WORKGROUP_BYTES, type SplitTile, splitBytes, splitGrid } from './cost.ts';
+import { type SplitTile, splitBytes, splitGrid, VECTOR_BYTES } from './cost.ts';
 import { type ConvSpec, convDispatch, isPointwise } from './spec.ts';
-
-/** Parts of sums that go through the workgroup's memory at once: as many as fit in it. */
-function sumsAtOnce(tile: SplitTile): number {
-  let sums = tile.pixels * tile.blocks;
-  for (let bytes = splitBytes(tile); sums > 1 && bytes > MAX_WORKGROUP_BYTES; bytes /= 2) sums /= 2;
-  return sums;
-}
 
 /**
  * Dense convolution whose taps are split over the workgroup, which adds the parts in a fixed order: for adapters with more
@@ -20,16 +13,14 @@ export function conv2dSplit(spec: ConvSpec, tile: SplitTile): Dispatch {
   const { pixels, blocks, lanes, slices, split } = tile;
   const inBlocks = blocksOf(spec.inChannels);
   const [kernelHeight, kernelWidth] = spec.kernel;
-  const units = pixels * blocks;
-  const sums = sumsAtOnce(tile);
   const workers = lanes * slices;
   const common = {
     ...{ IN_BLOCKS: inBlocks, IN_H: spec.inHeight, IN_W: spec.inWidth },
     ...{ OUT_BLOCKS: blocksOf(spec.outChannels), OUT_W: spec.outWidth },
     ...{ STRIDE_W: spec.strides[1], LANES: lanes, SLICES: slices, SPLIT: split, WORKERS: workers },
-    PARTS: split > 1 ? sums * workers * split : 1,
+    ...{ INVOCATIONS: workers * split, PARTS: split > 1 ? splitBytes(tile) / VECTOR_BYTES : 1 },
   };
-  const consts = { PIXELS: pixels, BLOCKS: blocks, UNITS: units, SUMS: sums, ROUNDS: units / sums };
+  const consts = { PIXELS: pixels, BLOCKS: blocks, SUMS: pixels * blocks };
   const launch = { weightBytes: weightBytes(spec), workgroups: splitGrid(spec, tile) };
   if (isPointwise(spec)) {
     const share = Math.ceil(inBlocks / split / tile.unroll) * tile.unroll;

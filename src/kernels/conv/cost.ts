@@ -127,7 +127,7 @@ export const MAX_WORKGROUP_BYTES = 16_384;
 
 /** Invocations that run in step; a workgroup takes a whole number of such groups. */
 const LANES = 32;
-const VECTOR_BYTES = 16;
+export const VECTOR_BYTES = 16;
 /** What a cache hands out at once, in bytes. */
 const LINE_BYTES = 128;
 

@@ -46,7 +46,7 @@ export function depthwiseColumns(spec: ConvSpec, tile: DepthwiseTile): Dispatch 
   return convDispatch('depthwise-columns', spec, {
     overrides: {
       ...{ IN_BLOCKS: blocksOf(spec.inChannels), IN_H: spec.inHeight, IN_W: spec.inWidth },
-      ...{ OUT_W: spec.outWidth, WORKGROUP: workgroup },
+      ...{ OUT_W: spec.outWidth, WORKGROUP: workgroup, INVOCATIONS: workgroup },
       ...{ PAD_TOP: spec.pads[0], PAD_LEFT: spec.pads[1], STRIDE_W: spec.strides[1], DILATION_W: spec.dilations[1] },
     },
     consts: {
