@@ -15,8 +15,9 @@ import { assignBuffers, type Lifetime } from './assign-buffers.ts';
 import { constantOf, dimsOf, type Graph } from './ir.ts';
 import { lowerNode } from './operators/index.ts';
 import type { Layout, LowerContext, NodeBase, Source, Value } from './operators/operator.ts';
-import type { ConstantData, ModelPlan, Operand, Step } from './plan.ts';
+import type { ConstantData, ModelPlan, Operand } from './plan.ts';
 import { alignedDims4, asDims4, layoutSpec, storageBytes } from './shapes.ts';
+import { type DraftStep, shareLaunches } from './share-launches.ts';
 
 export interface LoweringOptions {
   /** Methods of convolutions; by the adapter's class unless given. */
@@ -28,10 +29,6 @@ export interface LoweringOptions {
 /** The parts of a plan that lowering decides. */
 export interface Lowered extends Pick<ModelPlan, 'buffers' | 'constants' | 'steps' | 'convs'> {
   bufferOf(value: Value): number;
-}
-
-interface DraftStep extends Omit<Step, 'operands'> {
-  readonly operands: readonly Source[];
 }
 
 /**
@@ -162,25 +159,27 @@ export class Lowering implements LowerContext {
 
   /** Assigns buffers. The host fills or clears `fromStart` before the first step and reads `toEnd` after the last. */
   finish(reuse: boolean, fromStart: readonly Value[], toEnd: readonly Value[]): Lowered {
+    // software rasterisers have no cores that idle
+    const steps = this.traits.software ? this.#steps : shareLaunches(this.#steps, this.#constants, this.traits);
     const touched = this.#bytes.map(() => ({ first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY }));
     const touch = (value: Value, step: number) => {
       const span = touched[value.id]!;
       span.first = Math.min(span.first, step);
       span.last = Math.max(span.last, step);
     };
-    this.#steps.forEach((step, i) => {
+    steps.forEach((step, i) => {
       for (const operand of step.operands) if (operand.kind === 'value') touch(operand, i);
     });
     for (const value of fromStart) touch(value, -1);
-    for (const value of toEnd) touch(value, this.#steps.length);
+    for (const value of toEnd) touch(value, steps.length);
     const lifetimes: Lifetime[] = touched.map((span, id) => ({ bytes: this.#bytes[id]!, ...span }));
     const { bufferOf, buffers } = assignBuffers(lifetimes, reuse);
     const place = (source: Source): Operand =>
       source.kind === 'value' ? { kind: 'buffer', index: bufferOf[source.id]! } : source;
     return {
       buffers,
-      constants: this.#constants,
-      steps: this.#steps.map((step) => ({ ...step, operands: step.operands.map(place) })),
+      constants: onlyBound(this.#constants, steps),
+      steps: steps.map((step) => ({ ...step, operands: step.operands.map(place) })),
       convs: [...this.#convs.values()],
       bufferOf: (value) => bufferOf[value.id]!,
     };
@@ -200,4 +199,10 @@ export class Lowering implements LowerContext {
   #isRead(name: string): boolean {
     return this.#graph.nodes.some(({ inputs }) => inputs.includes(name));
   }
+}
+
+/** The constants that steps bind: those of launches that became one are parts of others. */
+function onlyBound(constants: ReadonlyMap<string, ConstantData>, steps: readonly DraftStep[]) {
+  const bound = new Set(steps.flatMap(({ operands }) => operands.map((each) => each.kind === 'constant' && each.key)));
+  return new Map([...constants].filter(([key]) => bound.has(key)));
 }

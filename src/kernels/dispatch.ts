@@ -9,8 +9,8 @@ export interface ByteRange {
 
 /** Everything a GPU needs to know of one kernel launch, as plain data: no device is involved in making it. */
 export interface Dispatch {
-  /** Name of the kernel, the stem of its shader. */
-  readonly kernel: ShaderName;
+  /** Name of the kernel, the stem of its shader; of several in one launch see side-by-side.ts. */
+  readonly kernel: ShaderName | 'side-by-side';
   /** Complete WGSL source. */
   readonly source: string;
   /** Values of the source's `override` declarations. */

@@ -61,7 +61,7 @@ function evaluate(text: string): string {
  * @throws Error where it has no line for one of them
  */
 export function halveStorage(
-  kernel: ShaderName,
+  kernel: string,
   source: string,
   aliases: readonly string[],
 ): { source: string; bindings: ReadonlySet<number> } {

@@ -6,7 +6,7 @@
 // wait for loads of which each needs the one before. The constants were fitted to the launches of `RATES.server`; what differs between
 // adapters is in their rates.
 import { sizeOf } from '../../common/tensor.ts';
-import { type AdapterClass, type Dispatch, MAX_WORKGROUPS } from '../dispatch.ts';
+import { type AdapterClass, type AdapterTraits, type Dispatch, MAX_WORKGROUPS } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import { type ConvSpec, isPointwise } from './spec.ts';
 
@@ -101,6 +101,11 @@ export const RATES: Readonly<Record<AdapterClass, AdapterRates>> = {
   },
 };
 
+/** What the model knows of an adapter with these traits. */
+export function ratesOf({ class: name = 'integrated' }: AdapterTraits): AdapterRates {
+  return RATES[name];
+}
+
 /** How a launch divides a convolution among invocations. */
 export interface SplitTile {
   /** Pixels an invocation computes: below each other for kernels larger than 1×1, `lanes` apart for 1×1. */
@@ -175,6 +180,15 @@ function residentWorkgroups(work: Work, invocations: number, rates: AdapterRates
   const byRegisters = rates.registers / (work.registers * invocations);
   const byMemory = work.workgroupBytes > 0 ? rates.workgroupBytes / work.workgroupBytes : Number.POSITIVE_INFINITY;
   return Math.max(1, Math.floor(Math.min(byInvocations, byRegisters, byMemory)));
+}
+
+/** Whether all of these workgroups can be under way at once, as far as their invocations decide. */
+export function hasRoomFor(
+  workgroups: number,
+  invocations: number,
+  { cores, residentInvocations }: AdapterRates,
+): boolean {
+  return workgroups <= cores * Math.max(1, Math.floor(residentInvocations / invocations));
 }
 
 function microseconds(work: Work, rates: AdapterRates): number {

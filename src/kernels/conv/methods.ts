@@ -4,14 +4,7 @@ import { conv2dDirect, packConvWeights } from './conv2d-direct.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
 import { conv2dSplit } from './conv2d-split.ts';
-import {
-  type AdapterRates,
-  type DepthwiseTile,
-  likelyDepthwiseTiles,
-  likelySplitTiles,
-  RATES,
-  type SplitTile,
-} from './cost.ts';
+import { type DepthwiseTile, likelyDepthwiseTiles, likelySplitTiles, ratesOf, type SplitTile } from './cost.ts';
 import { depthwise, depthwiseColumns, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
 import { alone, type ConvSpec, convFlops } from './spec.ts';
 import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
@@ -70,8 +63,6 @@ const isDepthwise = ({ group, inChannels, outChannels }: ConvSpec) => group === 
 /** Smaller subgroups cannot share a fetch of weights. */
 const hasLanes = ({ subgroupSize }: AdapterTraits) => subgroupSize >= 4;
 const fitsWinograd = (spec: ConvSpec) => isWinograd(spec) && winogradBytes(spec) <= MAX_BINDING_BYTES;
-
-const ratesOf = ({ class: name = 'integrated' }: AdapterTraits): AdapterRates => RATES[name];
 
 const split: Method<SplitTile> = {
   weightOrder: 'octets',

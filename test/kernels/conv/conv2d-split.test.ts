@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { conv2dSplit } from '../../../src/kernels/conv/conv2d-split.ts';
 import type { SplitTile } from '../../../src/kernels/conv/cost.ts';
 import { packWeights } from '../../../src/kernels/conv/methods.ts';
