@@ -3,7 +3,7 @@ import type { Size } from '../common/geometry.ts';
 import { buildGraph } from '../graph/build.ts';
 import { dimsOf, type Graph } from '../graph/ir.ts';
 import { Lowering, type LoweringOptions } from '../graph/lower.ts';
-import { optimizeWith } from '../graph/passes/index.ts';
+import { fuseLaunches, optimizeWith } from '../graph/passes/index.ts';
 import type { ModelPlan, Operand } from '../graph/plan.ts';
 import {
   candidateBytes,
@@ -59,7 +59,10 @@ export function compileDetector(
   traits: AdapterTraits,
   options: LoweringOptions = {},
 ): DetectorPlan {
-  const graphs = inputSizes.map(([width, height]) => optimizeDetector(buildGraph(model, [batch, 3, height, width])));
+  const graphs = inputSizes.map(([width, height]) => {
+    const { graph, heads } = optimizeDetector(buildGraph(model, [batch, 3, height, width]));
+    return { graph: fuseLaunches(graph, traits), heads };
+  });
   const heads = graphs.map((each) => each.heads);
   const list = candidatesOf(heads);
   const lowering = new Lowering(graphs[0]!.graph, traits, options);

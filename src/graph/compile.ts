@@ -4,7 +4,7 @@ import type { Model } from '../loader/model.ts';
 import { buildGraph } from './build.ts';
 import { dimsOf } from './ir.ts';
 import { Lowering, type LoweringOptions } from './lower.ts';
-import { optimize } from './passes/index.ts';
+import { fuseLaunches, optimize } from './passes/index.ts';
 import type { NetworkPlan } from './plan.ts';
 
 export interface CompileOptions extends LoweringOptions {
@@ -23,7 +23,8 @@ export function compileNetwork(
   traits: AdapterTraits,
   { fuse = true, reuse = true, tap = [], ...options }: CompileOptions = {},
 ): NetworkPlan {
-  const graph = optimize(buildGraph(model, inputDims, tap), fuse);
+  const optimized = optimize(buildGraph(model, inputDims, tap), fuse);
+  const graph = fuse ? fuseLaunches(optimized, traits) : optimized;
   const lowering = new Lowering(graph, traits, options);
   const input = lowering.defineInput('plain');
   lowering.lowerNodes();

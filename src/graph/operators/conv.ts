@@ -73,11 +73,11 @@ function inferDims(node: ConvNode, dimsOf: (value: string) => Dims): Dims {
   return checkExtents(node.name, [n, out, oh, ow], x);
 }
 
-function lower(node: ConvNode, to: LowerContext): void {
-  const [input, residual] = node.inputs as [string, string?];
-  const [batch, inChannels, inHeight, inWidth] = asDims4(node.name, to.dims(input));
-  const [, outChannels, outHeight, outWidth] = asDims4(node.name, to.dims(node.output));
-  const spec: ConvSpec = {
+/** What kernels need to know of a node. */
+export function specOf(node: ConvNode, dimsOf: (value: string) => Dims): ConvSpec {
+  const [batch, inChannels, inHeight, inWidth] = asDims4(node.name, dimsOf(node.inputs[0]!));
+  const [, outChannels, outHeight, outWidth] = asDims4(node.name, dimsOf(node.output));
+  return {
     ...{ batch, inChannels, inHeight, inWidth, outChannels, outHeight, outWidth },
     kernel: node.kernel,
     strides: node.strides,
@@ -87,6 +87,12 @@ function lower(node: ConvNode, to: LowerContext): void {
     activation: node.activation,
     upsample: node.residualUpsample,
   };
+}
+
+function lower(node: ConvNode, to: LowerContext): void {
+  const [input, residual] = node.inputs as [string, string?];
+  const spec = specOf(node, (value) => to.dims(value));
+  const { outChannels } = spec;
   const { launches, weightOrder } = to.planConv(spec);
   const { data } = to.constantOf(node.weight);
   const weights = to.constant(`${node.weight}@${weightOrder}`, () => packWeights(weightOrder, data, spec));

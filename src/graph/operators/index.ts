@@ -9,6 +9,7 @@ import type { LowerContext, Operator, Translate } from './operator.ts';
 import { pool } from './pool.ts';
 import { reshape } from './reshape.ts';
 import { resize } from './resize.ts';
+import { separable } from './separable.ts';
 import { slice } from './slice.ts';
 import { softmax } from './softmax.ts';
 import { tanh } from './tanh.ts';
@@ -26,6 +27,7 @@ const OPERATORS = {
   Pool: pool,
   Reshape: reshape,
   Resize: resize,
+  Separable: separable,
   Slice: slice,
   Softmax: softmax,
   Tanh: tanh,

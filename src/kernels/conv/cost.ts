@@ -131,26 +131,26 @@ export const MAX_INVOCATIONS = 256;
 export const MAX_WORKGROUP_BYTES = 16_384;
 
 /** Invocations that run in step; a workgroup takes a whole number of such groups. */
-const LANES = 32;
+export const LANES = 32;
 export const VECTOR_BYTES = 16;
 /** What a cache hands out at once, in bytes. */
-const LINE_BYTES = 128;
+export const LINE_BYTES = 128;
 
 /** Multiply-adds of numbers that a tap of a block of four input channels takes for a pixel and four output channels. */
-const TAP_SLOTS = 16;
+export const TAP_SLOTS = 16;
 /** Multiply-adds that could run while an invocation fetches a vector that it uses once or twice: address, bounds, the load itself. */
-const FETCH_SLOTS = 5.4;
+export const FETCH_SLOTS = 5.4;
 /** Multiply-adds that could run while an invocation finds out its place. */
-const START_SLOTS = 95;
+export const START_SLOTS = 95;
 /** Multiply-adds that could run while a vector of the output gets its bias and activation and is written. */
-const OUTPUT_SLOTS = 58;
+export const OUTPUT_SLOTS = 58;
 /** Registers of an invocation besides sums and pixels. */
-const OWN_REGISTERS = 20;
+export const OWN_REGISTERS = 20;
 
 /** Waits of a step for each tap after its first, in loads: most, but not all, of a step's loads are under way together. */
-const NEXT_TAP_LOADS = 0.63;
+export const NEXT_TAP_LOADS = 0.63;
 /** Waits of a workgroup until the sums of all its ways are to be had, in loads. */
-const JOIN_LOADS = 1.8;
+export const JOIN_LOADS = 1.8;
 
 /** Multiply-adds of a loop's body that caches of instructions hold; longer ones took up to 1.5 × as long as they should. */
 const MAX_BODY_SLOTS = 2000;
@@ -191,7 +191,7 @@ export function hasRoomFor(
   return workgroups <= cores * Math.max(1, Math.floor(residentInvocations / invocations));
 }
 
-function microseconds(work: Work, rates: AdapterRates): number {
+export function microseconds(work: Work, rates: AdapterRates): number {
   const groups = Math.ceil(work.invocations / LANES);
   // the launch ends with the core that has most workgroups
   const perCore = Math.ceil(work.workgroups / rates.cores);
@@ -211,20 +211,23 @@ const MAX_CANDIDATES = 2;
 const CANDIDATE_FACTOR = 1.15;
 
 /** Those that may be fastest, by the model, the most likely one first; of equals the earlier one. */
-function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): Tile[] {
+export function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): Tile[] {
   const timed = tiles.map((tile) => ({ tile, time: time(tile) })).sort((a, b) => a.time - b.time);
   const most = timed[0]!.time * CANDIDATE_FACTOR;
   return timed.flatMap(({ tile, time }, i) => (i < MAX_CANDIDATES && time <= most ? [tile] : []));
 }
 
 /** Those that need no more workgroups side by side than WebGPU guarantees; all where none does, to be refused with the node's name. */
-function launchable<Tile>(tiles: readonly Tile[], grid: (tile: Tile) => Dispatch['workgroups']): readonly Tile[] {
+export function launchable<Tile>(
+  tiles: readonly Tile[],
+  grid: (tile: Tile) => Dispatch['workgroups'],
+): readonly Tile[] {
   const few = tiles.filter((tile) => grid(tile)[0] <= MAX_WORKGROUPS);
   return few.length > 0 ? few : tiles;
 }
 
 /** Input, weights and output once each, as float32. */
-function leastBytes({
+export function leastBytes({
   batch,
   inChannels,
   inHeight,
@@ -327,7 +330,7 @@ const MAX_ROWS = 10;
 const MAX_PADDING = 0.1;
 
 /** Taps of one step: of those that fit, the ones that make the shortest chain of loads; undefined where the split leaves ways idle. */
-function unrollFor(spec: ConvSpec, sums: number, split: number): number | undefined {
+export function unrollFor(spec: ConvSpec, sums: number, split: number): number | undefined {
   const [height, width] = spec.kernel;
   const blocks = blocksOf(spec.inChannels);
   if (isPointwise(spec)) {

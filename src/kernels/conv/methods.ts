@@ -4,9 +4,18 @@ import { conv2dDirect, packConvWeights } from './conv2d-direct.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
 import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
 import { conv2dSplit } from './conv2d-split.ts';
-import { type DepthwiseTile, likelyDepthwiseTiles, likelySplitTiles, ratesOf, type SplitTile } from './cost.ts';
+import {
+  type DepthwiseTile,
+  depthwiseMicroseconds,
+  likelyDepthwiseTiles,
+  likelySplitTiles,
+  ratesOf,
+  type SplitTile,
+  splitMicroseconds,
+} from './cost.ts';
 import { depthwise, depthwiseColumns, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
-import { alone, type ConvSpec, convFlops } from './spec.ts';
+import { likelySeparableTile, type SeparableSpec, separableMicroseconds } from './separable-cost.ts';
+import { alone, type ConvSpec, convFlops, isPointwise } from './spec.ts';
 import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
 
 /** What the launches of a convolution bind; `zeros` are as many as biases, `windows` and `products` are its own. */
@@ -166,6 +175,24 @@ function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits):
   const pays = subgroupSize >= 8 && spec.group === 1 && countUniformParts(spec, subgroupSize) <= MAX_PARTS;
   const uniforms = pays ? (['lane-uniform'] as const) : [];
   return [...winograds, ...uniforms, 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
+}
+
+/** What a launch costs the CPU that encodes and submits it, in microseconds: beside NVIDIA's H200, see hardware's figures. */
+const CPU_MICROSECONDS = 4.6;
+
+/** Whether a depthwise convolution and the pointwise one that reads it are better one launch, by the model: on hardware alone. */
+export function separablePays(spec: SeparableSpec, traits: AdapterTraits): boolean {
+  const { depthwise, pointwise } = spec;
+  if (traits.software || !isDepthwise(depthwise) || isDense(depthwise)) return false;
+  if (depthwise.upsample > 0 || depthwise.activation.kind === 'sigmoid') return false;
+  if (!isPointwise(pointwise) || !isDense(pointwise) || pointwise.strides.some((stride) => stride > 1)) return false;
+  const rates = ratesOf(traits);
+  const tile = likelySeparableTile(spec, rates);
+  if (!tile) return false;
+  const [first] = likelyDepthwiseTiles(depthwise, rates);
+  const [second] = likelySplitTiles(pointwise, rates);
+  const apart = depthwiseMicroseconds(depthwise, first!, rates) + splitMicroseconds(pointwise, second!, rates);
+  return separableMicroseconds(spec, tile, rates) <= apart + CPU_MICROSECONDS;
 }
 
 /** Which way to take for a shape, by `convKey`. */

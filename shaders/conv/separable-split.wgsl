@@ -1,0 +1,87 @@
+// Depthwise convolution and the pointwise one behind it, on NC4HW4: what lies between them stays in the workgroup's memory. A
+// workgroup computes LANES × PIXELS pixels of the depthwise convolution, all channels, and from them its SLICES × BLOCKS blocks of
+// channels of the pointwise one, split over its ways like pointwise-split.wgsl. Slices further on compute the former again.
+// weights: those of depthwise.wgsl, then those of conv2d-direct.wgsl. bias: likewise.
+#include "conv/split.wgsl"
+override OUT_H: i32;
+override STRIDE_H: i32;
+override PAD_TOP: i32;
+override PAD_LEFT: i32;
+override DILATION_H: i32;
+override DILATION_W: i32;
+const KERNEL_H = 3;
+const KERNEL_W = 3;
+// the activation between the two
+override SLOPE: f32;
+override LOW: f32;
+override HIGH: f32;
+// blocks of input channels of one way; of a last way that has fewer, some are left out
+override SHARE: i32;
+const UNROLL = 1;
+
+// x and y of an invocation's pixel
+fn pixel_of(group: i32, lane: i32, p: i32) -> vec2i {
+  let pixel = (group * PIXELS + p) * LANES + lane;
+  return vec2i(pixel % OUT_W, pixel / OUT_W);
+}
+
+fn finish(n: i32, pixel: vec2i, block: i32, sum: vec4f) {
+  store(row_of(n, block, pixel.y), pixel.x, sum + bias_of(IN_BLOCKS + block));
+}
+
+// what the depthwise convolution gives for a pixel
+fn between(n: i32, block: i32, pixel: vec2i) -> vec4f {
+  let top = min(pixel.y, OUT_H - 1) * STRIDE_H - PAD_TOP;
+  let left = pixel.x * STRIDE_W - PAD_LEFT;
+  let first = ((n * IN_BLOCKS + block) * IN_H + top) * IN_W + left;
+  var sum = bias_of(block);
+  #for k < KERNEL_H
+  #for c < KERNEL_W
+  {
+    let inside = (u32(top + {k} * DILATION_H) < u32(IN_H)) & (u32(left + {c} * DILATION_W) < u32(IN_W));
+    let v = select(vec4f(), vec4f(input[max(first + {k} * DILATION_H * IN_W + {c} * DILATION_W, 0)]), inside);
+    sum = fma(v, weight((block * KERNEL_H + {k}) * KERNEL_W + {c}), sum);
+  }
+  #end
+  #end
+  return bound(sum, SLOPE, LOW, HIGH);
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+  #include "conv/split-start.wgsl"
+  for (var i = i32(index); i < IN_BLOCKS * PIXELS * LANES; i += i32(INVOCATIONS)) {
+    let unit = i / LANES;
+    parts[i] = between(n, unit / PIXELS, pixel_of(i32(group.x), i % LANES, unit % PIXELS));
+  }
+  workgroupBarrier();
+  let first_w = IN_BLOCKS * (KERNEL_H * KERNEL_W) + first_weight(block, IN_BLOCKS);
+  for (var start = way * SHARE; start < min((way + 1) * SHARE, IN_BLOCKS); start += UNROLL) {
+    #for j < UNROLL
+    {
+      let in_block = min(start + {j}, IN_BLOCKS - 1);
+      let w = first_w + in_block * 8;
+      #for q < BLOCKS
+      let w{q}_x = weight(w + {q*4});
+      let w{q}_y = weight(w + {q*4+1});
+      let w{q}_z = weight(w + {q*4+2});
+      let w{q}_w = weight(w + {q*4+3});
+      #end
+      #for p < PIXELS
+      {
+        let v = select(vec4f(), parts[(in_block * PIXELS + {p}) * LANES + lane], start + {j} < IN_BLOCKS);
+        #for q < BLOCKS
+        sum{p*BLOCKS+q} = fma(vec4f(v.x), w{q}_x, sum{p*BLOCKS+q});
+        sum{p*BLOCKS+q} = fma(vec4f(v.y), w{q}_y, sum{p*BLOCKS+q});
+        sum{p*BLOCKS+q} = fma(vec4f(v.z), w{q}_z, sum{p*BLOCKS+q});
+        sum{p*BLOCKS+q} = fma(vec4f(v.w), w{q}_w, sum{p*BLOCKS+q});
+        #end
+      }
+      #end
+    }
+    #end
+  }
+  // the sums go where the pixels were
+  workgroupBarrier();
+  #include "conv/split-end.wgsl"
+}

@@ -1,0 +1,45 @@
+import { floatTensor } from '../../common/tensor.ts';
+import { constantOf, dimsOf, type Graph } from '../ir.ts';
+import type { PoolNode } from '../operators/pool.ts';
+import { absorb, derivedName } from './absorb.ts';
+
+/** Whether every window is whole and no two have a pixel in common. */
+function dividesImage(graph: Graph, { kernel, strides, dilations, pads, inputs }: PoolNode): boolean {
+  const [, , height, width] = dimsOf(graph, inputs[0]!) as [number, number, number, number];
+  return (
+    kernel.every((side, axis) => side === strides[axis] && dilations[axis] === 1) &&
+    pads.every((pad) => pad === 0) &&
+    height % kernel[0] === 0 &&
+    width % kernel[1] === 0
+  );
+}
+
+/** Average pool → pointwise Conv becomes one Conv with the pool's windows. A launch less, for as many products a window as it has pixels. */
+export function fusePool(graph: Graph): Graph {
+  return absorb(graph, (node, soleProducer, current) => {
+    if (node.op !== 'Conv' || node.group !== 1) return null;
+    const isPointwise =
+      [...node.kernel, ...node.strides].every((side) => side === 1) && node.pads.every((pad) => pad === 0);
+    const pool = soleProducer(node.inputs[0]!);
+    if (!isPointwise || pool?.op !== 'Pool' || pool.kind !== 'average' || !dividesImage(graph, pool)) return null;
+    const { dims, data } = constantOf(current, node.weight);
+    const [height, width] = pool.kernel;
+    const pixels = height * width;
+    const weight = Float32Array.from(
+      { length: data.length * pixels },
+      (_, i) => data[Math.floor(i / pixels)]! / pixels,
+    );
+    const name = derivedName(node.output, 'pooled weight');
+    return {
+      node: {
+        ...node,
+        weight: name,
+        kernel: pool.kernel,
+        strides: pool.strides,
+        inputs: [pool.inputs[0]!, ...node.inputs.slice(1)],
+      },
+      replaces: [pool],
+      constants: { [name]: floatTensor([dims[0]!, dims[1]!, height, width], weight) },
+    };
+  });
+}

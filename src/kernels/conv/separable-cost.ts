@@ -1,0 +1,122 @@
+// How long a depthwise convolution and the pointwise one behind it take in one launch, by the model of cost.ts.
+import { sizeOf } from '../../common/tensor.ts';
+import type { Dispatch } from '../dispatch.ts';
+import { blocksOf } from '../nc4hw4.ts';
+import {
+  type AdapterRates,
+  FETCH_SLOTS,
+  JOIN_LOADS,
+  LANES,
+  LINE_BYTES,
+  launchable,
+  leastBytes,
+  likeliest,
+  MAX_INVOCATIONS,
+  MAX_WORKGROUP_BYTES,
+  microseconds,
+  NEXT_TAP_LOADS,
+  OUTPUT_SLOTS,
+  OWN_REGISTERS,
+  type SplitTile,
+  START_SLOTS,
+  splitBytes,
+  splitGrid,
+  TAP_SLOTS,
+  unrollFor,
+  VECTOR_BYTES,
+} from './cost.ts';
+import type { ConvSpec } from './spec.ts';
+
+/** A depthwise convolution and the pointwise one that alone reads it. */
+export interface SeparableSpec {
+  readonly depthwise: ConvSpec;
+  readonly pointwise: ConvSpec;
+}
+
+/** Waits of a vector of the depthwise convolution, in loads: all of its taps are under way together. */
+const DEPTHWISE_LOADS = 1.2;
+
+/** Workgroup memory for what lies between the two convolutions, and then for the sums of all ways, in bytes. */
+export function separableBytes({ pointwise }: SeparableSpec, tile: SplitTile): number {
+  const between = blocksOf(pointwise.inChannels) * tile.lanes * tile.pixels * VECTOR_BYTES;
+  return Math.max(between, tile.split > 1 ? splitBytes(tile) : 0);
+}
+
+/** Workgroups of `separable-split`. */
+export function separableGrid({ pointwise }: SeparableSpec, tile: SplitTile): Dispatch['workgroups'] {
+  return splitGrid(pointwise, tile);
+}
+
+/** What a launch of `separable-split` takes, in microseconds. */
+export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rates: AdapterRates): number {
+  const { pixels, blocks, lanes, slices, split, unroll } = tile;
+  const { depthwise, pointwise } = spec;
+  const invocations = lanes * slices * split;
+  const inBlocks = blocksOf(pointwise.inChannels);
+  const sums = pixels * blocks;
+  // vectors of the depthwise convolution that an invocation computes, the one that has most, and on average
+  const each = (inBlocks * lanes * pixels) / invocations;
+  const rounds = Math.ceil(each);
+  const taps = depthwise.kernel[0] * depthwise.kernel[1];
+  const steps = Math.ceil(Math.ceil(inBlocks / split) / unroll);
+  const own = steps * unroll;
+  const weightLines = LANES / Math.min(lanes, LANES);
+  const inputLines = (LANES * VECTOR_BYTES * depthwise.strides[1]) / LINE_BYTES;
+  const sharedLines = (LANES * VECTOR_BYTES) / LINE_BYTES;
+  const joinLines = split > 1 ? 2 * sums * sharedLines : 0;
+  return microseconds(
+    {
+      workgroups: sizeOf(separableGrid(spec, tile)),
+      invocations,
+      slots:
+        START_SLOTS +
+        (taps * (4 + 2 * FETCH_SLOTS) + START_SLOTS / 2) * each +
+        (TAP_SLOTS * sums + FETCH_SLOTS * 4 * blocks) * own +
+        (OUTPUT_SLOTS * sums) / split,
+      lines:
+        taps * (inputLines + weightLines) * each + (pixels * sharedLines + 4 * blocks * weightLines) * own + joinLines,
+      registers: OWN_REGISTERS + 4 * (sums + taps),
+      workgroupBytes: separableBytes(spec, tile),
+      loads:
+        rounds * DEPTHWISE_LOADS +
+        steps * (1 + NEXT_TAP_LOADS * (unroll - 1)) +
+        (split > 1 ? JOIN_LOADS : 1) +
+        Math.ceil(sums / split),
+      bytes: leastBytes(depthwise) / 2 + leastBytes(pointwise) / 2,
+    },
+    rates,
+  );
+}
+
+/** Tiles worth trying: pixels and blocks of an invocation; lanes, slices and split of a workgroup. */
+const TILES = { pixels: [1, 2, 4], blocks: [1, 2], lanes: [4, 8, 16, 32], slices: [1, 4, 8, 16], split: [1, 2, 4, 8] };
+
+/** The tiles worth comparing, within what every WebGPU device guarantees; none where no pixel's channels fit in a workgroup's memory. */
+export function separableTiles(spec: SeparableSpec): readonly SplitTile[] {
+  const outBlocks = blocksOf(spec.pointwise.outChannels);
+  const tiles: SplitTile[] = [];
+  for (const pixels of TILES.pixels) {
+    for (const blocks of TILES.blocks) {
+      for (const lanes of TILES.lanes) {
+        for (const slices of TILES.slices) {
+          if (slices > 1 && (slices - 1) * blocks >= outBlocks) continue;
+          for (const split of TILES.split) {
+            const invocations = lanes * slices * split;
+            if (invocations < LANES || invocations > MAX_INVOCATIONS) continue;
+            const unroll = unrollFor(spec.pointwise, pixels * blocks, split);
+            if (unroll === undefined) continue;
+            const tile = { pixels, blocks, lanes, slices, split, unroll };
+            if (separableBytes(spec, tile) <= MAX_WORKGROUP_BYTES) tiles.push(tile);
+          }
+        }
+      }
+    }
+  }
+  return launchable(tiles, (tile) => separableGrid(spec, tile));
+}
+
+/** The tile that the model chooses, if there is one. */
+export function likelySeparableTile(spec: SeparableSpec, rates: AdapterRates): SplitTile | undefined {
+  const tiles = separableTiles(spec);
+  return tiles.length > 0 ? likeliest(tiles, (tile) => separableMicroseconds(spec, tile, rates))[0] : undefined;
+}
