@@ -3,11 +3,11 @@
 #include "conv/bindings.wgsl"
 #include "conv/weights.wgsl"
 override INVOCATIONS: u32;
-override FIRST_WEIGHT: i32 = 0;
+override FIRST_WEIGHTS: i32 = 0;
 override FIRST_BIAS: i32 = 0;
 
 fn weight(i: i32) -> vec4f {
-  return weights[FIRST_WEIGHT + i];
+  return weights[FIRST_WEIGHTS + i];
 }
 
 fn bias_of(block: i32) -> vec4f {

@@ -15,9 +15,8 @@ const KERNEL_W = 3;
 override SLOPE: f32;
 override LOW: f32;
 override HIGH: f32;
-// blocks of input channels of one way; of a last way that has fewer, some are left out
+// blocks of input channels of one way
 override SHARE: i32;
-const UNROLL = 1;
 
 // x and y of an invocation's pixel
 fn pixel_of(group: i32, lane: i32, p: i32) -> vec2i {
@@ -35,8 +34,9 @@ fn between(n: i32, block: i32, pixel: vec2i) -> vec4f {
   let left = pixel.x * STRIDE_W - PAD_LEFT;
   let first = ((n * IN_BLOCKS + block) * IN_H + top) * IN_W + left;
   var sum = bias_of(block);
-  #for k < KERNEL_H
+  // in the order of depthwise-columns.wgsl, for the same bits
   #for c < KERNEL_W
+  #for k < KERNEL_H
   {
     let inside = (u32(top + {k} * DILATION_H) < u32(IN_H)) & (u32(left + {c} * DILATION_W) < u32(IN_W));
     let v = select(vec4f(), vec4f(input[max(first + {k} * DILATION_H * IN_W + {c} * DILATION_W, 0)]), inside);
@@ -52,31 +52,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   #include "conv/split-start.wgsl"
   for (var i = i32(index); i < IN_BLOCKS * PIXELS * LANES; i += i32(INVOCATIONS)) {
     let unit = i / LANES;
-    parts[i] = between(n, unit / PIXELS, pixel_of(i32(group.x), i % LANES, unit % PIXELS));
+    shared_vectors[i] = between(n, unit / PIXELS, pixel_of(i32(group.x), i % LANES, unit % PIXELS));
   }
   workgroupBarrier();
   let first_w = IN_BLOCKS * (KERNEL_H * KERNEL_W) + first_weight(block, IN_BLOCKS);
-  for (var start = way * SHARE; start < min((way + 1) * SHARE, IN_BLOCKS); start += UNROLL) {
-    #for j < UNROLL
+  for (var in_block = way * SHARE; in_block < min((way + 1) * SHARE, IN_BLOCKS); in_block++) {
+    let w = first_w + in_block * 8;
+    #for q < BLOCKS
+    let w{q}_x = weight(w + {q*4});
+    let w{q}_y = weight(w + {q*4+1});
+    let w{q}_z = weight(w + {q*4+2});
+    let w{q}_w = weight(w + {q*4+3});
+    #end
+    #for p < PIXELS
     {
-      let in_block = min(start + {j}, IN_BLOCKS - 1);
-      let w = first_w + in_block * 8;
+      let v = shared_vectors[(in_block * PIXELS + {p}) * LANES + lane];
       #for q < BLOCKS
-      let w{q}_x = weight(w + {q*4});
-      let w{q}_y = weight(w + {q*4+1});
-      let w{q}_z = weight(w + {q*4+2});
-      let w{q}_w = weight(w + {q*4+3});
-      #end
-      #for p < PIXELS
-      {
-        let v = select(vec4f(), parts[(in_block * PIXELS + {p}) * LANES + lane], start + {j} < IN_BLOCKS);
-        #for q < BLOCKS
-        sum{p*BLOCKS+q} = fma(vec4f(v.x), w{q}_x, sum{p*BLOCKS+q});
-        sum{p*BLOCKS+q} = fma(vec4f(v.y), w{q}_y, sum{p*BLOCKS+q});
-        sum{p*BLOCKS+q} = fma(vec4f(v.z), w{q}_z, sum{p*BLOCKS+q});
-        sum{p*BLOCKS+q} = fma(vec4f(v.w), w{q}_w, sum{p*BLOCKS+q});
-        #end
-      }
+      sum{p*BLOCKS+q} = fma(vec4f(v.x), w{q}_x, sum{p*BLOCKS+q});
+      sum{p*BLOCKS+q} = fma(vec4f(v.y), w{q}_y, sum{p*BLOCKS+q});
+      sum{p*BLOCKS+q} = fma(vec4f(v.z), w{q}_z, sum{p*BLOCKS+q});
+      sum{p*BLOCKS+q} = fma(vec4f(v.w), w{q}_w, sum{p*BLOCKS+q});
       #end
     }
     #end

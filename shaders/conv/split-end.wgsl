@@ -12,7 +12,7 @@
   }
   if (way < SPLIT) {
     #for u < SUMS
-    parts[(way * SUMS + {u}) * WORKERS + worker] = sum{u};
+    shared_vectors[(way * SUMS + {u}) * WORKERS + worker] = sum{u};
     #end
   }
   workgroupBarrier();
@@ -21,7 +21,7 @@
     let other = i - unit * WORKERS;
     var sum = vec4f();
     for (var k = 0; k < SPLIT; k++) {
-      sum += parts[(k * SUMS + unit) * WORKERS + other];
+      sum += shared_vectors[(k * SUMS + unit) * WORKERS + other];
     }
     let pixel = pixel_of(i32(group.x), other % LANES, unit / BLOCKS);
     finish(n, pixel, (slice + other / LANES) * BLOCKS + unit % BLOCKS, sum);

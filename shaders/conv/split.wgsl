@@ -17,8 +17,8 @@ const BLOCKS = 1;
 // sums of one invocation
 const SUMS = 4;
 override WORKERS: i32;
-override PARTS: u32;
-var<workgroup> parts: array<vec4f, PARTS>;
+override SHARED_VECTORS: u32;
+var<workgroup> shared_vectors: array<vec4f, SHARED_VECTORS>;
 
 // index of the weights of an invocation's first block; those of a tap are 8 further
 fn first_weight(block: i32, taps: i32) -> i32 {

@@ -15,7 +15,9 @@ alias Out = f32;
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> input: array<In>;
 
-override WORKGROUP: i32;
+// of a workgroup; more than there is to do for where it runs beside others
+override INVOCATIONS: u32;
+override WORKGROUP: i32 = i32(INVOCATIONS);
 // of a workgroup's part of a group, in each of its channels
 override PIXELS: i32;
 // neighbouring invocations with neighbouring channels

@@ -2,13 +2,15 @@
 // scales and shifts each channel of its own part. affine holds every channel's scale, then every channel's shift.
 #include "tensor/group-norm-common.wgsl"
 @group(0) @binding(2) var<storage, read> affine: array<f32>;
+// where its own begin
+override FIRST_AFFINE: i32 = 0;
 @group(0) @binding(3) var<storage, read> parts: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> output: array<Out>;
 
 alias Value = f32;
 #include "activation.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   #include "tensor/group-norm-start.wgsl"
   let center = parts[first_part].z;
@@ -23,8 +25,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 
   for (var channel = first + thread % LANES; channel < first + size; channel += LANES) {
     let base = first_of(n, channel);
-    let gain = scale * affine[channel];
-    let shift = affine[p.channels + channel];
+    let gain = scale * affine[FIRST_AFFINE + channel];
+    let shift = affine[FIRST_AFFINE + p.channels + channel];
     for (var i = begin + thread / LANES; i < end; i += WORKGROUP / LANES) {
       // subtract first: two products far from zero would cancel
       let v = (f32(input[base + i * p.step]) - center - rest) * gain + shift;

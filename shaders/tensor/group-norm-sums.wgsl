@@ -6,7 +6,7 @@
 
 const SAMPLES = 256;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   #include "tensor/group-norm-start.wgsl"
   var sums = vec2f();

@@ -23,15 +23,18 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<Out>;
 
-override WORKGROUP: u32 = 64;
+// of a workgroup: all, and those that have a pixel
+override INVOCATIONS: u32;
+override WORKGROUP: u32;
 override AVERAGE: bool = false;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) gid: vec3u) {
-  let y = i32(gid.x) / p.out_w;
-  let x = i32(gid.x) % p.out_w;
-  let plane = i32(gid.y);
-  if (y >= p.out_h) {
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+  let pixel = i32(group.x * WORKGROUP + index);
+  let y = pixel / p.out_w;
+  let x = pixel % p.out_w;
+  let plane = i32(group.y);
+  if (index >= WORKGROUP || y >= p.out_h) {
     return;
   }
   var sum = vec4f();

@@ -35,3 +35,12 @@ export function countUses(graph: Graph): Map<string, number> {
   }
   return uses;
 }
+
+/** How many nodes follow one after the other up to each value that is computed. */
+export function depthsOf(graph: Graph): Map<string, number> {
+  const depths = new Map<string, number>();
+  for (const { inputs, output } of graph.nodes) {
+    depths.set(output, 1 + Math.max(0, ...inputs.map((input) => depths.get(input) ?? 0)));
+  }
+  return depths;
+}

@@ -14,7 +14,7 @@ import { floatBytes, pack, packOnCpu, padWithZeros, unpack } from '../kernels/nc
 import { assignBuffers, type Lifetime } from './assign-buffers.ts';
 import { constantOf, dimsOf, type Graph } from './ir.ts';
 import { lowerNode } from './operators/index.ts';
-import type { Layout, LowerContext, NodeBase, Source, Value } from './operators/operator.ts';
+import type { Layout, LowerContext, NodeBase, Resize, Source, Value } from './operators/operator.ts';
 import type { ConstantData, ModelPlan, Operand } from './plan.ts';
 import { alignedDims4, asDims4, layoutSpec, storageBytes } from './shapes.ts';
 import { type DraftStep, shareLaunches } from './share-launches.ts';
@@ -134,7 +134,7 @@ export class Lowering implements LowerContext {
     return planConv(chooseMethod(spec, this.traits, this.#choices), spec, this.traits);
   }
 
-  emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void {
+  emit(node: string, dispatch: Dispatch, operands: readonly Source[], resize?: Resize): void {
     const wide = dispatch.workgroups.findIndex((count) => count > MAX_WORKGROUPS);
     if (wide >= 0) {
       throw new UnsupportedOpError(
@@ -149,7 +149,14 @@ export class Lowering implements LowerContext {
         : operand.kind === 'constant' && this.#constants.get(operand.key) instanceof Uint16Array;
     const halves = { inputs: operands.slice(0, -1).some(isHalf), output: isHalf(operands.at(-1)!) };
     const label = `${node}/${dispatch.kernel}`;
-    this.#steps.push({ label, stage: this.#stage, dispatch: withHalfImages(dispatch, halves), operands });
+    const finish = (each: Dispatch) => withHalfImages(each, halves);
+    this.#steps.push({
+      label,
+      stage: this.#stage,
+      dispatch: finish(dispatch),
+      operands,
+      resize: resize && ((invocations) => mapped(resize(invocations), finish)),
+    });
   }
 
   emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, besides: readonly Source[] = []): void {
@@ -199,6 +206,10 @@ export class Lowering implements LowerContext {
   #isRead(name: string): boolean {
     return this.#graph.nodes.some(({ inputs }) => inputs.includes(name));
   }
+}
+
+function mapped<T>(value: T | undefined, change: (value: T) => T): T | undefined {
+  return value === undefined ? undefined : change(value);
 }
 
 /** The constants that steps bind: those of launches that became one are parts of others. */

@@ -1,20 +1,25 @@
 import { hasRoomFor, ratesOf } from '../kernels/conv/cost.ts';
 import type { AdapterTraits, Dispatch } from '../kernels/dispatch.ts';
 import {
-  fitsOneLaunch,
+  declarationsOf,
+  firstOverride,
   invocationsOf,
   isSociable,
   type Neighbour,
   sideBySide,
-  workgroupsOf,
 } from '../kernels/side-by-side.ts';
-import type { Source, Value } from './operators/operator.ts';
+import type { Source } from './operators/operator.ts';
 import type { ConstantData, Step } from './plan.ts';
 
 /** A step before values have buffers. */
 export interface DraftStep extends Omit<Step, 'operands'> {
   readonly operands: readonly Source[];
+  /** The same launch by workgroups of so many invocations, where that is to be had. */
+  readonly resize?: ((invocations: number) => Dispatch | undefined) | undefined;
 }
+
+/** WebGPU's guaranteed maximum of storage buffers that a launch binds. */
+const STORAGE_BUFFERS = 8;
 
 /** What steps wait for each other for: a step after one that writes what it reads or writes, or that reads what it writes. */
 function successorsOf(steps: readonly DraftStep[]): number[][] {
@@ -26,17 +31,17 @@ function successorsOf(steps: readonly DraftStep[]): number[][] {
       if (operand.kind !== 'value') return;
       const writer = writers.get(operand.id);
       if (writer !== undefined) successors[writer]!.push(i);
-      // of others than convolutions any operand may be one that is written
+      // of launches that never run beside others any operand may be one that is written
       const writes = place === operands.length - 1 || !isSociable(dispatch);
       if (!writes) readers.set(operand.id, [...(readers.get(operand.id) ?? []), i]);
       else {
-        for (const reader of readers.get(operand.id) ?? []) if (reader !== i) successors[reader]!.push(i);
+        for (const reader of readers.get(operand.id) ?? []) successors[reader]!.push(i);
         readers.delete(operand.id);
         writers.set(operand.id, i);
       }
     });
   });
-  return successors;
+  return successors.map((each, i) => each.filter((next) => next !== i));
 }
 
 /** How many steps follow one after the other from each on, itself counted. */
@@ -44,32 +49,23 @@ function heightsOf(steps: readonly DraftStep[]): number[] {
   const successors = successorsOf(steps);
   const heights = new Array<number>(steps.length).fill(1);
   for (let i = steps.length - 1; i >= 0; i--) {
-    for (const next of successors[i]!) if (next !== i) heights[i] = Math.max(heights[i]!, heights[next]! + 1);
+    for (const next of successors[i]!) heights[i] = Math.max(heights[i]!, heights[next]! + 1);
   }
   return heights;
 }
 
-/** Whether these may be one launch on such an adapter. */
-function mayShare(steps: readonly DraftStep[], traits: AdapterTraits): boolean {
-  if (steps.some(({ stage, dispatch }) => !isSociable(dispatch) || stage !== steps[0]!.stage)) return false;
-  const dispatches = steps.map(({ dispatch }) => dispatch);
-  if (!fitsOneLaunch(dispatches, imagesOf(steps).size)) return false;
-  // invocations that idle in a workgroup cost nothing as long as all workgroups are under way at once
-  const most = Math.max(...dispatches.map(invocationsOf));
-  const idle = (dispatch: Dispatch) => invocationsOf(dispatch) < most;
-  const workgroups = dispatches.filter(idle).reduce((sum, dispatch) => sum + workgroupsOf(dispatch), 0);
-  return hasRoomFor(workgroups, most, ratesOf(traits));
-}
+/** Workgroups of one image of a batch: what is shared must not depend on how many there are. */
+const workgroupsOf = ({ workgroups: [x, y] }: Dispatch) => x * y;
 
-/** What the steps bind besides constants, numbered in the order they come: inputs, residuals, outputs. */
-function imagesOf(steps: readonly DraftStep[]): Map<number, { readonly number: number; readonly value: Value }> {
-  const images = new Map<number, { number: number; value: Value }>();
-  for (const { operands } of steps) {
-    for (const value of operands) {
-      if (value.kind === 'value' && !images.has(value.id)) images.set(value.id, { number: images.size, value });
-    }
-  }
-  return images;
+/** The step as it can run beside others of such workgroups; undefined where that would cost more than a launch. */
+function beside(step: DraftStep, invocations: number, traits: AdapterTraits): DraftStep | undefined {
+  const { dispatch, resize } = step;
+  if (invocationsOf(dispatch) === invocations) return step;
+  const resized = resize?.(invocations);
+  if (resized) return { ...step, dispatch: resized };
+  // invocations that idle in a workgroup cost nothing as long as all workgroups are under way at once
+  const idles = invocationsOf(dispatch) < invocations;
+  return idles && hasRoomFor(workgroupsOf(dispatch), invocations, ratesOf(traits)) ? step : undefined;
 }
 
 /** Constants of several steps, one behind the other; each once. */
@@ -90,53 +86,115 @@ class Shelf {
     return this.#length * 4;
   }
 
-  /** Where a constant begins, in vectors of four. */
-  add(source: Source): number {
-    const { key } = source as Extract<Source, { kind: 'constant' }>;
+  /** Where a constant begins, in floats. */
+  add(key: string): number {
     const known = this.#starts.get(key);
     if (known !== undefined) return known;
-    const start = this.#length / 4;
+    const start = this.#length;
     this.#starts.set(key, start);
+    // vectors begin at whole vectors
     this.#length += Math.ceil(this.#constants.get(key)!.length / 4) * 4;
     return start;
   }
 
   contents(): Float32Array<ArrayBuffer> {
     const all = new Float32Array(this.#length);
-    for (const [key, start] of this.#starts) all.set(this.#constants.get(key)!, start * 4);
+    for (const [key, start] of this.#starts) all.set(this.#constants.get(key)!, start);
     return all;
   }
 }
 
-function share(steps: readonly DraftStep[], constants: Map<string, ConstantData>): DraftStep {
-  const images = imagesOf(steps);
-  const weights = new Shelf(constants);
-  const biases = new Shelf(constants);
-  const numberOf = (source: Source) => (source.kind === 'value' ? images.get(source.id)!.number : null);
-  const neighbours = steps.map(({ dispatch, operands }): Neighbour => {
-    const [input, weight, bias, residual, output] = operands as [Source, Source, Source, Source, Source];
-    return {
-      dispatch,
-      input: numberOf(input)!,
-      residual: numberOf(residual),
-      output: numberOf(output)!,
-      firstWeight: weights.add(weight),
-      firstBias: biases.add(bias),
-    };
-  });
-  for (const shelf of [weights, biases]) {
-    if (!constants.has(shelf.key)) constants.set(shelf.key, shelf.contents());
+/** What several steps bind: their values, and their constants by the names that shaders have for them. */
+class Bindings {
+  readonly #constants: Map<string, ConstantData>;
+  /** Values by their ids; shelves by the names of constants. */
+  readonly #slots = new Map<number | string, number>();
+  readonly #sources: (Source | Shelf)[] = [];
+
+  constructor(constants: Map<string, ConstantData>) {
+    this.#constants = constants;
   }
+
+  get count(): number {
+    return this.#sources.length;
+  }
+
+  #slotOf(key: number | string, make: () => Source | Shelf): number {
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known;
+    this.#slots.set(key, this.#sources.length);
+    return this.#sources.push(make()) - 1;
+  }
+
+  add({ dispatch, operands }: DraftStep): Neighbour {
+    const declared = declarationsOf(dispatch);
+    const slots: number[] = [];
+    const firsts: Record<string, number> = {};
+    operands.forEach((operand, place) => {
+      const { name, type } = declared[place]!;
+      if (operand.kind === 'value') {
+        slots.push(this.#slotOf(operand.id, () => operand));
+        return;
+      }
+      const { key } = operand as Extract<Source, { kind: 'constant' }>;
+      const override = firstOverride(dispatch, name);
+      if (override === undefined) {
+        // what stands for a residual that is not there, and is never read
+        slots.push(slots[0]!);
+        return;
+      }
+      const slot = this.#slotOf(name, () => new Shelf(this.#constants));
+      const start = (this.#sources[slot] as Shelf).add(key);
+      slots.push(slot);
+      firsts[override] = type === 'f32' ? start : start / 4;
+    });
+    return { dispatch, slots, firsts };
+  }
+
+  /** Adds the constants that now lie behind one another. */
+  operands(): Source[] {
+    return this.#sources.map((source) => {
+      if (!(source instanceof Shelf)) return source;
+      if (!this.#constants.has(source.key)) this.#constants.set(source.key, source.contents());
+      return { kind: 'constant', key: source.key };
+    });
+  }
+
+  sharedBytes(): Map<number, number> {
+    return new Map(this.#sources.flatMap((source, slot) => (source instanceof Shelf ? [[slot, source.bytes]] : [])));
+  }
+}
+
+function share(steps: readonly DraftStep[], constants: Map<string, ConstantData>): DraftStep {
+  const bindings = new Bindings(constants);
+  const neighbours = steps.map((step) => bindings.add(step));
   return {
     label: steps.map(({ label }) => label).join(' + '),
     stage: steps[0]!.stage,
-    dispatch: sideBySide(neighbours, weights.bytes, biases.bytes),
-    operands: [
-      { kind: 'constant', key: weights.key },
-      { kind: 'constant', key: biases.key },
-      ...[...images.values()].map(({ value }) => value),
-    ],
+    dispatch: sideBySide(neighbours, bindings.sharedBytes()),
+    operands: bindings.operands(),
   };
+}
+
+/** These steps with workgroups of one size, that of the one with most to do if it can be; undefined where none suits all. */
+function ofOneSize(steps: readonly DraftStep[], traits: AdapterTraits): DraftStep[] | undefined {
+  const [first, ...others] = [...new Set(steps.map(({ dispatch }) => invocationsOf(dispatch)))] as [
+    number,
+    ...number[],
+  ];
+  for (const size of [first, ...others.sort((a, b) => b - a)]) {
+    const resized = steps.map((step) => beside(step, size, traits));
+    if (resized.every((step) => step !== undefined)) return resized;
+  }
+  return undefined;
+}
+
+/** Whether these, the one with most to do first, may be one launch. */
+function mayShare(steps: readonly DraftStep[], constants: Map<string, ConstantData>, traits: AdapterTraits): boolean {
+  if (steps.some(({ dispatch, stage }) => !isSociable(dispatch) || stage !== steps[0]!.stage)) return false;
+  const bindings = new Bindings(constants);
+  for (const step of steps) bindings.add(step);
+  return bindings.count <= (traits.storageBuffers ?? STORAGE_BUFFERS) && ofOneSize(steps, traits) !== undefined;
 }
 
 /**
@@ -149,17 +207,19 @@ export function shareLaunches(
   traits: AdapterTraits,
 ): DraftStep[] {
   const heights = heightsOf(steps);
-  const groups: DraftStep[][] = [];
+  const shared: DraftStep[] = [];
   for (let height = Math.max(0, ...heights); height > 0; height--) {
-    const open: DraftStep[][] = [];
-    // the longest first: it ends with the launch
+    // the one with most to do decides of how many invocations workgroups are
     const due = steps.filter((_, i) => heights[i] === height);
+    due.sort((a, b) => (b.dispatch.flops ?? 0) - (a.dispatch.flops ?? 0));
+    const groups: DraftStep[][] = [];
     for (const step of due) {
-      const host = open.find((group) => mayShare([...group, step], traits));
+      const host = groups.find((group) => mayShare([...group, step], constants, traits));
       if (host) host.push(step);
-      else open.push([step]);
+      else groups.push([step]);
     }
-    groups.push(...open);
+    for (const group of groups)
+      shared.push(group.length === 1 ? group[0]! : share(ofOneSize(group, traits)!, constants));
   }
-  return groups.map((group) => (group.length === 1 ? group[0]! : share(group, constants)));
+  return shared;
 }

@@ -73,6 +73,8 @@ export interface AdapterTraits {
   readonly subgroupSize: number;
   /** Of hardware; `integrated` unless given, the class between. */
   readonly class?: AdapterClass;
+  /** Storage buffers that a launch may bind; as many as WebGPU guarantees unless given. */
+  readonly storageBuffers?: number;
 }
 
 /** WebGPU's guaranteed alignment of uniform buffer offsets, in bytes. */

@@ -1,23 +1,37 @@
 // Launches that do not wait for each other, as one: every one is the work of workgroups of its own. A launch costs as much as
 // thousands of invocations compute meanwhile, and those of small images leave most cores idle.
-import { type Dispatch, MAX_WORKGROUPS } from './dispatch.ts';
+import { type Dispatch, flatGrid } from './dispatch.ts';
 
-/** A convolution in one launch, and what it binds besides its params. */
+/** A launch, and which of the buffers of all each of its bindings is. */
 export interface Neighbour {
   readonly dispatch: Dispatch;
-  /** Numbers of the images that it binds, counted over all neighbours: one number is one buffer. */
-  readonly input: number;
-  readonly residual: number | null;
-  readonly output: number;
-  /** Where its weights and biases begin in those of all, in vectors of four floats. */
-  readonly firstWeight: number;
-  readonly firstBias: number;
+  /** The number of the buffer at bindings 1, 2, …. */
+  readonly slots: readonly number[];
+  /** Where its constants begin in a buffer that they share with those of others: values for overrides `FIRST_…`, in elements. */
+  readonly firsts: Readonly<Record<string, number>>;
 }
 
-/** WebGPU's guaranteed maximum of storage buffers that a launch binds. */
-const MAX_STORAGE_BUFFERS = 8;
+/** A binding of a shader, by its declaration. */
+export interface Declaration {
+  readonly name: string;
+  /** Of one element. */
+  readonly type: string;
+  readonly written: boolean;
+}
 
-/** Whether a launch may run beside others: whether its shader includes beside.wgsl. */
+const BINDING =
+  /^@group\(0\) ?@binding\((\d+)\) ?var<(?:uniform|storage, ?(read|read_write))> ?(\w+): ?(?:array<(\w+)>|\w+);\n/gm;
+
+/** What is declared at bindings 1, 2, …. */
+export function declarationsOf({ source }: Pick<Dispatch, 'source'>): Declaration[] {
+  const declared: Declaration[] = [];
+  for (const [, binding, access, name, type] of source.matchAll(BINDING)) {
+    if (access) declared[Number(binding) - 1] = { name: name!, type: type!, written: access === 'read_write' };
+  }
+  return declared;
+}
+
+/** Whether a launch may run beside others: whether its shader lets others say how many invocations a workgroup has. */
 export function isSociable({ overrides }: Pick<Dispatch, 'overrides'>): boolean {
   return 'INVOCATIONS' in overrides;
 }
@@ -27,109 +41,111 @@ export function invocationsOf({ overrides }: Pick<Dispatch, 'overrides'>): numbe
   return overrides.INVOCATIONS!;
 }
 
-export function workgroupsOf({ workgroups: [x, y, z] }: Pick<Dispatch, 'workgroups'>): number {
-  return x * y * z;
+/** The override that says where a shader's constants of this name begin in a shared buffer; undefined where it has none. */
+export function firstOverride({ source }: Pick<Dispatch, 'source'>, name: string): string | undefined {
+  const override = `FIRST_${name.toUpperCase()}`;
+  return source.includes(`override ${override}:`) ? override : undefined;
 }
 
-/** Whether one launch can be all of these. @param images that they bind, each counted once */
-export function fitsOneLaunch(dispatches: readonly Dispatch[], images: number): boolean {
-  const workgroups = dispatches.reduce((sum, each) => sum + workgroupsOf(each), 0);
-  return images + 2 <= MAX_STORAGE_BUFFERS && workgroups <= MAX_WORKGROUPS;
-}
+/** Names of what all convolutions have in common: the workgroup's invocations and its memory. */
+const COMMON = ['INVOCATIONS', 'SHARED_VECTORS', 'shared_vectors'];
+const COMMON_DECLARATION = /^(?:override INVOCATIONS|override SHARED_VECTORS|var<workgroup> ?shared_vectors).*\n/gm;
 
-/** Names that mean the same in all of the neighbours' sources. */
-const SHARED = ['weights', 'bias', 'parts', 'PARTS', 'INVOCATIONS'];
-
-const BINDING = /^@group\(0\) ?@binding\(\d+\) ?var<.*\n/gm;
-const SHARED_DECLARATION = /^(?:override INVOCATIONS|override PARTS|var<workgroup> ?parts).*\n/gm;
-const ENTRY = /^@compute ?@workgroup_size\(INVOCATIONS\) *\n/m;
+const bufferName = (slot: number) => `buffer_${slot}`;
 
 /** A neighbour's source with names of its own, `name_0`, for all that it declares. */
-function renamed({ dispatch, input, residual, output }: Neighbour, place: number): string {
+function renamed({ dispatch, slots }: Neighbour, place: number): string {
   const text = dispatch.source
     .replaceAll(/^enable .*\n/gm, '')
     .replaceAll(/^ *\/\/.*\n/gm, '')
     .replaceAll(BINDING, '')
-    .replaceAll(SHARED_DECLARATION, '')
-    .replace(ENTRY, '')
+    .replaceAll(COMMON_DECLARATION, '')
+    .replace(/^@compute ?@workgroup_size\(.*\n/m, '')
     .replaceAll(/@builtin\(\w+\) ?/g, '');
   const declared = text.matchAll(/^(?:fn|struct|alias|const|override|var<\w+>) ?(\w+)/gm);
   const names = new Map([...declared].map(([, name]) => [name!, `${name}_${place}`]));
-  names.set('params', `params.of_${place}`);
-  names.set('input', imageName(input));
-  // without a residual the binding is never read
-  names.set('residual', imageName(residual ?? input));
-  names.set('output', imageName(output));
+  names.set(uniformName(dispatch.source), `params.of_${place}`);
+  declarationsOf(dispatch).forEach(({ name }, i) => {
+    names.set(name, bufferName(slots[i]!));
+  });
   return text.replaceAll(/(?<![.\w])[a-zA-Z]\w*/g, (name) => names.get(name) ?? name);
 }
 
-const imageName = (image: number) => `image_${image}`;
+function uniformName(source: string): string {
+  return [...source.matchAll(BINDING)].find(([, binding]) => binding === '0')![3]!;
+}
+
+/** What the buffers are declared as, each by the first neighbour that binds it; one that any of them writes is written. */
+function declareBuffers(neighbours: readonly Neighbour[]) {
+  const buffers: { type: string; written: boolean; bytes: number }[] = [];
+  neighbours.forEach(({ dispatch, slots }, place) => {
+    declarationsOf(dispatch).forEach(({ type, written }, i) => {
+      const known = buffers[slots[i]!];
+      buffers[slots[i]!] = {
+        type: known?.type ?? (dispatch.source.includes(`alias ${type} `) ? `${type}_${place}` : type),
+        written: written || (known?.written ?? false),
+        bytes: Math.max(dispatch.bindingBytes[i]!, known?.bytes ?? 0),
+      };
+    });
+  });
+  return buffers;
+}
+
+/** Overrides of all: of what they have in common the largest. */
+function joinOverrides(neighbours: readonly Neighbour[]): Record<string, number> {
+  const all: Record<string, number> = {};
+  neighbours.forEach(({ dispatch, firsts }, place) => {
+    for (const [name, value] of Object.entries({ ...dispatch.overrides, ...firsts })) {
+      if (COMMON.includes(name)) all[name] = Math.max(all[name] ?? 0, value);
+      else all[`${name}_${place}`] = value;
+    }
+  });
+  return all;
+}
 
 /**
- * One launch that does what these do. Bindings: weights, biases, then every image by its number.
- * @param weightBytes of all weights, `biasBytes` of all biases
+ * One launch that does what these do. Bindings: the buffers by their numbers.
+ * @param sharedBytes of buffers whose constants belong to several, by their numbers
  */
-export function sideBySide(neighbours: readonly Neighbour[], weightBytes: number, biasBytes: number): Dispatch {
-  const images: { readonly type: string; readonly written: boolean; readonly bytes: number }[] = [];
-  const overrides: Record<string, number> = {};
-  const ends: number[] = [];
-  neighbours.forEach(({ dispatch, input, residual, output, firstWeight, firstBias }, i) => {
-    const [inputBytes, , , residualBytes, outputBytes] = dispatch.bindingBytes as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
-    const bind = (image: number, type: string, written: boolean, bytes: number) => {
-      images[image] = { type, written, bytes: Math.max(bytes, images[image]?.bytes ?? 0) };
-    };
-    bind(input, `In_${i}`, false, inputBytes);
-    if (residual !== null) bind(residual, `In_${i}`, false, residualBytes);
-    bind(output, `Out_${i}`, true, outputBytes);
-    for (const [name, value] of Object.entries({
-      ...dispatch.overrides,
-      FIRST_WEIGHT: firstWeight,
-      FIRST_BIAS: firstBias,
-    })) {
-      if (SHARED.includes(name)) overrides[name] = Math.max(overrides[name] ?? 0, value);
-      else overrides[`${name}_${i}`] = value;
-    }
-    ends.push((ends.at(-1) ?? 0) + workgroupsOf(dispatch));
+export function sideBySide(neighbours: readonly Neighbour[], sharedBytes: ReadonlyMap<number, number>): Dispatch {
+  const buffers = declareBuffers(neighbours);
+  const overrides = joinOverrides(neighbours);
+  let end = 0;
+  const branches = neighbours.map(({ dispatch: { workgroups } }, place) => {
+    const [columns, rows, layers] = workgroups;
+    const start = end;
+    end += columns * rows * layers;
+    return `  ${place > 0 ? 'else ' : ''}if (i < ${end}u) { main_${place}(place_of(i - ${start}u, ${columns}u, ${rows}u), index); }`;
   });
-  const sources = neighbours.map(({ dispatch }) => dispatch.source);
-  const params = neighbours.map(({ dispatch }) => dispatch.params);
+  const workgroups = flatGrid(end, 1);
   const source = [
-    ...(sources.some((each) => each.startsWith('enable f16;')) ? ['enable f16;'] : []),
+    ...(neighbours.some(({ dispatch }) => dispatch.source.startsWith('enable f16;')) ? ['enable f16;'] : []),
     ...neighbours.map(renamed),
     'override INVOCATIONS: u32;',
-    ...('PARTS' in overrides ? ['override PARTS: u32;', 'var<workgroup> parts: array<vec4f, PARTS>;'] : []),
-    `struct Params {\n${neighbours.map((_, i) => `  @align(16) of_${i}: Params_${i},`).join('\n')}\n}`,
+    ...('SHARED_VECTORS' in overrides
+      ? ['override SHARED_VECTORS: u32;', 'var<workgroup> shared_vectors: array<vec4f, SHARED_VECTORS>;']
+      : []),
+    `struct Params {\n${neighbours.map((_, place) => `  @align(16) of_${place}: Params_${place},`).join('\n')}\n}`,
     '@group(0) @binding(0) var<uniform> params: Params;',
-    '@group(0) @binding(1) var<storage, read> weights: array<vec4f>;',
-    '@group(0) @binding(2) var<storage, read> bias: array<vec4f>;',
-    ...images.map(({ type, written }, i) => {
-      return `@group(0) @binding(${i + 3}) var<storage, ${written ? 'read_write' : 'read'}> ${imageName(i)}: array<${type}>;`;
+    ...buffers.map(({ type, written }, slot) => {
+      return `@group(0) @binding(${slot + 1}) var<storage, ${written ? 'read_write' : 'read'}> ${bufferName(slot)}: array<${type}>;`;
     }),
-    'fn place(i: u32, columns: u32, rows: u32) -> vec3u {',
+    'fn place_of(i: u32, columns: u32, rows: u32) -> vec3u {',
     '  return vec3u(i % columns, i / columns % rows, i / (columns * rows));',
     '}',
     '@compute @workgroup_size(INVOCATIONS)',
     'fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {',
-    ...neighbours.map(({ dispatch: { workgroups } }, i) => {
-      const [columns, rows] = workgroups;
-      const own = `place(group.x - ${ends[i - 1] ?? 0}u, ${columns}u, ${rows}u)`;
-      return `  ${i > 0 ? 'else ' : ''}${i + 1 < ends.length ? `if (group.x < ${ends[i]}u) ` : ''}{ main_${i}(${own}, index); }`;
-    }),
+    `  let i = group.y * ${workgroups[0]}u + group.x;`,
+    ...branches,
     '}\n',
   ].join('\n');
   return {
     kernel: 'side-by-side',
     source,
     overrides,
-    params: concatenated(params),
-    bindingBytes: [weightBytes, biasBytes, ...images.map(({ bytes }) => bytes)],
-    workgroups: [ends.at(-1)!, 1, 1],
+    params: concatenated(neighbours.map(({ dispatch }) => dispatch.params)),
+    bindingBytes: buffers.map(({ bytes }, slot) => sharedBytes.get(slot) ?? bytes),
+    workgroups,
     flops: neighbours.reduce((sum, { dispatch }) => sum + (dispatch.flops ?? 0), 0),
   };
 }

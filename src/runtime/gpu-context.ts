@@ -10,6 +10,7 @@ const RAISED_LIMITS = [
   'maxStorageBufferBindingSize',
   'maxComputeWorkgroupStorageSize',
   'maxComputeInvocationsPerWorkgroup',
+  'maxStorageBuffersPerShaderStage',
   'maxTextureDimension2D',
 ] as const;
 
@@ -36,7 +37,12 @@ function readTraits(device: GPUDevice): AdapterTraits {
   const { subgroupMinSize, subgroupMaxSize } = info;
   // a size that may vary between pipelines cannot be relied on in a shader
   const fixed = device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
-  return { software: isSoftware(info), subgroupSize: fixed ? subgroupMinSize : 0, class: classOf(info) };
+  return {
+    software: isSoftware(info),
+    subgroupSize: fixed ? subgroupMinSize : 0,
+    class: classOf(info),
+    storageBuffers: device.limits.maxStorageBuffersPerShaderStage,
+  };
 }
 
 function pipelineKey(source: string, overrides: Readonly<Record<string, number>>): string {

@@ -89,6 +89,13 @@ export function specOf(node: ConvNode, dimsOf: (value: string) => Dims): ConvSpe
   };
 }
 
+/** A node's bias, zeros where it has none. */
+export function biasOf({ bias }: ConvNode, channels: number, to: LowerContext): Extract<Source, { kind: 'constant' }> {
+  return bias === null
+    ? to.constant(`zeros ${channels}`, () => packChannels(undefined, channels))
+    : to.constant(`${bias}@channels`, () => packChannels(to.constantOf(bias).data, channels));
+}
+
 function lower(node: ConvNode, to: LowerContext): void {
   const [input, residual] = node.inputs as [string, string?];
   const spec = specOf(node, (value) => to.dims(value));
@@ -96,12 +103,8 @@ function lower(node: ConvNode, to: LowerContext): void {
   const { launches, weightOrder } = to.planConv(spec);
   const { data } = to.constantOf(node.weight);
   const weights = to.constant(`${node.weight}@${weightOrder}`, () => packWeights(weightOrder, data, spec));
-  const zeros = () => to.constant(`zeros ${outChannels}`, () => packChannels(undefined, outChannels));
-  const biasName = node.bias;
-  const bias =
-    biasName === null
-      ? zeros()
-      : to.constant(`${biasName}@channels`, () => packChannels(to.constantOf(biasName).data, outChannels));
+  const bias = biasOf(node, outChannels, to);
+  const zeros = () => biasOf({ ...node, bias: null }, outChannels, to);
   const known = new Map<ConvOperand, Source>([
     ['input', to.read(input, 'packed')],
     ['bias', bias],
@@ -109,14 +112,14 @@ function lower(node: ConvNode, to: LowerContext): void {
     ['residual', residual === undefined ? bias : to.read(residual, 'packed')],
     ['output', to.define(node.output, 'packed')],
   ]);
-  for (const { dispatch, operands, weightsRange } of launches) {
+  for (const { dispatch, operands, weightsRange, resize } of launches) {
     const bound = operands.map((operand, i): Source => {
       if (operand === 'weights') return { ...weights, range: weightsRange };
       const source = known.get(operand) ?? (operand === 'zeros' ? zeros() : to.scratch(dispatch.bindingBytes[i]!));
       known.set(operand, source);
       return source;
     });
-    to.emit(node.name, dispatch, bound);
+    to.emit(node.name, dispatch, bound, resize);
   }
 }
 

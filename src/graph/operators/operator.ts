@@ -45,6 +45,9 @@ export interface Value {
 /** What a launch reads or writes, before values have buffers. */
 export type Source = Value | Exclude<Operand, { kind: 'buffer' }>;
 
+/** The same launch by workgroups of so many invocations, where that is to be had. */
+export type Resize = (invocations: number) => Dispatch | undefined;
+
 /** What an operator's lowering may ask and do. */
 export interface LowerContext {
   /** Of the adapter that the launches are for. */
@@ -68,7 +71,7 @@ export interface LowerContext {
   /** The launches that compute a convolution on this adapter. */
   planConv(spec: ConvSpec): ConvPlan;
   /** Adds a launch; operands are inputs first, output last. */
-  emit(node: string, dispatch: Dispatch, operands: readonly Source[]): void;
+  emit(node: string, dispatch: Dispatch, operands: readonly Source[], resize?: Resize): void;
   /** Adds the launch that computes a node from its inputs and these constants or scratch buffers, and defines its output. */
   emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, besides?: readonly Source[]): void;
 }

@@ -50,7 +50,10 @@ function pooledSize(size: number, axis: 0 | 1, node: PoolNode): number {
 function lower(node: PoolNode, to: LowerContext): void {
   const [batch, channels, inHeight, inWidth] = asDims4(node.name, to.dims(node.inputs[0]!));
   const [, , outHeight, outWidth] = asDims4(node.name, to.dims(node.output));
-  to.emitNode(node, kernel({ ...node, batch, channels, inHeight, inWidth, outHeight, outWidth }), 'packed');
+  const launch = (workgroup?: number) =>
+    kernel({ ...node, batch, channels, inHeight, inWidth, outHeight, outWidth }, workgroup);
+  const operands = [to.read(node.inputs[0]!, 'packed'), to.define(node.output, 'packed')];
+  to.emit(node.name, launch(), operands, launch);
 }
 
 export const pool: Operator<PoolNode> = {

@@ -1,9 +1,18 @@
 import type { Dims } from '../../common/tensor.ts';
-import { ratesOf } from '../../kernels/conv/cost.ts';
+import { conv2dSplit } from '../../kernels/conv/conv2d-split.ts';
+import { ratesOf, type SplitTile } from '../../kernels/conv/cost.ts';
+import { depthwiseColumns } from '../../kernels/conv/depthwise.ts';
+import { packWeights } from '../../kernels/conv/methods.ts';
 import { separable as kernel, packSeparableBiases, packSeparableWeights } from '../../kernels/conv/separable.ts';
-import { likelySeparableTile, type SeparableSpec } from '../../kernels/conv/separable-cost.ts';
-import { alone } from '../../kernels/conv/spec.ts';
-import { type ConvNode, conv, specOf } from './conv.ts';
+import {
+  type ApartTiles,
+  fasterApart,
+  likelySeparableTile,
+  resizedSeparableTiles,
+  type SeparableSpec,
+} from '../../kernels/conv/separable-cost.ts';
+import { alone, type ConvSpec } from '../../kernels/conv/spec.ts';
+import { biasOf, type ConvNode, conv, specOf } from './conv.ts';
 import type { LowerContext, NodeBase, Operator } from './operator.ts';
 
 /** A depthwise convolution and the pointwise one that alone reads it: one launch. No ONNX operator becomes it, see fuse-separable.ts. */
@@ -26,26 +35,56 @@ export function aloneSeparable({ depthwise, pointwise }: SeparableSpec): Separab
   return { depthwise: alone(depthwise), pointwise: alone(pointwise) };
 }
 
-function lower(node: SeparableNode, to: LowerContext): void {
+function lowerTogether(node: SeparableNode, spec: SeparableSpec, tile: SplitTile, to: LowerContext): void {
   const { depthwise, pointwise } = node;
-  const spec = separableSpec(node, (value) => to.dims(value));
-  const tile = likelySeparableTile(aloneSeparable(spec), ratesOf(to.traits))!;
   const floats = (name: string | null) => (name === null ? undefined : to.constantOf(name).data);
   const weights = to.constant(`${depthwise.weight}@depthwise + ${pointwise.weight}@octets`, () =>
     packSeparableWeights(spec, floats(depthwise.weight)!, floats(pointwise.weight)!),
   );
-  const bias = to.constant(`${depthwise.bias}@channels + ${pointwise.bias}@channels of ${pointwise.output}`, () =>
+  const bias = to.constant(`${node.output}@biases`, () =>
     packSeparableBiases(spec, floats(depthwise.bias), floats(pointwise.bias)),
   );
   const [input, residual] = node.inputs as [string, string?];
-  to.emit(node.name, kernel(spec, tile), [
+  const operands = [
     to.read(input, 'packed'),
     weights,
     bias,
     // without a residual the binding is never read
     residual === undefined ? bias : to.read(residual, 'packed'),
     to.define(node.output, 'packed'),
-  ]);
+  ];
+  to.emit(node.name, kernel(spec, tile), operands, (invocations) => {
+    const tiles = resizedSeparableTiles(spec, tile, invocations);
+    const resized = likelySeparableTile(aloneSeparable(spec), ratesOf(to.traits), tiles);
+    return resized && kernel(spec, resized);
+  });
+}
+
+/** The two in a launch each, with float32 between them whatever the precision, as in one launch. */
+function lowerApart(node: SeparableNode, spec: SeparableSpec, tiles: ApartTiles, to: LowerContext): void {
+  const { depthwise, pointwise } = node;
+  const first = depthwiseColumns(spec.depthwise, tiles.depthwise);
+  const second = conv2dSplit(spec.pointwise, tiles.pointwise);
+  const between = to.scratch(second.bindingBytes[0]!);
+  const constants = (conv: ConvNode, convSpec: ConvSpec, order: 'depthwise' | 'octets') => {
+    const weights = to.constant(`${conv.weight}@${order}`, () =>
+      packWeights(order, to.constantOf(conv.weight).data, convSpec),
+    );
+    return [weights, biasOf(conv, convSpec.outChannels, to)] as const;
+  };
+  const [filters, offsets] = constants(depthwise, spec.depthwise, 'depthwise');
+  to.emit(depthwise.name, first, [to.read(node.inputs[0]!, 'packed'), filters, offsets, offsets, between]);
+  const [weights, bias] = constants(pointwise, spec.pointwise, 'octets');
+  to.emit(node.name, second, [between, weights, bias, bias, to.define(node.output, 'packed')]);
+}
+
+function lower(node: SeparableNode, to: LowerContext): void {
+  const spec = separableSpec(node, (value) => to.dims(value));
+  const rates = ratesOf(to.traits);
+  const tile = likelySeparableTile(aloneSeparable(spec), rates)!;
+  const apart = node.inputs.length === 1 ? fasterApart(spec, tile, rates) : undefined;
+  if (apart) lowerApart(node, spec, apart, to);
+  else lowerTogether(node, spec, tile, to);
 }
 
 export const separable: Operator<SeparableNode> = {

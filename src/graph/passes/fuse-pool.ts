@@ -1,5 +1,9 @@
 import { floatTensor } from '../../common/tensor.ts';
+import { poolPays } from '../../kernels/conv/methods.ts';
+import { alone } from '../../kernels/conv/spec.ts';
+import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import { constantOf, dimsOf, type Graph } from '../ir.ts';
+import { type ConvNode, specOf } from '../operators/conv.ts';
 import type { PoolNode } from '../operators/pool.ts';
 import { absorb, derivedName } from './absorb.ts';
 
@@ -14,14 +18,24 @@ function dividesImage(graph: Graph, { kernel, strides, dilations, pads, inputs }
   );
 }
 
-/** Average pool → pointwise Conv becomes one Conv with the pool's windows. A launch less, for as many products a window as it has pixels. */
-export function fusePool(graph: Graph): Graph {
+/** Average pool → pointwise Conv becomes one Conv of the pool's windows where that pays: it takes as many times more products as they have pixels. */
+export function fusePool(graph: Graph, traits: AdapterTraits): Graph {
   return absorb(graph, (node, soleProducer, current) => {
     if (node.op !== 'Conv' || node.group !== 1) return null;
     const isPointwise =
       [...node.kernel, ...node.strides].every((side) => side === 1) && node.pads.every((pad) => pad === 0);
     const pool = soleProducer(node.inputs[0]!);
     if (!isPointwise || pool?.op !== 'Pool' || pool.kind !== 'average' || !dividesImage(graph, pool)) return null;
+    const name = derivedName(node.output, 'pooled weight');
+    const merged: ConvNode = {
+      ...node,
+      weight: name,
+      kernel: pool.kernel,
+      strides: pool.strides,
+      inputs: [pool.inputs[0]!, ...node.inputs.slice(1)],
+    };
+    const specFor = (conv: ConvNode) => alone(specOf(conv, (value) => dimsOf(graph, value)));
+    if (!poolPays(specFor(node), specFor(merged), traits)) return null;
     const { dims, data } = constantOf(current, node.weight);
     const [height, width] = pool.kernel;
     const pixels = height * width;
@@ -29,15 +43,8 @@ export function fusePool(graph: Graph): Graph {
       { length: data.length * pixels },
       (_, i) => data[Math.floor(i / pixels)]! / pixels,
     );
-    const name = derivedName(node.output, 'pooled weight');
     return {
-      node: {
-        ...node,
-        weight: name,
-        kernel: pool.kernel,
-        strides: pool.strides,
-        inputs: [pool.inputs[0]!, ...node.inputs.slice(1)],
-      },
+      node: merged,
       replaces: [pool],
       constants: { [name]: floatTensor([dims[0]!, dims[1]!, height, width], weight) },
     };

@@ -1,6 +1,6 @@
 import { formatDims } from '../../common/tensor.ts';
 import { resizeAxis } from '../../kernels/tensor/resize.ts';
-import { dimsOf, type Graph } from '../ir.ts';
+import { depthsOf, dimsOf, type Graph } from '../ir.ts';
 import type { ResizeNode } from '../operators/resize.ts';
 import { absorb } from './absorb.ts';
 import { isBareConv } from './scale-channels.ts';
@@ -23,14 +23,17 @@ function repeatFactor(graph: Graph, node: ResizeNode): number {
  * reads z itself: PAFPN's top-down step.
  */
 export function fuseResidual(graph: Graph): Graph {
+  const depths = depthsOf(graph);
+  const depthOf = (value: string) => depths.get(value) ?? 0;
   return absorb(graph, (node, soleProducer) => {
     if (node.op !== 'Binary' || node.operation !== 'add') return null;
     const [a, b] = node.inputs as [string, string];
-    // the later convolution, so that an identity branch is long done
-    for (const [own, other] of [
+    // the convolution with more before it, so that the other branch is done by then
+    const pairs = [
       [b, a],
       [a, b],
-    ] as const) {
+    ] as const;
+    for (const [own, other] of depthOf(a) > depthOf(b) ? pairs.toReversed() : pairs) {
       const conv = soleProducer(own);
       if (conv?.op !== 'Conv' || !isBareConv(conv) || graph.constants.has(other)) continue;
       const out = formatDims(dimsOf(graph, node.output));

@@ -37,6 +37,6 @@ export function optimizeWith<T extends { readonly graph: Graph }>(
 /** A graph with fewer launches where an adapter has kernels for that; the same graph on others. */
 export function fuseLaunches(graph: Graph, traits: AdapterTraits): Graph {
   if (traits.software) return graph;
-  const pooled = verify(fusePool(graph), fusePool.name);
+  const pooled = verify(fusePool(graph, traits), fusePool.name);
   return verify(fuseSeparable(pooled, traits), fuseSeparable.name);
 }

@@ -206,6 +206,12 @@ export function microseconds(work: Work, rates: AdapterRates): number {
   return rates.launchMicroseconds + (work.workgroups * rates.workgroupNanoseconds + busy + waiting) / 1e3;
 }
 
+/**
+ * What a launch costs the CPU that encodes and submits it, in microseconds: beside the H200 of `RATES.server`, and likely no less beside
+ * other adapters.
+ */
+export const CPU_MICROSECONDS = 4.6;
+
 /** How many tiles the model leaves to be measured at most, and how much longer than the best they may take by it. */
 const MAX_CANDIDATES = 2;
 const CANDIDATE_FACTOR = 1.15;
@@ -213,7 +219,7 @@ const CANDIDATE_FACTOR = 1.15;
 /** Those that may be fastest, by the model, the most likely one first; of equals the earlier one. */
 export function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => number): Tile[] {
   const timed = tiles.map((tile) => ({ tile, time: time(tile) })).sort((a, b) => a.time - b.time);
-  const most = timed[0]!.time * CANDIDATE_FACTOR;
+  const most = (timed[0]?.time ?? 0) * CANDIDATE_FACTOR;
   return timed.flatMap(({ tile, time }, i) => (i < MAX_CANDIDATES && time <= most ? [tile] : []));
 }
 
@@ -302,6 +308,11 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
   );
 }
 
+/** Invocations of a workgroup. */
+export function invocationsOf({ lanes, slices, split }: SplitTile): number {
+  return lanes * slices * split;
+}
+
 /** Workgroup memory for the sums of all ways, in bytes. */
 export function splitBytes({ pixels, blocks, lanes, slices, split }: SplitTile): number {
   return VECTOR_BYTES * pixels * blocks * lanes * slices * split;
@@ -370,8 +381,17 @@ export function splitTiles(spec: ConvSpec): readonly SplitTile[] {
 }
 
 /** Tiles that may be fastest on an adapter, the model's choice first. */
-export function likelySplitTiles(spec: ConvSpec, rates: AdapterRates): SplitTile[] {
-  return likeliest(splitTiles(spec), (tile) => splitMicroseconds(spec, tile, rates));
+export function likelySplitTiles(spec: ConvSpec, rates: AdapterRates, tiles = splitTiles(spec)): SplitTile[] {
+  return likeliest(tiles, (tile) => splitMicroseconds(spec, tile, rates));
+}
+
+/** Tiles with workgroups of so many invocations that give the bits that a tile gives: whose ways have the same taps. */
+export function resizedTiles(tile: SplitTile, invocations: number): SplitTile[] {
+  return [8, 16, 32, 64, 128].flatMap((lanes) => {
+    const resized = { ...tile, lanes, slices: invocations / (lanes * tile.split) };
+    const fits = tile.split === 1 || splitBytes(resized) <= MAX_WORKGROUP_BYTES;
+    return Number.isInteger(resized.slices) && fits ? [resized] : [];
+  });
 }
 
 /** How a launch divides a depthwise convolution among invocations. */

@@ -5,11 +5,13 @@ import { conv2dGrouped } from './conv2d-grouped.ts';
 import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
 import { conv2dSplit } from './conv2d-split.ts';
 import {
+  CPU_MICROSECONDS,
   type DepthwiseTile,
   depthwiseMicroseconds,
   likelyDepthwiseTiles,
   likelySplitTiles,
   ratesOf,
+  resizedTiles,
   type SplitTile,
   splitMicroseconds,
 } from './cost.ts';
@@ -27,6 +29,8 @@ export interface ConvLaunch {
   readonly operands: readonly ConvOperand[];
   /** The part of the weights that it binds; all of them unless given. */
   readonly weightsRange?: ByteRange;
+  /** The same launch by workgroups of so many invocations, where that is to be had. */
+  readonly resize?: (invocations: number) => Dispatch | undefined;
 }
 
 type PackWeights = (weights: Float32Array, spec: ConvSpec) => Float32Array<ArrayBuffer>;
@@ -81,7 +85,15 @@ const split: Method<SplitTile> = {
     // little code: software rasterisers take seconds to compile what waits for other invocations
     return [{ pixels: 2, blocks: 1, lanes: 8, slices: 1, split: 2, unroll: spec.kernel[0] }];
   },
-  launches: (spec, _, tile) => single(conv2dSplit(spec, tile)),
+  launches: (spec, traits, tile) =>
+    single(conv2dSplit(spec, tile), (invocations) => {
+      const rates = ratesOf(traits);
+      const [resized] = likelySplitTiles(alone(spec), rates, resizedTiles(tile, invocations));
+      const time = (each: SplitTile) => splitMicroseconds(alone(spec), each, rates);
+      // it saves a launch, and must not cost more
+      const pays = resized && time(resized) <= time(tile) + rates.launchMicroseconds + CPU_MICROSECONDS;
+      return pays ? conv2dSplit(spec, resized) : undefined;
+    }),
 };
 
 const byColumns: Method<DepthwiseTile> = {
@@ -93,8 +105,8 @@ const byColumns: Method<DepthwiseTile> = {
 
 const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
 
-function single(dispatch: Dispatch): ConvLaunch[] {
-  return [{ dispatch, operands: OPERANDS }];
+function single(dispatch: Dispatch, resize?: ConvLaunch['resize']): ConvLaunch[] {
+  return [{ dispatch, operands: OPERANDS, ...(resize && { resize }) }];
 }
 
 /** @param multiply the product's launch, were its weights one image's */
@@ -177,8 +189,12 @@ function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits):
   return [...winograds, ...uniforms, 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
 }
 
-/** What a launch costs the CPU that encodes and submits it, in microseconds: beside NVIDIA's H200, see hardware's figures. */
-const CPU_MICROSECONDS = 4.6;
+/** Whether a pool and the pointwise convolution behind it are better one convolution of the pool's windows, by the model. */
+export function poolPays(pointwise: ConvSpec, merged: ConvSpec, traits: AdapterTraits): boolean {
+  const rates = ratesOf(traits);
+  const time = (spec: ConvSpec) => splitMicroseconds(spec, likelySplitTiles(spec, rates)[0]!, rates);
+  return time(merged) <= time(pointwise) + rates.launchMicroseconds + CPU_MICROSECONDS;
+}
 
 /** Whether a depthwise convolution and the pointwise one that reads it are better one launch, by the model: on hardware alone. */
 export function separablePays(spec: SeparableSpec, traits: AdapterTraits): boolean {

@@ -4,6 +4,9 @@ import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import {
   type AdapterRates,
+  CPU_MICROSECONDS,
+  type DepthwiseTile,
+  depthwiseMicroseconds,
   FETCH_SLOTS,
   JOIN_LOADS,
   LANES,
@@ -11,18 +14,21 @@ import {
   launchable,
   leastBytes,
   likeliest,
+  likelyDepthwiseTiles,
+  likelySplitTiles,
   MAX_INVOCATIONS,
   MAX_WORKGROUP_BYTES,
   microseconds,
-  NEXT_TAP_LOADS,
   OUTPUT_SLOTS,
   OWN_REGISTERS,
+  resizedTiles,
   type SplitTile,
   START_SLOTS,
   splitBytes,
   splitGrid,
+  splitMicroseconds,
+  splitTiles,
   TAP_SLOTS,
-  unrollFor,
   VECTOR_BYTES,
 } from './cost.ts';
 import type { ConvSpec } from './spec.ts';
@@ -34,7 +40,13 @@ export interface SeparableSpec {
 }
 
 /** Waits of a vector of the depthwise convolution, in loads: all of its taps are under way together. */
-const DEPTHWISE_LOADS = 1.2;
+const DEPTHWISE_LOADS = 1.4;
+/** Waits for the weights of a block of the pointwise convolution, in loads: they are fetched while the block before is computed. */
+const BLOCK_LOADS = 0.16;
+/** Multiply-adds that could run while a tap of the depthwise convolution gets its place, its bounds and its weight, and is added. */
+const DEPTHWISE_TAP_SLOTS = 27;
+/** Multiply-adds that could run while a vector of the depthwise convolution gets its place and its activation. */
+const DEPTHWISE_SLOTS = 107;
 
 /** Workgroup memory for what lies between the two convolutions, and then for the sums of all ways, in bytes. */
 export function separableBytes({ pointwise }: SeparableSpec, tile: SplitTile): number {
@@ -49,7 +61,7 @@ export function separableGrid({ pointwise }: SeparableSpec, tile: SplitTile): Di
 
 /** What a launch of `separable-split` takes, in microseconds. */
 export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rates: AdapterRates): number {
-  const { pixels, blocks, lanes, slices, split, unroll } = tile;
+  const { pixels, blocks, lanes, slices, split } = tile;
   const { depthwise, pointwise } = spec;
   const invocations = lanes * slices * split;
   const inBlocks = blocksOf(pointwise.inChannels);
@@ -58,8 +70,7 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
   const each = (inBlocks * lanes * pixels) / invocations;
   const rounds = Math.ceil(each);
   const taps = depthwise.kernel[0] * depthwise.kernel[1];
-  const steps = Math.ceil(Math.ceil(inBlocks / split) / unroll);
-  const own = steps * unroll;
+  const own = Math.ceil(inBlocks / split);
   const weightLines = LANES / Math.min(lanes, LANES);
   const inputLines = (LANES * VECTOR_BYTES * depthwise.strides[1]) / LINE_BYTES;
   const sharedLines = (LANES * VECTOR_BYTES) / LINE_BYTES;
@@ -70,18 +81,14 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
       invocations,
       slots:
         START_SLOTS +
-        (taps * (4 + 2 * FETCH_SLOTS) + START_SLOTS / 2) * each +
+        (taps * DEPTHWISE_TAP_SLOTS + DEPTHWISE_SLOTS) * each +
         (TAP_SLOTS * sums + FETCH_SLOTS * 4 * blocks) * own +
         (OUTPUT_SLOTS * sums) / split,
       lines:
         taps * (inputLines + weightLines) * each + (pixels * sharedLines + 4 * blocks * weightLines) * own + joinLines,
       registers: OWN_REGISTERS + 4 * (sums + taps),
       workgroupBytes: separableBytes(spec, tile),
-      loads:
-        rounds * DEPTHWISE_LOADS +
-        steps * (1 + NEXT_TAP_LOADS * (unroll - 1)) +
-        (split > 1 ? JOIN_LOADS : 1) +
-        Math.ceil(sums / split),
+      loads: rounds * DEPTHWISE_LOADS + own * BLOCK_LOADS + (split > 1 ? JOIN_LOADS : 1) + Math.ceil(sums / split),
       bytes: leastBytes(depthwise) / 2 + leastBytes(pointwise) / 2,
     },
     rates,
@@ -89,10 +96,11 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
 }
 
 /** Tiles worth trying: pixels and blocks of an invocation; lanes, slices and split of a workgroup. */
-const TILES = { pixels: [1, 2, 4], blocks: [1, 2], lanes: [4, 8, 16, 32], slices: [1, 4, 8, 16], split: [1, 2, 4, 8] };
+const TILES = { pixels: [1, 2, 4], blocks: [1], lanes: [4, 8, 16, 32], slices: [1, 4, 8, 16], split: [1, 2, 4, 8] };
 
 /** The tiles worth comparing, within what every WebGPU device guarantees; none where no pixel's channels fit in a workgroup's memory. */
 export function separableTiles(spec: SeparableSpec): readonly SplitTile[] {
+  const inBlocks = blocksOf(spec.pointwise.inChannels);
   const outBlocks = blocksOf(spec.pointwise.outChannels);
   const tiles: SplitTile[] = [];
   for (const pixels of TILES.pixels) {
@@ -103,9 +111,8 @@ export function separableTiles(spec: SeparableSpec): readonly SplitTile[] {
           for (const split of TILES.split) {
             const invocations = lanes * slices * split;
             if (invocations < LANES || invocations > MAX_INVOCATIONS) continue;
-            const unroll = unrollFor(spec.pointwise, pixels * blocks, split);
-            if (unroll === undefined) continue;
-            const tile = { pixels, blocks, lanes, slices, split, unroll };
+            if (split > inBlocks) continue;
+            const tile = { pixels, blocks, lanes, slices, split, unroll: 1 };
             if (separableBytes(spec, tile) <= MAX_WORKGROUP_BYTES) tiles.push(tile);
           }
         }
@@ -116,7 +123,38 @@ export function separableTiles(spec: SeparableSpec): readonly SplitTile[] {
 }
 
 /** The tile that the model chooses, if there is one. */
-export function likelySeparableTile(spec: SeparableSpec, rates: AdapterRates): SplitTile | undefined {
-  const tiles = separableTiles(spec);
-  return tiles.length > 0 ? likeliest(tiles, (tile) => separableMicroseconds(spec, tile, rates))[0] : undefined;
+export function likelySeparableTile(
+  spec: SeparableSpec,
+  rates: AdapterRates,
+  tiles = separableTiles(spec),
+): SplitTile | undefined {
+  return likeliest(tiles, (tile) => separableMicroseconds(spec, tile, rates))[0];
+}
+
+/** Tiles with workgroups of so many invocations that give the bits that a tile gives. */
+export function resizedSeparableTiles(spec: SeparableSpec, tile: SplitTile, invocations: number): SplitTile[] {
+  return resizedTiles(tile, invocations).filter((each) => separableBytes(spec, each) <= MAX_WORKGROUP_BYTES);
+}
+
+/** Tiles of the two convolutions in a launch each. */
+export interface ApartTiles {
+  readonly depthwise: DepthwiseTile;
+  readonly pointwise: SplitTile;
+}
+
+/**
+ * The tiles of two launches that give the bits that one gives, where they take less time, by the model: for a batch, for which one launch
+ * computes what lies between too often. Undefined where one launch is better.
+ */
+export function fasterApart(spec: SeparableSpec, tile: SplitTile, rates: AdapterRates): ApartTiles | undefined {
+  const share = Math.ceil(blocksOf(spec.pointwise.inChannels) / tile.split);
+  const unroll = [4, 2, 1].find((count) => share % count === 0)!;
+  // those whose ways have the same blocks
+  const tiles = splitTiles(spec.pointwise).flatMap((each) => (each.split === tile.split ? [{ ...each, unroll }] : []));
+  const [pointwise] = likelySplitTiles(spec.pointwise, rates, tiles);
+  const [depthwise] = likelyDepthwiseTiles(spec.depthwise, rates);
+  if (!pointwise || !depthwise) return undefined;
+  const apart =
+    depthwiseMicroseconds(spec.depthwise, depthwise, rates) + splitMicroseconds(spec.pointwise, pointwise, rates);
+  return apart + CPU_MICROSECONDS < separableMicroseconds(spec, tile, rates) ? { depthwise, pointwise } : undefined;
 }

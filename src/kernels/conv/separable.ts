@@ -45,7 +45,7 @@ function concatenated(first: Float32Array, second: Float32Array): Float32Array<A
  */
 export function separable(spec: SeparableSpec, tile: SplitTile): Dispatch {
   const { depthwise, pointwise } = spec;
-  const { pixels, blocks, lanes, slices, split, unroll } = tile;
+  const { pixels, blocks, lanes, slices, split } = tile;
   const inBlocks = blocksOf(pointwise.inChannels);
   const [slope, low, high] = activationParams(depthwise.activation).floats;
   const launch = convDispatch('separable-split', pointwise, {
@@ -57,10 +57,13 @@ export function separable(spec: SeparableSpec, tile: SplitTile): Dispatch {
       ...{ DILATION_H: depthwise.dilations[0], DILATION_W: depthwise.dilations[1] },
       ...{ SLOPE: slope, LOW: low, HIGH: high },
       ...{ LANES: lanes, SLICES: slices, SPLIT: split, WORKERS: lanes * slices, INVOCATIONS: lanes * slices * split },
-      ...{ PARTS: separableBytes(spec, tile) / VECTOR_BYTES, SHARE: Math.ceil(inBlocks / split / unroll) * unroll },
+      ...{
+        SHARED_VECTORS: separableBytes(spec, tile) / VECTOR_BYTES,
+        SHARE: Math.ceil(inBlocks / split),
+      },
     },
     consts: {
-      ...{ PIXELS: pixels, BLOCKS: blocks, SUMS: pixels * blocks, UNROLL: unroll },
+      ...{ PIXELS: pixels, BLOCKS: blocks, SUMS: pixels * blocks },
       ...{ KERNEL_H: depthwise.kernel[0], KERNEL_W: depthwise.kernel[1] },
     },
     weightBytes: inBlocks * depthwise.kernel[0] * depthwise.kernel[1] * VECTOR_BYTES + weightBytes(pointwise),

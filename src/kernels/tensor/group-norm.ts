@@ -31,7 +31,7 @@ export function groupNorm(
   // One workgroup takes 5 to 7 ns a number on hardware (NVIDIA H200: 189 µs for 38,400), so that parts have some 1,024 there, four an
   // invocation. On the CPU's few cores every group has a core as it is, and barriers cost the less the smaller a workgroup is.
   const overrides = {
-    WORKGROUP: software ? 16 : 256,
+    INVOCATIONS: software ? 16 : 256,
     LANES: size < 4 ? 1 : 4,
     PIXELS: software ? 2 ** 30 : 64 * Math.ceil(16 / size),
   };

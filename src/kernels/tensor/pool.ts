@@ -18,13 +18,14 @@ export interface PoolSpec {
   readonly countIncludePad: boolean;
 }
 
+/** Invocations of a workgroup, unless others beside it decide. */
 const WORKGROUP = 64;
 
 /** Maximum or mean of windows, on NC4HW4. Bindings: input, output. */
-export function pool(spec: PoolSpec): Dispatch {
+export function pool(spec: PoolSpec, workgroup = WORKGROUP): Dispatch {
   const planes = spec.batch * blocksOf(spec.channels);
   return dispatch('pool', {
-    overrides: { WORKGROUP, AVERAGE: spec.kind === 'average' ? 1 : 0 },
+    overrides: { WORKGROUP: workgroup, INVOCATIONS: workgroup, AVERAGE: spec.kind === 'average' ? 1 : 0 },
     params: packParams([
       planes,
       spec.inHeight,
@@ -41,6 +42,6 @@ export function pool(spec: PoolSpec): Dispatch {
       packedBytes(spec.batch, spec.channels, spec.inHeight, spec.inWidth),
       packedBytes(spec.batch, spec.channels, spec.outHeight, spec.outWidth),
     ],
-    workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / WORKGROUP), planes, 1],
+    workgroups: [Math.ceil((spec.outWidth * spec.outHeight) / workgroup), planes, 1],
   });
 }
