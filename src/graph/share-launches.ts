@@ -211,7 +211,7 @@ export function shareLaunches(
   for (let height = Math.max(0, ...heights); height > 0; height--) {
     // the one with most to do decides of how many invocations workgroups are
     const due = steps.filter((_, i) => heights[i] === height);
-    due.sort((a, b) => (b.dispatch.flops ?? 0) - (a.dispatch.flops ?? 0));
+    due.sort((a, b) => (b.dispatch.microseconds ?? 0) - (a.dispatch.microseconds ?? 0));
     const groups: DraftStep[][] = [];
     for (const step of due) {
       const host = groups.find((group) => mayShare([...group, step], constants, traits));

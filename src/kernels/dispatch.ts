@@ -22,6 +22,8 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
   /** Floating-point operations, a multiply-add being two, of kernels whose arithmetic is what takes time. */
   readonly flops?: number;
+  /** How long it takes by the cost model, on an adapter of the class that it was made for. */
+  readonly microseconds?: number;
 }
 
 /** A dispatch without what follows from its kernel's name. */

@@ -146,6 +146,7 @@ export function sideBySide(neighbours: readonly Neighbour[], sharedBytes: Readon
     params: concatenated(neighbours.map(({ dispatch }) => dispatch.params)),
     bindingBytes: buffers.map(({ bytes }, slot) => sharedBytes.get(slot) ?? bytes),
     workgroups,
+    microseconds: neighbours.reduce((sum, { dispatch }) => sum + (dispatch.microseconds ?? 0), 0),
     flops: neighbours.reduce((sum, { dispatch }) => sum + (dispatch.flops ?? 0), 0),
   };
 }

@@ -10,6 +10,7 @@ import {
   likelySeparableTile,
   resizedSeparableTiles,
   type SeparableSpec,
+  separableMicroseconds,
 } from '../../kernels/conv/separable-cost.ts';
 import { alone, type ConvSpec } from '../../kernels/conv/spec.ts';
 import { biasOf, type ConvNode, conv, specOf } from './conv.ts';
@@ -53,10 +54,14 @@ function lowerTogether(node: SeparableNode, spec: SeparableSpec, tile: SplitTile
     residual === undefined ? bias : to.read(residual, 'packed'),
     to.define(node.output, 'packed'),
   ];
-  to.emit(node.name, kernel(spec, tile), operands, (invocations) => {
+  const rates = ratesOf(to.traits);
+  const launch = (each: SplitTile) => {
+    return { ...kernel(spec, each), microseconds: separableMicroseconds(aloneSeparable(spec), each, rates) };
+  };
+  to.emit(node.name, launch(tile), operands, (invocations) => {
     const tiles = resizedSeparableTiles(spec, tile, invocations);
-    const resized = likelySeparableTile(aloneSeparable(spec), ratesOf(to.traits), tiles);
-    return resized && kernel(spec, resized);
+    const resized = likelySeparableTile(aloneSeparable(spec), rates, tiles);
+    return resized && launch(resized);
   });
 }
 

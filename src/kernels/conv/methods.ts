@@ -85,22 +85,27 @@ const split: Method<SplitTile> = {
     // little code: software rasterisers take seconds to compile what waits for other invocations
     return [{ pixels: 2, blocks: 1, lanes: 8, slices: 1, split: 2, unroll: spec.kernel[0] }];
   },
-  launches: (spec, traits, tile) =>
-    single(conv2dSplit(spec, tile), (invocations) => {
-      const rates = ratesOf(traits);
+  launches(spec, traits, tile) {
+    const rates = ratesOf(traits);
+    const time = (each: SplitTile) => splitMicroseconds(alone(spec), each, rates);
+    const launch = (each: SplitTile) => ({ ...conv2dSplit(spec, each), microseconds: time(each) });
+    return single(launch(tile), (invocations) => {
       const [resized] = likelySplitTiles(alone(spec), rates, resizedTiles(tile, invocations));
-      const time = (each: SplitTile) => splitMicroseconds(alone(spec), each, rates);
       // it saves a launch, and must not cost more
       const pays = resized && time(resized) <= time(tile) + rates.launchMicroseconds + CPU_MICROSECONDS;
-      return pays ? conv2dSplit(spec, resized) : undefined;
-    }),
+      return pays ? launch(resized) : undefined;
+    });
+  },
 };
 
 const byColumns: Method<DepthwiseTile> = {
   weightOrder: 'depthwise',
   isPossible: (spec) => !isDense(spec) && isDepthwise(spec),
   tiles: (spec, traits) => likelyDepthwiseTiles(spec, ratesOf(traits)),
-  launches: (spec, _, tile) => single(depthwiseColumns(spec, tile)),
+  launches(spec, traits, tile) {
+    const microseconds = depthwiseMicroseconds(alone(spec), tile, ratesOf(traits));
+    return single({ ...depthwiseColumns(spec, tile), microseconds });
+  },
 };
 
 const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
