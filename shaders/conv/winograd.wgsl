@@ -1,5 +1,4 @@
-// What the two transforms of Winograd's convolution share.
-override WORKGROUP: u32 = 8;
+// What the transforms of Winograd's convolution share.
 // a window's side in pixels, and its last place
 const SIDE = 6;
 const LAST = 5;
