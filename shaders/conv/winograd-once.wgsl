@@ -24,47 +24,50 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let first_tile = i32(group.x) * TILES;
   let first_block = i32(group.y) * QUADS;
   let n = i32(group.z);
-  // invocations beyond the last position only help to transform
+  // invocations beyond the last position have nothing to multiply
   let position = i32(index) / QUADS;
   let quad = i32(index) % QUADS;
   let block = min(first_block + quad, p.out_blocks - 1);
   let octets = (p.out_blocks + 1) / 2;
   let first_w = ((min(position, POSITIONS - 1) * octets + block / 2) * p.in_blocks * 2 + block % 2) * 4;
+  // of a transform an invocation does one line, of a tile's block, if any: there are more invocations than lines
+  let works = i32(index) < SIDE * QUADS * TILES;
+  let tile = i32(index) % TILES;
+  let own = i32(index) / TILES % QUADS;
+  let line = i32(index) / (TILES * QUADS);
+  let number = min(first_tile + tile, tiles - 1);
+  let tile_y = number / tiles_x;
+  let tile_x = number - tile_y * tiles_x;
+  let top = tile_y * 4 - p.pad_top;
+  let x = tile_x * 4 - p.pad_left + line;
+  let in_row = (u32(x) < u32(p.in_w)) & works;
+  let area = p.in_h * p.in_w;
+  let first = (n * p.in_blocks + own) * area + top * p.in_w + x;
   #for t < TILES
   var sum{t} = vec4f();
   #end
   for (var chunk = 0; chunk < p.in_blocks; chunk += DEPTH) {
-    for (var i = i32(index); i < SIDE * DEPTH * TILES; i += i32(INVOCATIONS)) {
-      let tile = i % TILES;
-      let depth = i / TILES % DEPTH;
-      let column = i / (TILES * DEPTH);
-      let number = first_tile + tile;
-      let in_block = chunk + depth;
-      let top = number / tiles_x * 4 - p.pad_top;
-      let x = number % tiles_x * 4 - p.pad_left + column;
-      let inside = (u32(x) < u32(p.in_w)) & (in_block < p.in_blocks);
-      let first = ((n * p.in_blocks + in_block) * p.in_h + top) * p.in_w + x;
+    if (works) {
+      let at = first + chunk * area;
+      let inside = in_row & (chunk + own < p.in_blocks);
       let six = to_positions(
         #for r < SIDE
-        select(vec4f(), vec4f(input[max(first + {r} * p.in_w, 0)]), inside & (u32(top + {r}) < u32(p.in_h))),
+        select(vec4f(), vec4f(input[max(at + {r} * p.in_w, 0)]), inside & (u32(top + {r}) < u32(p.in_h))),
         #end
       );
       #for r < SIDE
-      shared_vectors[slot({r}, column, depth, tile)] = six.v{r};
+      shared_vectors[slot({r}, line, own, tile)] = six.v{r};
       #end
     }
     workgroupBarrier();
-    for (var i = i32(index); i < SIDE * DEPTH * TILES; i += i32(INVOCATIONS)) {
-      let tile = i % TILES;
-      let depth = i / TILES % DEPTH;
-      let row = i / (TILES * DEPTH);
+    if (works) {
       let six = to_positions(
         #for c < SIDE
-        shared_vectors[slot(row, {c}, depth, tile)],
+        shared_vectors[slot(line, {c}, own, tile)],
         #end
       );
       #for c < SIDE
-      shared_vectors[slot(row, {c}, depth, tile)] = six.v{c};
+      shared_vectors[slot(line, {c}, own, tile)] = six.v{c};
       #end
     }
     workgroupBarrier();
@@ -97,36 +100,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     #end
   }
   workgroupBarrier();
-  for (var i = i32(index); i < SIDE * QUADS * TILES; i += i32(INVOCATIONS)) {
-    let tile = i % TILES;
-    let other = i / TILES % QUADS;
-    let column = i / (TILES * QUADS);
+  if (works) {
     let four = to_pixels(
       #for r < SIDE
-      shared_vectors[slot({r}, column, other, tile)],
+      shared_vectors[slot({r}, line, own, tile)],
       #end
     );
     #for r < TILES
-    shared_vectors[slot({r}, column, other, tile)] = four.v{r};
+    shared_vectors[slot({r}, line, own, tile)] = four.v{r};
     #end
   }
   workgroupBarrier();
-  for (var i = i32(index); i < 4 * QUADS * TILES; i += i32(INVOCATIONS)) {
-    let tile = i % TILES;
-    let other = first_block + i / TILES % QUADS;
-    let row = i / (TILES * QUADS);
-    let number = first_tile + tile;
+  let out_block = first_block + own;
+  if (line < 4 && first_tile + tile < tiles && out_block < p.out_blocks) {
     let four = to_pixels(
       #for c < SIDE
-      shared_vectors[slot(row, {c}, other - first_block, tile)],
+      shared_vectors[slot(line, {c}, own, tile)],
       #end
     );
-    if (number < tiles && other < p.out_blocks) {
-      let line = row_of(n, other, number / tiles_x * 4 + row);
-      let x = number % tiles_x * 4;
-      #for c < TILES
-      store(line, x + {c}, four.v{c} + bias_of(other));
-      #end
-    }
+    let row = row_of(n, out_block, tile_y * 4 + line);
+    let b = bias_of(out_block);
+    #for c < TILES
+    store(row, tile_x * 4 + {c}, four.v{c} + b);
+    #end
   }
 }

@@ -176,20 +176,22 @@ function share(steps: readonly DraftStep[], constants: Map<string, ConstantData>
   };
 }
 
-/** These steps with workgroups of one size, that of the one with most to do if it can be; undefined where none suits all. */
+/** Invocations of workgroups that are tried besides those that the steps have. */
+const SIZES = [64, 96, 128, 192, 256];
+
+/** These steps with workgroups of one size, the one with which they take the least time by the model; undefined where none suits all. */
 function ofOneSize(steps: readonly DraftStep[], traits: AdapterTraits): DraftStep[] | undefined {
-  const [first, ...others] = [...new Set(steps.map(({ dispatch }) => invocationsOf(dispatch)))] as [
-    number,
-    ...number[],
-  ];
-  for (const size of [first, ...others.sort((a, b) => b - a)]) {
-    const resized = steps.map((step) => beside(step, size, traits));
-    if (resized.every((step) => step !== undefined)) return resized;
+  const timeOf = (each: readonly DraftStep[]) =>
+    each.reduce((sum, { dispatch }) => sum + (dispatch.microseconds ?? 0), 0);
+  let best: DraftStep[] | undefined;
+  for (const size of new Set([...steps.map(({ dispatch }) => invocationsOf(dispatch)), ...SIZES])) {
+    const resized = steps.flatMap((step) => beside(step, size, traits) ?? []);
+    if (resized.length === steps.length && (!best || timeOf(resized) < timeOf(best))) best = resized;
   }
-  return undefined;
+  return best;
 }
 
-/** Whether these, the one with most to do first, may be one launch. */
+/** Whether these may be one launch. */
 function mayShare(steps: readonly DraftStep[], constants: Map<string, ConstantData>, traits: AdapterTraits): boolean {
   if (steps.some(({ dispatch, stage }) => !isSociable(dispatch) || stage !== steps[0]!.stage)) return false;
   const bindings = new Bindings(constants);
@@ -209,7 +211,7 @@ export function shareLaunches(
   const heights = heightsOf(steps);
   const shared: DraftStep[] = [];
   for (let height = Math.max(0, ...heights); height > 0; height--) {
-    // the one with most to do decides of how many invocations workgroups are
+    // the longest first: others start while it ends
     const due = steps.filter((_, i) => heights[i] === height);
     due.sort((a, b) => (b.dispatch.microseconds ?? 0) - (a.dispatch.microseconds ?? 0));
     const groups: DraftStep[][] = [];

@@ -182,13 +182,17 @@ function residentWorkgroups(work: Work, invocations: number, rates: AdapterRates
   return Math.max(1, Math.floor(Math.min(byInvocations, byRegisters, byMemory)));
 }
 
-/** Whether all of these workgroups can be under way at once, as far as their invocations decide. */
+/** Registers of an invocation of any convolution, roughly. */
+const USUAL_REGISTERS = 64;
+
+/** Whether all of these workgroups can be under way at once. */
 export function hasRoomFor(
   workgroups: number,
   invocations: number,
-  { cores, residentInvocations }: AdapterRates,
+  { cores, residentInvocations, registers }: AdapterRates,
 ): boolean {
-  return workgroups <= cores * Math.max(1, Math.floor(residentInvocations / invocations));
+  const resident = Math.min(residentInvocations, registers / USUAL_REGISTERS);
+  return workgroups <= cores * Math.max(1, Math.floor(resident / invocations));
 }
 
 export function microseconds(work: Work, rates: AdapterRates): number {
@@ -448,7 +452,7 @@ export function likelyDepthwiseTiles(spec: ConvSpec, rates: AdapterRates): Depth
 /** What a workgroup of `winograd-once` computes: windows of 4×4 pixels, and blocks of channels. */
 export const WINOGRAD_GROUP = { tiles: 4, quads: 4 } as const;
 const WINOGRAD_POSITIONS = 36;
-/** Invocations of a workgroup that have a product; others beside them only help to transform. */
+/** Invocations of a workgroup that have a product; others beside them idle. */
 export const WINOGRAD_INVOCATIONS = WINOGRAD_POSITIONS * WINOGRAD_GROUP.quads;
 /** Waits for four blocks of input, in loads: they go through a workgroup's memory three times. */
 const WINOGRAD_LOADS = 9.2;
