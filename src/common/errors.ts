@@ -1,6 +1,16 @@
 /** The model file is damaged, inconsistent, or not what the caller asked it to be. */
 export class ModelError extends Error {
   override name = 'ModelError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    // a file may list millions of dimensions, or name a node by megabytes
+    super(message.length > 1000 ? `${message.slice(0, 1000)}…` : message, options);
+  }
+}
+
+/** A value of the model has another shape than asked for, or does not keep the images of a batch apart. */
+export class ShapeError extends ModelError {
+  override name = 'ShapeError';
 }
 
 /** The model is sound but uses an operator or attribute that has no kernel here. */

@@ -1,18 +1,24 @@
 /** IEEE 754 binary16 → float32, exact for every bit pattern including subnormals. */
 export function widenFloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(bits, (half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 0x1f;
-    const fraction = half & 0x3ff;
-    if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    return sign * (0x400 + fraction) * 2 ** (exponent - 25);
-  });
+  // what a fraction counts for, by exponent; with a hidden bit from 1 on
+  const steps = Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+  const wide = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const exponent = (bits[i]! >> 10) & 0x1f;
+    const fraction = bits[i]! & 0x3ff;
+    let value: number;
+    if (exponent === 0x1f) value = fraction ? NaN : Infinity;
+    else value = (exponent === 0 ? fraction : fraction + 0x400) * steps[exponent]!;
+    wide[i] = bits[i]! & 0x8000 ? -value : value;
+  }
+  return wide;
 }
 
 /** bfloat16 is the upper half of a float32. */
 export function widenBfloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  return new Float32Array(Uint32Array.from(bits, (upper) => upper << 16).buffer);
+  const wide = new Uint32Array(bits);
+  for (let i = 0; i < wide.length; i++) wide[i]! <<= 16;
+  return new Float32Array(wide.buffer);
 }
 
 /** The bits of half floats: to nearest, ties to even; what is too large becomes infinite. */

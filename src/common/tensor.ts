@@ -1,6 +1,9 @@
 /** Dimensions, outermost first. A scalar has none. */
 export type Dims = readonly number[];
 
+/** The most dimensions that a tensor may have: what the kernels for tensors of any shape take. */
+export const MAX_RANK = 8;
+
 /** Every ONNX floating-point type is widened or narrowed to float32. */
 export interface FloatTensor {
   readonly type: 'float32';

@@ -13,12 +13,14 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from './onnx-messages.ts';
-import { EndsEarlyError } from './protobuf-reader.ts';
+import { EndsEarlyError, MAX_VALUES, TooManyValuesError } from './protobuf-reader.ts';
 import { readTensor } from './read-tensor.ts';
 
 /** Operator sets whose rules the graph compiler knows. */
 const MIN_OPSET = 7;
 const MAX_OPSET = 21;
+/** A hundred times as many as the largest published detectors have. */
+const MAX_NODES = 100_000;
 
 /** What a file that is not ONNX looks like, as the end of a sentence. */
 function guessContent(bytes: Uint8Array, cause?: unknown): string {
@@ -34,12 +36,21 @@ function decode(bytes: Uint8Array): { proto: ModelProto; graph: GraphProto } {
   try {
     proto = modelProto.decode(bytes);
   } catch (cause) {
+    if (cause instanceof TooManyValuesError) {
+      throw new ModelError(
+        `model: expected at most ${MAX_VALUES} nodes, attributes, names and numbers in all, got more`,
+        { cause },
+      );
+    }
     const guess = guessContent(bytes, cause);
     throw new ModelError(`model: not a readable ONNX file of ${bytes.byteLength} bytes: ${guess}`, { cause });
   }
   // protobuf takes almost any bytes: without a graph nothing was understood
   if (!proto.graph || proto.graph.node.length === 0) {
     throw new ModelError(`model: no graph in ${bytes.byteLength} bytes: ${guessContent(bytes)}`);
+  }
+  if (proto.graph.node.length > MAX_NODES) {
+    throw new ModelError(`model: expected at most ${MAX_NODES} nodes, got ${proto.graph.node.length}`);
   }
   return { proto, graph: proto.graph };
 }
@@ -156,7 +167,7 @@ export async function loadModel(bytes: Uint8Array | ArrayBuffer, options: LoadOp
   const opset = readOpset(proto);
   const sparse = graph.sparseInitializer[0];
   if (sparse) throw new ModelError(`initializer "${sparse.values?.name ?? ''}" is sparse, which has no mapping`);
-  const attributeTensors = graph.node.flatMap((node) => node.attribute.flatMap(({ t }) => (t ? [t] : [])));
+  const attributeTensors = graph.node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t] : [])));
   const files = await readExternalFiles([...graph.initializer, ...attributeTensors], options.readExternal);
 
   const initializers = new Map<string, Tensor>();

@@ -16,21 +16,19 @@ interface Field<T> {
   /** The wire types that it is read from; a value of any other is skipped. */
   readonly wires: readonly number[];
   /** What the field holds where a file leaves it unset: nothing, zero or, for a message, undefined. */
-  unset(): T;
+  readonly unset: T;
   read(from: ProtobufReader, wire: number, before: T): T;
 }
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
-type Content<F extends Fields> = { readonly [Name in keyof F]: ReturnType<F[Name]['unset']> };
+type Content<F extends Fields> = { readonly [Name in keyof F]: F[Name]['unset'] };
 
 const TEXT = new TextDecoder('utf-8', { ignoreBOM: true });
+const NO_BYTES = new Uint8Array();
 
 const int: Kind<number> = { wire: VARINT, read: (from) => from.int() };
 const int32: Kind<number> = { wire: VARINT, read: (from) => from.int32() };
-const int64: Kind<bigint> = { wire: VARINT, read: (from) => from.int64() };
-const uint64: Kind<bigint> = { wire: VARINT, read: (from) => from.uint64() };
 const float: Kind<number> = { wire: FIXED32, read: (from) => from.float() };
-const double: Kind<number> = { wire: FIXED64, read: (from) => from.double() };
 const bytes: Kind<Uint8Array> = { wire: BYTES, read: (from) => from.bytes() };
 const string: Kind<string> = { wire: BYTES, read: (from) => TEXT.decode(from.bytes()) };
 
@@ -39,7 +37,7 @@ function one<T, Unset extends T | undefined>(number: number, kind: Kind<T>, unse
   return {
     number,
     wires: [kind.wire],
-    unset: () => unset,
+    unset,
     read: (from, _, before) => kind.read(from, before),
   };
 }
@@ -49,22 +47,62 @@ function many<T>(number: number, kind: Kind<T>): Field<readonly T[]> {
   return {
     number,
     wires: [kind.wire, BYTES],
-    unset: () => [],
-    read: (from, wire, values: T[]) => {
-      if (wire === kind.wire) values.push(kind.read(from));
-      else for (const packed = new ProtobufReader(from.bytes()); !packed.done; ) values.push(kind.read(packed));
+    unset: [],
+    read: (from, wire, before) => {
+      // all messages share the unset one
+      const values = before.length > 0 ? (before as T[]) : [];
+      const add = (reader: ProtobufReader) => {
+        from.count();
+        values.push(kind.read(reader));
+      };
+      if (wire === kind.wire) add(from);
+      else for (const packed = new ProtobufReader(from.bytes()); !packed.done; ) add(packed);
       return values;
     },
+  };
+}
+
+/** Numbers as the file packs them: a tensor's become elements once their type and their number are known. */
+export class PackedNumbers {
+  #bytes: Uint8Array = NO_BYTES;
+  #length = 0;
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** The first piece stays a view of the file. */
+  append(piece: Uint8Array): this {
+    const length = this.#length + piece.length;
+    if (this.#length === 0) this.#bytes = piece;
+    else if (length > this.#bytes.length) {
+      const grown = new Uint8Array(length * 2);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    if (this.#length > 0) this.#bytes.set(piece, this.#length);
+    this.#length = length;
+    return this;
+  }
+}
+
+/** A field of a tensor's numbers, one a tag, or packed. */
+function elements(number: number, wire: number): Field<PackedNumbers | undefined> {
+  return {
+    number,
+    wires: [wire, BYTES],
+    unset: undefined,
+    read: (from, got, before = new PackedNumbers()) =>
+      before.append(got === BYTES ? from.bytes() : from.raw({ field: number, wire })),
   };
 }
 
 function message<F extends Fields>(fields: F): Message<Content<F>> {
   const named = Object.entries(fields);
   const byNumber = new Map(named.map(([name, field]) => [field.number, { name, field }]));
-  const decode = (content: Uint8Array, before?: Content<F>): Content<F> => {
-    const start = before ?? Object.fromEntries(named.map(([name, field]) => [name, field.unset()]));
-    const values = start as Record<string, unknown>;
-    const from = new ProtobufReader(content);
+  const unset = Object.fromEntries(named.map(([name, field]) => [name, field.unset]));
+  const decode = (from: ProtobufReader, before?: Content<F>): Content<F> => {
+    const values: Record<string, unknown> = before ?? { ...unset };
     while (!from.done) {
       const tag = from.tag();
       const known = byNumber.get(tag.field);
@@ -73,24 +111,26 @@ function message<F extends Fields>(fields: F): Message<Content<F>> {
     }
     return values as Content<F>;
   };
-  return { wire: BYTES, read: (from, before) => decode(from.bytes(), before), decode };
+  return {
+    wire: BYTES,
+    read: (from, before) => decode(new ProtobufReader(from.bytes(), from.budget), before),
+    decode: (content) => decode(new ProtobufReader(content)),
+  };
 }
-
-const NO_BYTES = new Uint8Array();
 
 const entryProto = message({ key: one(1, string, ''), value: one(2, string, '') });
 
 export const tensorProto = message({
   dims: many(1, int),
   dataType: one(2, int32, 0),
-  floatData: many(4, float),
-  int32Data: many(5, int32),
-  int64Data: many(7, int64),
+  floatData: elements(4, FIXED32),
+  int32Data: elements(5, VARINT),
+  int64Data: elements(7, VARINT),
   name: one(8, string, ''),
   // a view of the file
   rawData: one(9, bytes, NO_BYTES),
-  doubleData: many(10, double),
-  uint64Data: many(11, uint64),
+  doubleData: elements(10, FIXED64),
+  uint64Data: elements(11, VARINT),
   externalData: many(13, entryProto),
   // 1 when the bytes are in another file
   dataLocation: one(14, int32, 0),

@@ -15,8 +15,21 @@ interface Tag {
 /** A value reaches past the end of its message. */
 export class EndsEarlyError extends RangeError {}
 
+/** What is made of two bytes may take a hundred: nodes, attributes, names and numbers that one file may have in all. */
+export const MAX_VALUES = 2 ** 21;
+
+/** A file has more than `MAX_VALUES`. */
+export class TooManyValuesError extends RangeError {}
+
+/** How many values may still come, shared by the readers of one file. */
+interface Budget {
+  left: number;
+}
+
 /** Reads protobuf's encoding value by value, and nothing outside of its bytes. */
 export class ProtobufReader {
+  /** For readers of messages within. */
+  readonly budget: Budget;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
@@ -24,13 +37,19 @@ export class ProtobufReader {
   #low = 0;
   #high = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, budget: Budget = { left: MAX_VALUES }) {
+    this.budget = budget;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get done(): boolean {
     return this.#at === this.#bytes.length;
+  }
+
+  /** Counts a value that is kept. @throws TooManyValuesError */
+  count(): void {
+    if (--this.budget.left < 0) throw new TooManyValuesError(`expected at most ${MAX_VALUES} values, got more`);
   }
 
   tag(): Tag {
@@ -57,16 +76,8 @@ export class ProtobufReader {
     return (BigInt(this.#high) << 32n) | BigInt(this.#low >>> 0);
   }
 
-  uint64(): bigint {
-    return BigInt.asUintN(64, this.int64());
-  }
-
   float(): number {
     return this.#view.getFloat32(this.#take(4), true);
-  }
-
-  double(): number {
-    return this.#view.getFloat64(this.#take(8), true);
   }
 
   /** A length and as many bytes: a view of them, no copy. */
@@ -74,6 +85,13 @@ export class ProtobufReader {
     const length = this.int();
     if (length < 0) throw new Error(`expected a length of zero or more, got ${length}`);
     const start = this.#take(length);
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /** The bytes of a value that is left out: a view of them, no copy. */
+  raw(tag: Tag): Uint8Array {
+    const start = this.#at;
+    this.skip(tag);
     return this.#bytes.subarray(start, this.#at);
   }
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ModelError } from '../../src/common/errors.ts';
 import { floatTensor, intTensor } from '../../src/common/tensor.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
-import { modelProto, tensorProto } from '../../src/loader/onnx-messages.ts';
+import { modelProto, PackedNumbers, tensorProto } from '../../src/loader/onnx-messages.ts';
 import { EndsEarlyError, ProtobufReader } from '../../src/loader/protobuf-reader.ts';
 import { modelFiles, withData } from '../support/data.ts';
 import { buildModel, float, floats, int, ints, tensor, text, texts } from '../support/onnx-builder.ts';
@@ -62,7 +62,6 @@ describe('integers', () => {
     expect(from.done).toBe(false);
     expect(from.int()).toBe(1);
     expect(from.done).toBe(true);
-    expect(reader(...content).uint64()).toBe(BigInt.asUintN(64, expected));
     expect(reader(...content).int32()).toBe(Number(BigInt.asIntN(32, expected)));
   });
 
@@ -72,7 +71,6 @@ describe('integers', () => {
       const value = word >> BigInt(rng.int(0, 63));
       const content = varint(value);
       expect(reader(...content).int64()).toBe(value);
-      expect(reader(...content).uint64()).toBe(BigInt.asUintN(64, value));
       expect(reader(...content).int32()).toBe(Number(BigInt.asIntN(32, value)));
       const limit = Number.MAX_SAFE_INTEGER;
       const near = value > limit ? limit : value < -limit ? -limit : Number(value);
@@ -100,7 +98,7 @@ describe('integers', () => {
 
   test('cut anywhere', () => {
     for (let length = 0; length < 10; length++) {
-      for (const read of ['int', 'int32', 'int64', 'uint64'] as const) {
+      for (const read of ['int', 'int32', 'int64'] as const) {
         expect(() => reader(...repeat(length, 0xff))[read]()).toThrow(
           new EndsEarlyError('expected 1 more bytes, got 0'),
         );
@@ -110,15 +108,14 @@ describe('integers', () => {
 });
 
 describe('fixed sizes and bytes', () => {
-  test('floats and doubles, little-endian, at any offset', () => {
-    const from = reader(1, ...little(Float32Array.of(-0.1)), ...little(Float64Array.of(1e-300, NaN)));
-    expect([from.int(), from.float(), from.double(), from.double()]).toEqual([1, Math.fround(-0.1), 1e-300, NaN]);
+  test('floats, little-endian, at any offset', () => {
+    const from = reader(1, ...little(Float32Array.of(-0.1, NaN)));
+    expect([from.int(), from.float(), from.float()]).toEqual([1, Math.fround(-0.1), NaN]);
     expect(from.done).toBe(true);
   });
 
   test('cut', () => {
     expect(() => reader(0, 0, 0).float()).toThrow(new EndsEarlyError('expected 4 more bytes, got 3'));
-    expect(() => reader(...repeat(7, 0)).double()).toThrow(new EndsEarlyError('expected 8 more bytes, got 7'));
     expect(() => reader(3, 1, 2).bytes()).toThrow(new EndsEarlyError('expected 3 more bytes, got 2'));
     expect(() => reader(...varint(2n ** 32n), 1).bytes()).toThrow(EndsEarlyError);
     expect(() => reader(...varint(2n ** 63n - 1n), 1).bytes()).toThrow(EndsEarlyError);
@@ -200,23 +197,38 @@ describe('repeated fields', () => {
   const fixed64 = [1.5, -1e300, 5e-324].map((value) => little(Float64Array.of(value)));
   const integers = [0n, -1n, 300n, 2n ** 63n - 1n].map(varint);
 
-  test.each([
-    ['dims', 1, VARINT, integers, [0, -1, 300, Number.MAX_SAFE_INTEGER]],
-    ['floatData', 4, FIXED32, fixed32, [1.5, -2, Math.fround(3e38)]],
-    ['int32Data', 5, VARINT, integers, [0, -1, 300, -1]],
-    ['int64Data', 7, VARINT, integers, [0n, -1n, 300n, 2n ** 63n - 1n]],
-    ['doubleData', 10, FIXED64, fixed64, [1.5, -1e300, 5e-324]],
-    ['uint64Data', 11, VARINT, integers, [0n, 2n ** 64n - 1n, 300n, 2n ** 63n - 1n]],
-  ] as const)('%s: one a tag, packed, and both by turns', (name, field, wire, encoded, values) => {
-    const single = encoded.flatMap((value) => [...tag(field, wire), ...value]);
-    const packed = bytes(field, encoded.flat());
-    expect(tensorOf()[name]).toEqual([]);
-    expect(tensorOf(single)[name]).toEqual(values);
-    expect(tensorOf(packed)[name]).toEqual(values);
-    expect(tensorOf(bytes(field, []))[name]).toEqual([]);
-    expect(tensorOf(packed, single, packed)[name]).toEqual([...values, ...values, ...values]);
+  test('dims: one a tag, packed, and both by turns', () => {
+    const values = [0, -1, 300, Number.MAX_SAFE_INTEGER];
+    const single = integers.flatMap((value) => [...tag(1, VARINT), ...value]);
+    const packed = bytes(1, integers.flat());
+    expect(tensorOf().dims).toEqual([]);
+    expect(tensorOf(single).dims).toEqual(values);
+    expect(tensorOf(packed).dims).toEqual(values);
+    expect(tensorOf(bytes(1, [])).dims).toEqual([]);
+    expect(tensorOf(packed, single, packed).dims).toEqual([...values, ...values, ...values]);
     // the last value reaches past the end of the packed ones, not of the file
-    expect(() => tensorOf(bytes(field, encoded.flat().slice(0, -1)), packed)).toThrow(EndsEarlyError);
+    expect(() => tensorOf(bytes(1, integers.flat().slice(0, -1)), packed)).toThrow(EndsEarlyError);
+  });
+
+  test.each([
+    ['floatData', 4, FIXED32, fixed32],
+    ['int32Data', 5, VARINT, integers],
+    ['int64Data', 7, VARINT, integers],
+    ['doubleData', 10, FIXED64, fixed64],
+    ['uint64Data', 11, VARINT, integers],
+  ] as const)('%s: one a tag, packed, and both by turns, as the file packs them', (name, field, wire, encoded) => {
+    const single = encoded.flatMap((value) => [...tag(field, wire), ...value]);
+    const values = encoded.flat();
+    const packed = bytes(field, values);
+    const read = (...parts: readonly number[][]) => [...(tensorOf(...parts)[name]?.bytes ?? [])];
+    expect(read()).toEqual([]);
+    expect(read(single)).toEqual(values);
+    expect(read(packed)).toEqual(values);
+    expect(read(bytes(field, []))).toEqual([]);
+    expect(read(packed, single, packed)).toEqual([...values, ...values, ...values]);
+    expect(read(bytes(field, []), packed)).toEqual(values);
+    const file = Uint8Array.from(packed);
+    expect(tensorProto.decode(file)[name]!.bytes.buffer, 'a view').toBe(file.buffer);
   });
 
   test('strings', () => {
@@ -290,12 +302,15 @@ test('a model cut at any byte is refused', async () => {
 describe('reads what onnx-proto reads', () => {
   /** A value of onnx-proto's in the form of ours, which says which 64-bit integers are numbers. */
   function reshape(theirs: unknown, ours: unknown): unknown {
+    // which read-tensor.test.ts is about
+    if (ours instanceof PackedNumbers) return ours;
     if (ours instanceof Uint8Array) return Buffer.from(theirs as Uint8Array).toString('latin1');
     if (Array.isArray(ours)) return (theirs as unknown[]).map((item, index) => reshape(item, ours[index]));
     if (typeof ours === 'bigint') return BigInt(String(theirs));
     if (typeof ours === 'number') return Number(theirs ?? 0);
     if (typeof ours === 'string') return theirs ?? '';
-    if (ours === undefined) return theirs ?? undefined;
+    // numbers of a tensor that has none
+    if (ours === undefined) return Array.isArray(theirs) && theirs.length === 0 ? undefined : (theirs ?? undefined);
     return Object.fromEntries(
       Object.entries(ours as object).map(([name, value]) => [
         name,
