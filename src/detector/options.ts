@@ -94,10 +94,14 @@ const PROFILES: Readonly<Record<Compat, Profile>> = {
 /** The byte of the padding, normalised as pixels are. */
 const PADDINGS = { black: (0 - 127.5) / 128, mean: 0 } as const;
 
+/** Longest side of a network's input, in pixels: every row and every column has an entry of a table. */
+const MAX_SIDE = 65_536;
+
 function assertSize(name: string, size: Size): void {
-  if (Array.isArray(size) && size.length === 2 && size.every((side) => Number.isInteger(side) && side > 0)) return;
+  const fits = (side: number) => Number.isInteger(side) && side > 0 && side <= MAX_SIDE;
+  if (Array.isArray(size) && size.length === 2 && size.every(fits)) return;
   throw new RangeError(
-    `${name}: expected two positive integers [width, height], got [${Array.isArray(size) ? size.join(', ') : String(size)}]`,
+    `${name}: expected two integers of 1 to ${MAX_SIDE} [width, height], got [${Array.isArray(size) ? size.join(', ') : String(size)}]`,
   );
 }
 

@@ -12,8 +12,20 @@ export interface Assignment {
   readonly buffers: readonly number[];
 }
 
-function overlap(a: Lifetime, b: Lifetime): boolean {
-  return a.first <= b.last && b.first <= a.last;
+/** Buffers that are tried for a value, so that a graph of very many values at the same time takes no quadratic time. */
+const MOST_TRIED = 256;
+
+/** Where a value goes among others that do not overlap each other, by the start of their lives; -1 where it overlaps one. */
+function placeAmong(others: readonly Lifetime[], value: Lifetime): number {
+  let low = 0;
+  let high = others.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (others[middle]!.first < value.first) low = middle + 1;
+    else high = middle;
+  }
+  const [before, after] = [others[low - 1], others[low]];
+  return (before && before.last >= value.first) || (after && after.first <= value.last) ? -1 : low;
 }
 
 /**
@@ -28,12 +40,15 @@ export function assignBuffers(lifetimes: readonly Lifetime[], reuse: boolean): A
   const buffers: number[] = [];
   for (const index of order) {
     const value = lifetimes[index]!;
-    let buffer = tenants.findIndex((others) => others.every((other) => !overlap(value, other)));
-    if (buffer < 0) {
-      buffer = tenants.push([]) - 1;
-      buffers.push(value.bytes);
+    let buffer = 0;
+    let place = -1;
+    for (; buffer < Math.min(tenants.length, MOST_TRIED) && place < 0; buffer++) {
+      place = placeAmong(tenants[buffer]!, value);
     }
-    tenants[buffer]!.push(value);
+    if (place < 0) {
+      buffer = tenants.push([value]) - 1;
+      buffers.push(value.bytes);
+    } else tenants[--buffer]!.splice(place, 0, value);
     bufferOf[index] = buffer;
   }
   return { bufferOf, buffers };

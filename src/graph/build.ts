@@ -1,11 +1,12 @@
 import { ModelError } from '../common/errors.ts';
-import { type Dims, type FloatTensor, formatDims, intTensor, type Tensor } from '../common/tensor.ts';
+import { type Dims, type FloatTensor, formatDims, intTensor, sizeOf, type Tensor } from '../common/tensor.ts';
 import type { Model, ModelNode } from '../loader/model.ts';
-import { foldConstants } from './fold-constants.ts';
+import { FoldingBudget, foldConstants } from './fold-constants.ts';
 import type { Graph } from './ir.ts';
 import { inferDims, type Node, translatorOf } from './operators/index.ts';
 import { unsupported } from './operators/onnx.ts';
 import type { Draft, TranslateContext } from './operators/operator.ts';
+import { checkValue } from './shapes.ts';
 
 /** The model's one image input, checked against the wanted shape. */
 function readInput(model: Model, inputDims: Dims): string {
@@ -23,12 +24,18 @@ function readInput(model: Model, inputDims: Dims): string {
     const declared = input.dims?.map((dim) => (dim === null || dim === 0 ? '?' : dim)).join('×');
     throw new ModelError(`input "${input.name}" is fixed at ${declared} in the file, got ${formatDims(inputDims)}`);
   }
+  checkValue(`input "${input.name}"`, inputDims);
   return input.name;
+}
+
+function firstInput(node: ModelNode): string {
+  const [input] = node.inputs;
+  if (!input) throw new ModelError(`${node.name}: ${node.op} expects an input, got none`);
+  return input;
 }
 
 /** Translates one run-time ONNX node. */
 function translate(node: ModelNode, context: TranslateContext): Draft {
-  if (!node.inputs[0]) throw new ModelError(`${node.name}: ${node.op} expects an input, got none`);
   const translator = translatorOf(node.op) ?? unsupported(node, 'has no mapping');
   return translator(node, context);
 }
@@ -42,7 +49,12 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
   const input = readInput(model, inputDims);
   const dims = new Map<string, Dims>([[input, inputDims]]);
   const known = new Map<string, Tensor>(model.initializers);
-  for (const [name, tensor] of known) dims.set(name, tensor.dims);
+  let elements = 0;
+  for (const [name, tensor] of known) {
+    dims.set(name, tensor.dims);
+    elements += sizeOf(tensor.dims);
+  }
+  const budget = new FoldingBudget(elements);
   const nodes: Node[] = [];
 
   const context: TranslateContext = {
@@ -60,17 +72,17 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
     const output = node.outputs[0];
     if (!output) throw new ModelError(`${node.name}: expected an output, got none`);
     for (const name of node.inputs) if (name !== '') context.dims(name);
-    const folded = foldNode(node, context);
+    const folded = foldNode(node, context, budget);
     if (folded) {
       known.set(output, folded);
-      dims.set(output, folded.dims);
+      dims.set(output, checkValue(node.name, folded.dims));
     } else {
-      const built = { inputs: [node.inputs[0]], ...translate(node, context), name: node.name, output } as Node;
+      const built = { inputs: [firstInput(node)], ...translate(node, context), name: node.name, output } as Node;
       for (const name of built.inputs) {
         if (known.get(name)?.type === 'int64') unsupported(node, `with integer input "${name}" has no mapping`);
       }
       if (built.inputs.every((name) => known.has(name))) unsupported(node, 'of constants alone has no mapping');
-      dims.set(output, inferDims(built, context.dims));
+      dims.set(output, checkValue(node.name, inferDims(built, context.dims)));
       nodes.push(built);
     }
     node.attributes.assertAllRead();
@@ -84,9 +96,9 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
   return { input, outputs: [...new Set(outputs)], nodes, dims, constants: floatConstants(known) };
 }
 
-function foldNode(node: ModelNode, context: TranslateContext): Tensor | null {
+function foldNode(node: ModelNode, context: TranslateContext, budget: FoldingBudget): Tensor | null {
   if (node.op === 'Shape') {
-    const shape = context.dims(node.inputs[0]!);
+    const shape = context.dims(firstInput(node));
     const start = node.attributes.int('start', 0);
     const end = node.attributes.int('end', shape.length);
     const part = shape.slice(start, end);
@@ -94,7 +106,7 @@ function foldNode(node: ModelNode, context: TranslateContext): Tensor | null {
   }
   const inputs = node.inputs.map((name) => (name === '' ? undefined : context.constant(name)));
   if (node.inputs.some((name, i) => name !== '' && !inputs[i])) return null;
-  return foldConstants(node, inputs);
+  return foldConstants(node, inputs, budget);
 }
 
 function floatConstants(known: ReadonlyMap<string, Tensor>): Map<string, FloatTensor> {

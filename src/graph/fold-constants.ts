@@ -1,93 +1,270 @@
 import { ModelError, UnsupportedOpError } from '../common/errors.ts';
+import { toHalf, widenBfloat16, widenFloat16 } from '../common/float16.ts';
 import {
   type Dims,
+  type FloatTensor,
   floatTensor,
+  formatDims,
   intTensor,
   rowMajorStrides,
   sizeOf,
   type Tensor,
-  toNumbers,
 } from '../common/tensor.ts';
+import { broadcastStrides } from '../kernels/tensor/binary.ts';
 import type { ModelNode } from '../loader/model.ts';
+import { concatDims } from './operators/concat.ts';
+import { readIntegers, unsupported } from './operators/onnx.ts';
 import { castsToFloat, readAxes, resolveReshape, squeezeDims, unsqueezeDims } from './operators/reshape.ts';
 import { readSlice } from './operators/slice.ts';
+import { permuteDims } from './operators/transpose.ts';
 import { broadcastDims, normalizeAxis } from './shapes.ts';
 
-/** A tensor of the same type with other elements. */
-function make(like: Tensor['type'], dims: Dims, values: readonly number[]): Tensor {
-  return like === 'float32' ? floatTensor(dims, values) : intTensor(dims, values.map(Math.trunc));
+/** Elements that constants may still be folded to: a few bytes of shape arithmetic can ask for gigabytes. */
+export class FoldingBudget {
+  readonly #all: number;
+  #left: number;
+
+  /** @param elements of all constants of the file: what folds them once or twice is no attack */
+  constructor(elements: number) {
+    this.#all = 2 ** 22 + 4 * elements;
+    this.#left = this.#all;
+  }
+
+  /** @throws ModelError naming the node that asks for too many */
+  take(node: ModelNode, dims: Dims): void {
+    this.#left -= sizeOf(dims);
+    if (this.#left >= 0) return;
+    throw new ModelError(
+      `${node.name}: ${node.op} of constants gives ${formatDims(dims)}, and all such nodes more than ${this.#all} elements`,
+    );
+  }
 }
 
-function elementwise(who: string, a: Tensor, b: Tensor, apply: (x: number, y: number) => number): Tensor {
-  const dims = broadcastDims(who, a.dims, b.dims);
-  const strides = rowMajorStrides(dims);
-  const pick = (tensor: Tensor) => {
-    const values = toNumbers(tensor);
-    const own = rowMajorStrides(tensor.dims);
-    const missing = dims.length - tensor.dims.length;
-    return (i: number) =>
-      values[
-        tensor.dims.reduce(
-          (at, dim, axis) => at + (dim === 1 ? 0 : (Math.floor(i / strides[axis + missing]!) % dim) * own[axis]!),
-          0,
-        )
-      ]!;
-  };
-  const pa = pick(a);
-  const pb = pick(b);
-  return make(
-    a.type,
+type Inputs = readonly (Tensor | undefined)[];
+type Data = Tensor['data'];
+
+function emptyLike({ type }: Pick<Tensor, 'type'>, dims: Dims): Tensor {
+  return type === 'float32'
+    ? { type, dims, data: new Float32Array(sizeOf(dims)) }
+    : { type, dims, data: new BigInt64Array(sizeOf(dims)) };
+}
+
+/** The same elements, which stay unread. */
+function withDims(tensor: Tensor, dims: Dims): Tensor {
+  if (tensor.type === 'float32') return { ...tensor, dims };
+  return {
+    type: tensor.type,
     dims,
-    Array.from({ length: sizeOf(dims) }, (_, i) => apply(pa(i), pb(i))),
-  );
+    get data() {
+      return tensor.data;
+    },
+  };
 }
 
-/** Copies whatever `sourceOf` names for each output position. */
-function rearrange(data: Tensor, dims: Dims, sourceOf: (position: number[]) => number): Tensor {
-  const values = toNumbers(data);
-  const strides = rowMajorStrides(dims);
-  const out = Array.from({ length: sizeOf(dims) }, (_, i) => {
-    const position = dims.map((dim, axis) => Math.floor(i / strides[axis]!) % dim);
-    return values[sourceOf(position)]!;
-  });
-  return make(data.type, dims, out);
+/** Visits a strided view in row-major order: how many came before, and where the element lies. */
+function eachPlace(dims: Dims, strides: readonly number[], first: number, visit: (i: number, at: number) => void) {
+  const count = sizeOf(dims);
+  const position = dims.map(() => 0);
+  let at = first;
+  for (let i = 0; i < count; i++) {
+    visit(i, at);
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      at += strides[axis]!;
+      position[axis]!++;
+      if (position[axis]! < dims[axis]!) break;
+      at -= strides[axis]! * dims[axis]!;
+      position[axis] = 0;
+    }
+  }
 }
 
-function gather(node: ModelNode, data: Tensor, indices: Tensor): Tensor {
+/** Copies one element; both are of one type, which TypeScript does not follow. */
+function copyElement(to: Data, i: number, from: Data, at: number): void {
+  (to as Float32Array)[i] = (from as Float32Array)[at]!;
+}
+
+function copyView(data: Tensor, dims: Dims, strides: readonly number[], first: number): Tensor {
+  const out = emptyLike(data, dims);
+  eachPlace(dims, strides, first, (i, at) => copyElement(out.data, i, data.data, at));
+  return out;
+}
+
+/** Copies a run of elements. */
+function copyRun(to: Data, offset: number, from: Data, start: number, length: number): void {
+  (to as Float32Array).set((from as Float32Array).subarray(start, start + length), offset);
+}
+
+/** As floats and as integers, which are exact and wrap as onnxruntime's do. */
+const ARITHMETIC = {
+  Add: [(x: number, y: number) => x + y, (x: bigint, y: bigint) => x + y],
+  Sub: [(x: number, y: number) => x - y, (x: bigint, y: bigint) => x - y],
+  Mul: [(x: number, y: number) => x * y, (x: bigint, y: bigint) => x * y],
+  Div: [(x: number, y: number) => x / y, (x: bigint, y: bigint) => x / y],
+} as const;
+
+function elementwise(node: ModelNode, op: keyof typeof ARITHMETIC, a: Tensor, b: Tensor, budget: FoldingBudget) {
+  if (a.type !== b.type) throw new ModelError(`${node.name}: ${op} expects one type, got ${a.type} and ${b.type}`);
+  const dims = broadcastDims(node.name, a.dims, b.dims);
+  budget.take(node, dims);
+  const x = copyView(a, dims, broadcastStrides(a.dims, dims), 0);
+  const strides = broadcastStrides(b.dims, dims);
+  if (x.type === 'float32') {
+    const { data } = x;
+    eachPlace(dims, strides, 0, (i, at) => {
+      data[i] = ARITHMETIC[op][0](data[i]!, (b as FloatTensor).data[at]!);
+    });
+  } else {
+    const { data } = x;
+    const others = b.data as BigInt64Array;
+    eachPlace(dims, strides, 0, (i, at) => {
+      if (op === 'Div' && others[at] === 0n) throw new ModelError(`${node.name}: division of ${data[i]} by zero`);
+      data[i] = ARITHMETIC[op][1](data[i]!, others[at]!);
+    });
+  }
+  return x;
+}
+
+/** Bits of ONNX's integer types, and whether they have a sign; 9 is bool. */
+const INTEGERS: Readonly<Record<number, readonly [bits: number, signed: boolean]>> = {
+  2: [8, false],
+  3: [8, true],
+  4: [16, false],
+  5: [16, true],
+  6: [32, true],
+  7: [64, true],
+  12: [32, false],
+  13: [64, false],
+};
+
+/** As C++ converts, which onnxruntime does; what C++ leaves undefined is refused. */
+function cast(node: ModelNode, from: Tensor, budget: FoldingBudget): Tensor {
+  const to = node.attributes.int('to');
+  if (castsToFloat(node)) {
+    if (from.type === 'float32' && to !== 10 && to !== 16) return from;
+    budget.take(node, from.dims);
+    const wide = Float32Array.from(from.data as ArrayLike<number | bigint>, Number);
+    if (to === 10) return { type: 'float32', dims: from.dims, data: widenFloat16(toHalf(wide)) };
+    return { type: 'float32', dims: from.dims, data: to === 16 ? roundToBfloat16(wide) : wide };
+  }
+  budget.take(node, from.dims);
+  const out = new BigInt64Array(sizeOf(from.dims));
+  const [bits, signed] = INTEGERS[to] ?? [1, false];
+  for (let i = 0; i < out.length; i++) {
+    const value = from.data[i]!;
+    if (bits === 1) {
+      out[i] = Number(value) === 0 ? 0n : 1n;
+      continue;
+    }
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw new ModelError(`${node.name}: Cast of ${value} to integers is not defined`);
+    }
+    const whole = BigInt(typeof value === 'number' ? Math.trunc(value) : value);
+    out[i] = signed ? BigInt.asIntN(bits, whole) : BigInt.asUintN(bits, whole);
+    const lost = typeof value === 'number' ? out[i] !== whole : bits === 64 && !signed && whole < 0n;
+    if (lost) throw new ModelError(`${node.name}: Cast of ${value} to ${signed ? '' : 'u'}int${bits} is not defined`);
+  }
+  return { type: 'int64', dims: from.dims, data: out };
+}
+
+function roundToBfloat16(values: Float32Array): Float32Array<ArrayBuffer> {
+  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  // to nearest, ties to even
+  return widenBfloat16(Uint16Array.from(bits, (single) => (single + 0x7fff + ((single >>> 16) & 1)) >>> 16));
+}
+
+function round(node: ModelNode, from: Tensor, how: (value: number) => number, budget: FoldingBudget): Tensor {
+  if (from.type !== 'float32') throw new ModelError(`${node.name}: ${node.op} expects floats, got integers`);
+  budget.take(node, from.dims);
+  return { ...from, data: from.data.map(how) };
+}
+
+function gather(node: ModelNode, data: Tensor, indices: Tensor, budget: FoldingBudget): Tensor {
   const axis = normalizeAxis(node.name, node.attributes.int('axis', 0), data.dims.length);
   const size = data.dims[axis]!;
-  const picks = toNumbers(indices).map((index) => normalizeAxis(node.name, index, size));
-  const strides = rowMajorStrides(data.dims);
-  const inner = rowMajorStrides(indices.dims);
   const dims = [...data.dims.slice(0, axis), ...indices.dims, ...data.dims.slice(axis + 1)];
-  return rearrange(data, dims, (position) => {
-    const index = position.slice(axis, axis + indices.dims.length).reduce((at, p, i) => at + p * inner[i]!, 0);
-    const source = [...position.slice(0, axis), picks[index]!, ...position.slice(axis + indices.dims.length)];
-    return source.reduce((at, p, i) => at + p * strides[i]!, 0);
-  });
+  budget.take(node, dims);
+  budget.take(node, indices.dims);
+  const picks = readIntegers(node.name, indices, 'indices', Infinity).map((pick) =>
+    normalizeAxis(node.name, pick, size),
+  );
+  const out = emptyLike(data, dims);
+  const inner = sizeOf(data.dims.slice(axis + 1));
+  const outer = sizeOf(data.dims.slice(0, axis));
+  for (let o = 0; o < outer; o++) {
+    picks.forEach((pick, i) => {
+      copyRun(out.data, (o * picks.length + i) * inner, data.data, (o * size + pick) * inner, inner);
+    });
+  }
+  return out;
 }
 
-function slice(node: ModelNode, inputs: readonly (Tensor | undefined)[]): Tensor {
+function slice(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
   const data = inputs[0]!;
   const { starts, steps, dims } = readSlice(node, data.dims, inputs);
+  budget.take(node, dims);
   const strides = rowMajorStrides(data.dims);
-  return rearrange(data, dims, (position) =>
-    position.reduce((at, p, axis) => at + (starts[axis]! + p * steps[axis]!) * strides[axis]!, 0),
+  const first = strides.reduce((at, stride, axis) => at + stride * starts[axis]!, 0);
+  return copyView(
+    data,
+    dims,
+    strides.map((stride, axis) => stride * steps[axis]!),
+    first,
   );
 }
 
-function concat(node: ModelNode, inputs: readonly Tensor[]): Tensor {
-  const axis = normalizeAxis(node.name, node.attributes.int('axis'), inputs[0]!.dims.length);
-  const outer = sizeOf(inputs[0]!.dims.slice(0, axis));
-  const parts = inputs.map((tensor) => ({ values: toNumbers(tensor), run: sizeOf(tensor.dims.slice(axis)) }));
-  const values = Array.from({ length: outer }, (_, o) =>
-    parts.flatMap((part) => part.values.slice(o * part.run, (o + 1) * part.run)),
-  ).flat();
-  const length = inputs.reduce((sum, tensor) => sum + tensor.dims[axis]!, 0);
-  return make(
-    inputs[0]!.type,
-    inputs[0]!.dims.map((dim, i) => (i === axis ? length : dim)),
-    values,
+function concat(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
+  const parts = inputs.map((_, i) => input(node, inputs, i));
+  const [first] = parts as [Tensor];
+  const axis = normalizeAxis(node.name, node.attributes.int('axis'), first.dims.length);
+  const dims = concatDims(
+    node.name,
+    axis,
+    parts.map((part) => part.dims),
+  );
+  const other = parts.find(({ type }) => type !== first.type);
+  if (other) throw new ModelError(`${node.name}: Concat expects one type, got ${first.type} and ${other.type}`);
+  budget.take(node, dims);
+  const out = emptyLike(first, dims);
+  const run = sizeOf(dims.slice(axis));
+  let offset = 0;
+  for (const part of parts) {
+    const length = sizeOf(part.dims.slice(axis));
+    for (let o = 0; o < sizeOf(dims.slice(0, axis)); o++) {
+      copyRun(out.data, o * run + offset, part.data, o * length, length);
+    }
+    offset += length;
+  }
+  return out;
+}
+
+function transpose(node: ModelNode, data: Tensor, budget: FoldingBudget): Tensor {
+  const perm = node.attributes.ints('perm', data.dims.map((_, i) => i).reverse());
+  const dims = permuteDims(node.name, perm, data.dims);
+  budget.take(node, dims);
+  const strides = rowMajorStrides(data.dims);
+  return copyView(
+    data,
+    dims,
+    perm.map((axis) => strides[axis]!),
+    0,
+  );
+}
+
+function constantOfShape(node: ModelNode, shape: Tensor, budget: FoldingBudget): Tensor {
+  const fill = node.attributes.has('value') ? node.attributes.tensor('value') : floatTensor([1], [0]);
+  if (sizeOf(fill.dims) !== 1) {
+    throw new ModelError(`${node.name}: expected a value of one element, got ${formatDims(fill.dims)}`);
+  }
+  const dims = readIntegers(node.name, shape, 'dimensions');
+  if (dims.some((dim) => dim < 0)) {
+    throw new ModelError(`${node.name}: expected dimensions of zero or more, got ${formatDims(dims)}`);
+  }
+  budget.take(node, dims);
+  return copyView(
+    fill,
+    dims,
+    dims.map(() => 0),
+    0,
   );
 }
 
@@ -99,69 +276,73 @@ function constant(node: ModelNode): Tensor {
     const values = attributes.floats('value_floats');
     return floatTensor([values.length], values);
   }
-  if (attributes.has('value_int')) return intTensor([], [attributes.int('value_int')]);
+  const integers = (dims: Dims, values: readonly number[]) => {
+    // larger ones are read as this one
+    if (values.some((value) => Math.abs(value) === Number.MAX_SAFE_INTEGER)) {
+      unsupported(node, 'of integers beyond 2^53 in attributes has no mapping');
+    }
+    return intTensor(dims, values);
+  };
+  if (attributes.has('value_int')) return integers([], [attributes.int('value_int')]);
   if (attributes.has('value_ints')) {
     const values = attributes.ints('value_ints');
-    return intTensor([values.length], values);
+    return integers([values.length], values);
   }
   throw new UnsupportedOpError(node.name, node.op, 'holds no numeric value');
+}
+
+/** @throws ModelError where the node has no such input */
+function input(node: ModelNode, inputs: Inputs, index: number): Tensor {
+  const found = inputs[index];
+  if (!found) throw new ModelError(`${node.name}: ${node.op} expects input ${index}, got none`);
+  return found;
 }
 
 /**
  * The value of a node whose inputs are all known: the shape arithmetic of dynamic exports.
  * Null when the operator is not one of those; the caller then treats the node as run-time work.
+ * @throws ModelError naming the node
  */
-export function foldConstants(node: ModelNode, inputs: readonly (Tensor | undefined)[]): Tensor | null {
+export function foldConstants(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor | null {
+  const { name, op, attributes } = node;
+  if (op === 'Constant') return constant(node);
   const first = inputs[0];
-  if (node.op === 'Constant') return constant(node);
   if (!first) return null;
-  switch (node.op) {
+  const axes = () => readAxes(node, inputs[1]);
+  switch (op) {
     case 'Identity':
       return first;
     case 'Cast':
-      return make(castsToFloat(node) ? 'float32' : 'int64', first.dims, toNumbers(first));
+      return cast(node, first, budget);
     case 'Add':
-      return elementwise(node.name, first, inputs[1]!, (x, y) => x + y);
     case 'Sub':
-      return elementwise(node.name, first, inputs[1]!, (x, y) => x - y);
     case 'Mul':
-      return elementwise(node.name, first, inputs[1]!, (x, y) => x * y);
     case 'Div':
-      return elementwise(node.name, first, inputs[1]!, (x, y) => {
-        if (first.type === 'int64' && y === 0) throw new ModelError(`${node.name}: division of ${x} by zero`);
-        return x / y;
-      });
+      return elementwise(node, op, first, input(node, inputs, 1), budget);
     case 'Floor':
-      return make(first.type, first.dims, toNumbers(first).map(Math.floor));
+      return round(node, first, Math.floor, budget);
     case 'Ceil':
-      return make(first.type, first.dims, toNumbers(first).map(Math.ceil));
+      return round(node, first, Math.ceil, budget);
     case 'Gather':
-      return gather(node, first, inputs[1]!);
+      return gather(node, first, input(node, inputs, 1), budget);
     case 'Slice':
-      return slice(node, inputs);
+      return slice(node, inputs, budget);
     case 'Concat':
-      return concat(node, inputs as Tensor[]);
+      return concat(node, inputs, budget);
     case 'Squeeze':
-      return { ...first, dims: squeezeDims(node.name, first.dims, readAxes(node, inputs[1])) };
+      return withDims(first, squeezeDims(name, first.dims, axes()));
     case 'Unsqueeze':
-      return { ...first, dims: unsqueezeDims(node.name, first.dims, readAxes(node, inputs[1])) };
+      return withDims(first, unsqueezeDims(name, first.dims, axes()));
     case 'Reshape':
-      node.attributes.int('allowzero', 0);
-      return { ...first, dims: resolveReshape(node.name, first.dims, toNumbers(inputs[1]!)) };
-    case 'Transpose': {
-      const strides = rowMajorStrides(first.dims);
-      const perm = node.attributes.ints('perm', first.dims.map((_, i) => i).reverse());
-      return rearrange(
+      if (attributes.int('allowzero', 0) !== 0) unsupported(node, 'with allowzero has no mapping');
+      return withDims(
         first,
-        perm.map((axis) => first.dims[axis]!),
-        (position) => position.reduce((at, p, i) => at + p * strides[perm[i]!]!, 0),
+        resolveReshape(name, first.dims, readIntegers(name, input(node, inputs, 1), 'dimensions')),
       );
-    }
-    case 'ConstantOfShape': {
-      const fill = node.attributes.has('value') ? node.attributes.tensor('value') : floatTensor([1], [0]);
-      const dims = toNumbers(first);
-      return make(fill.type, dims, new Array<number>(sizeOf(dims)).fill(toNumbers(fill)[0]!));
-    }
+    case 'Transpose':
+      return transpose(node, first, budget);
+    case 'ConstantOfShape':
+      return constantOfShape(node, first, budget);
     default:
       return null;
   }

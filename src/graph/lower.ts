@@ -1,4 +1,4 @@
-import { UnsupportedOpError } from '../common/errors.ts';
+import { ModelError, UnsupportedOpError } from '../common/errors.ts';
 import { toHalf } from '../common/float16.ts';
 import type { Dims, FloatTensor } from '../common/tensor.ts';
 import { type ConvChoices, type ConvPlan, chooseMethod, convKey, planConv } from '../kernels/conv/methods.ts';
@@ -38,6 +38,8 @@ export interface Lowered extends Pick<ModelPlan, 'buffers' | 'constants' | 'step
 export class Lowering implements LowerContext {
   readonly traits: AdapterTraits;
   #graph: Graph;
+  /** Values that nodes of the graph read. */
+  #read: ReadonlySet<string>;
   #stage = 'network';
   #values = new Map<string, Value>();
   readonly #choices: ConvChoices | undefined;
@@ -45,10 +47,14 @@ export class Lowering implements LowerContext {
   readonly #convs = new Map<string, ConvSpec>();
   readonly #bytes: number[] = [];
   readonly #constants = new Map<string, ConstantData>();
+  #constantElements = 0;
+  readonly #mostElements: number;
   readonly #steps: DraftStep[] = [];
 
   constructor(graph: Graph, traits: AdapterTraits, { choices, precision = 'f32' }: LoweringOptions = {}) {
     this.#graph = graph;
+    this.#read = readValues(graph);
+    this.#mostElements = mostElements(graph);
     this.traits = traits;
     this.#choices = choices;
     this.#precision = precision;
@@ -57,6 +63,7 @@ export class Lowering implements LowerContext {
   /** Goes on with another graph: the same model for another input size. Values are its own, buffers are shared. */
   begin(graph: Graph): void {
     this.#graph = graph;
+    this.#read = readValues(graph);
     this.#values = new Map();
   }
 
@@ -110,7 +117,7 @@ export class Lowering implements LowerContext {
 
   define(name: string, layout: Layout): Value {
     const floats = storageBytes(name, this.dims(name), layout);
-    const half = layout === 'packed' && this.#precision === 'f16' && this.#isRead(name);
+    const half = layout === 'packed' && this.#precision === 'f16' && this.#read.has(name);
     const value: Value = { kind: 'value', id: this.#bytes.push(half ? floats / 2 : floats) - 1, half };
     this.#values.set(`${name}@${layout}`, value);
     return value;
@@ -121,7 +128,14 @@ export class Lowering implements LowerContext {
   }
 
   constant(key: string, make: () => ConstantData): Extract<Operand, { kind: 'constant' }> {
-    if (!this.#constants.has(key)) this.#constants.set(key, make());
+    if (!this.#constants.has(key)) {
+      const data = make();
+      this.#constants.set(key, data);
+      this.#constantElements += data.length;
+      if (this.#constantElements > this.#mostElements) {
+        throw new ModelError(`constant "${key}": the kernels' constants have more than ${this.#mostElements} elements`);
+      }
+    }
     return { kind: 'constant', key };
   }
 
@@ -201,11 +215,21 @@ export class Lowering implements LowerContext {
     }
     return this.constant(`${name}@plain`, () => padWithZeros(data, floatBytes(data.length) / 4));
   }
+}
 
-  /** Whether a kernel reads a value packed. The heads are decoded from what their convolutions give. */
-  #isRead(name: string): boolean {
-    return this.#graph.nodes.some(({ inputs }) => inputs.includes(name));
-  }
+/** The heads are decoded from what their convolutions give. */
+function readValues(graph: Graph): ReadonlySet<string> {
+  return new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+}
+
+/**
+ * Of the kernels' constants. Packing makes at most 28 of one; the rest is what nodes derive, and each of very many
+ * nodes may derive its own from one.
+ */
+function mostElements({ constants }: Graph): number {
+  let elements = 0;
+  for (const { data } of constants.values()) elements += data.length;
+  return 2 ** 25 + 32 * elements;
 }
 
 function mapped<T>(value: T | undefined, change: (value: T) => T): T | undefined {

@@ -1,5 +1,5 @@
 import { ModelError } from '../common/errors.ts';
-import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
+import { type Dims, formatDims, MAX_RANK, sizeOf } from '../common/tensor.ts';
 import { floatBytes, type LayoutSpec, packedBytes } from '../kernels/nc4hw4.ts';
 
 /** Height, width. */
@@ -24,6 +24,19 @@ export function alignedDims4(dims: Dims): Dims4 {
 
 export function layoutSpec([batch, channels, height, width]: Dims4): LayoutSpec {
   return { batch, channels, height, width };
+}
+
+/** More float32 elements than any buffer of WebGPU has room for. */
+const MAX_ELEMENTS = 2 ** 30;
+
+/** @returns `dims` of a value that a kernel can index */
+export function checkValue(who: string, dims: Dims): Dims {
+  if (dims.length > MAX_RANK)
+    throw new ModelError(`${who}: expected at most ${MAX_RANK} dimensions, got ${dims.length}`);
+  if (sizeOf(dims) > MAX_ELEMENTS) {
+    throw new ModelError(`${who}: expected a value of at most ${MAX_ELEMENTS} elements, got ${formatDims(dims)}`);
+  }
+  return dims;
 }
 
 /** Bytes of a value stored as floats, NC4HW4 when `packed`. */

@@ -79,7 +79,7 @@ withData('detector', () => {
       'scoreThreshold: expected a number from 0 to 1, got 2',
     );
     await expect(createDetector(tiny(), { device, inputSize: [0, 64] })).rejects.toThrow(
-      'inputSize: expected two positive integers [width, height], got [0, 64]',
+      'inputSize: expected two integers of 1 to 65536 [width, height], got [0, 64]',
     );
     await using detector = await createDetector(tiny(), { device, inputSize: [64, 64] });
     const detect = (image: unknown, options = {}) => detector.detect(image as Pixels, options);

@@ -71,9 +71,9 @@ describe('readSettings', () => {
           [0, 1],
         ],
       },
-      'inputSizes: expected two positive integers [width, height], got [0, 1]',
+      'inputSizes: expected two integers of 1 to 65536 [width, height], got [0, 1]',
     ],
-    [{ inputSize: 640 }, 'inputSize: expected two positive integers [width, height], got [640]'],
+    [{ inputSize: 640 }, 'inputSize: expected two integers of 1 to 65536 [width, height], got [640]'],
     [{ inputSize: [64, 64], inputSizes: [[64, 64]] }, 'expected this or inputSizes, got both'],
   ])('%j is refused', (options, message) => {
     expect(() => settings(options as DetectOptions)).toThrow(message);

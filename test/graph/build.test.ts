@@ -312,7 +312,12 @@ describe('Resize and Upsample', () => {
   });
 
   it.each<[string, string, NodeSpec['attributes'], string]>([
-    ['channels', 'y = Resize(x, none, channels)', nearest, 'Resize_0: Resize from 1×4 to 1×8 has no mapping'],
+    [
+      'channels',
+      'y = Resize(x, none, channels)',
+      nearest,
+      'Resize_0: Resize by 1 along the batch and 2 along the channels has no mapping',
+    ],
     ['mode', 'y = Resize(x, none, twice)', { mode: text('cubic') }, 'Resize_0: Resize with mode cubic has no mapping'],
     [
       'coordinates',

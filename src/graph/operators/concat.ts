@@ -12,20 +12,20 @@ export interface ConcatNode extends NodeBase {
 
 function translate(node: ModelNode, context: TranslateContext): Draft<ConcatNode> {
   const rank = context.dims(node.inputs[0]!).length;
+  const missing = node.inputs.indexOf('');
+  if (missing >= 0) throw new ModelError(`${node.name}: Concat expects input ${missing}, got none`);
   return { op: 'Concat', inputs: node.inputs, axis: normalizeAxis(node.name, node.attributes.int('axis'), rank) };
 }
 
-function inferDims(node: ConcatNode, dimsOf: (value: string) => Dims): Dims {
-  const all = node.inputs.map(dimsOf);
-  const x = checkAxis(node.name, node.axis, all[0]!);
+/** @throws ModelError where the inputs do not fit together */
+export function concatDims(who: string, axis: number, all: readonly Dims[]): Dims {
+  const x = checkAxis(who, axis, all[0]!);
   for (const dims of all) {
-    if (dims.length !== x.length || dims.some((dim, i) => i !== node.axis && dim !== x[i])) {
-      throw new ModelError(
-        `${node.name}: inputs ${formatDims(x)} and ${formatDims(dims)} differ off axis ${node.axis}`,
-      );
+    if (dims.length !== x.length || dims.some((dim, i) => i !== axis && dim !== x[i])) {
+      throw new ModelError(`${who}: inputs ${formatDims(x)} and ${formatDims(dims)} differ off axis ${axis}`);
     }
   }
-  return x.map((dim, i) => (i === node.axis ? all.reduce((sum, dims) => sum + dims[i]!, 0) : dim));
+  return x.map((dim, i) => (i === axis ? all.reduce((sum, dims) => sum + dims[i]!, 0) : dim));
 }
 
 function lowerChannels(node: ConcatNode, to: LowerContext): void {
@@ -57,7 +57,7 @@ function lowerPlain({ name, inputs, output, axis }: ConcatNode, to: LowerContext
 
 export const concat: Operator<ConcatNode> = {
   onnx: { Concat: translate },
-  inferDims,
+  inferDims: (node, dimsOf) => concatDims(node.name, node.axis, node.inputs.map(dimsOf)),
   describe: (node) => [`axis ${node.axis}`],
   lower(node, to) {
     const packed =

@@ -1,5 +1,5 @@
 import { ModelError, UnsupportedOpError } from '../../common/errors.ts';
-import type { Dims, Tensor } from '../../common/tensor.ts';
+import { type Dims, formatDims, MAX_RANK, sizeOf, type Tensor, toNumbers } from '../../common/tensor.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { asDims4, type Pads, type Pair } from '../shapes.ts';
 import type { TranslateContext } from './operator.ts';
@@ -13,6 +13,24 @@ export function constantInput(node: ModelNode, context: TranslateContext, index:
   const name = node.inputs[index];
   if (!name) throw new ModelError(`${node.name}: ${node.op} expects ${what} as input ${index}, got none`);
   return context.constant(name) ?? unsupported(node, `with ${what} computed at run time has no mapping`);
+}
+
+/** The integers of a constant of one or no dimension. @throws ModelError for floats, or for more than expected */
+export function readIntegers(who: string, tensor: Tensor, what: string, most = MAX_RANK): number[] {
+  if (tensor.type !== 'int64') throw new ModelError(`${who}: expected ${what} to be integers, got floats`);
+  // before they are read: one large constant may be the input of many nodes
+  const count = sizeOf(tensor.dims);
+  if (count > most) throw new ModelError(`${who}: expected at most ${most} ${what}, got ${count}`);
+  return toNumbers(tensor);
+}
+
+/** A constant input of one element. */
+export function constantScalar(node: ModelNode, context: TranslateContext, index: number, what: string): number {
+  const tensor = constantInput(node, context, index, what);
+  if (sizeOf(tensor.dims) !== 1) {
+    throw new ModelError(`${node.name}: expected ${what} of one element, got ${formatDims(tensor.dims)}`);
+  }
+  return toNumbers(tensor)[0]!;
 }
 
 /** The name of a constant float input. */

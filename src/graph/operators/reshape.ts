@@ -1,8 +1,8 @@
 import { ModelError, UnsupportedOpError } from '../../common/errors.ts';
-import { type Dims, formatDims, sizeOf, type Tensor, toNumbers } from '../../common/tensor.ts';
+import { type Dims, formatDims, sizeOf, type Tensor } from '../../common/tensor.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { normalizeAxis } from '../shapes.ts';
-import { constantInput, onlyOutput, unsupported } from './onnx.ts';
+import { constantInput, constantScalar, onlyOutput, readIntegers, unsupported } from './onnx.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
 
 /** The same elements in the same order: also Flatten, Squeeze, Unsqueeze, and what only copies. */
@@ -39,7 +39,7 @@ export function resolveReshape(who: string, dims: Dims, target: readonly number[
 
 /** Squeeze and Unsqueeze take axes as an attribute up to opset 12, as an input since 13. */
 export function readAxes(node: ModelNode, axesInput: Tensor | undefined): number[] | null {
-  if (axesInput) return toNumbers(axesInput);
+  if (axesInput) return readIntegers(node.name, axesInput, 'axes');
   return node.attributes.has('axes') ? [...node.attributes.ints('axes')] : null;
 }
 
@@ -67,7 +67,7 @@ function draft(dims: Dims): Draft<ReshapeNode> {
 function reshapeDims(node: ModelNode, context: TranslateContext): Dims {
   const x = context.dims(node.inputs[0]!);
   if (node.attributes.int('allowzero', 0) !== 0) unsupported(node, 'with allowzero has no mapping');
-  const target = toNumbers(constantInput(node, context, 1, 'a shape'));
+  const target = readIntegers(node.name, constantInput(node, context, 1, 'a shape'), 'dimensions');
   // a shape that was baked for one image holds for each image of a batch
   const baked = target[0] === 1 && target.every((dim) => dim > 0) && sizeOf(target) * context.batch === sizeOf(x);
   return resolveReshape(node.name, x, baked ? [context.batch, ...target.slice(1)] : target);
@@ -93,7 +93,7 @@ function dropout(node: ModelNode, context: TranslateContext): Draft<ReshapeNode>
   onlyOutput(node);
   node.attributes.float('ratio', 0.5);
   node.attributes.int('seed', 0);
-  if (node.inputs[2] && toNumbers(constantInput(node, context, 2, 'a training mode'))[0] !== 0) {
+  if (node.inputs[2] && constantScalar(node, context, 2, 'a training mode') !== 0) {
     unsupported(node, 'in training mode has no mapping');
   }
   return copy(node, context);

@@ -1,5 +1,5 @@
 import { ModelError } from '../../common/errors.ts';
-import { toNumbers } from '../../common/tensor.ts';
+import { sizeOf, toNumbers } from '../../common/tensor.ts';
 import {
   type CoordinateMode,
   resize as kernel,
@@ -20,6 +20,9 @@ export interface ResizeNode extends NodeBase {
   readonly scales: Pair;
   readonly size: Pair;
 }
+
+/** Longest side of an output, in pixels: every row and every column has an entry of the kernel's table. */
+const MAX_SIDE = 65_536;
 
 const COORDINATE_MODES: readonly string[] = ['asymmetric', 'half_pixel', 'pytorch_half_pixel', 'align_corners'];
 const NEAREST_MODES: readonly string[] = ['floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil'];
@@ -49,8 +52,11 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode
   const [n, c, h, w] = asDims4(node.name, context.dims(node.inputs[0]!));
   const optional = (index: number, what: string) => {
     if (!node.inputs[index]) return undefined;
-    const values = toNumbers(constantInput(node, context, index, what));
-    return values.length > 0 ? values : undefined;
+    const tensor = constantInput(node, context, index, what);
+    const count = sizeOf(tensor.dims);
+    if (count === 0) return undefined;
+    if (count !== 4) throw new ModelError(`${node.name}: expected 4 ${what}, got ${count}`);
+    return toNumbers(tensor);
   };
   const opset11 = node.op === 'Resize' && context.opset >= 11;
   // up to opset 8 Upsample had its scales in an attribute
@@ -61,12 +67,19 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode
   if (given?.length !== 4) {
     throw new ModelError(`${node.name}: expected 4 scales or 4 sizes, got ${given?.length ?? 'none'}`);
   }
+  // even where the scaled number rounds to the same one, onnxruntime mixes neighbours
+  if (!sizes && !(given[0] === 1 && given[1] === 1)) {
+    unsupported(node, `by ${given[0]} along the batch and ${given[1]} along the channels has no mapping`);
+  }
   // in float32, as onnxruntime does it: 10 × 0.7 is 7 there, and less in float64
   const wanted = sizes ?? given.map((scale, i) => Math.floor(Math.fround([n, c, h, w][i]! * scale)));
   // a size that was baked for one image holds for each image of a batch
   const batchFits = wanted[0] === n || (wanted[0] === 1 && context.batch === n);
   if (!batchFits || wanted[1] !== c) unsupported(node, `from ${n}×${c} to ${wanted[0]}×${wanted[1]} has no mapping`);
   const size: Pair = [wanted[2]!, wanted[3]!];
+  if (size.some((side) => side > MAX_SIDE)) {
+    throw new ModelError(`${node.name}: expected sides of at most ${MAX_SIDE} pixels, got ${size.join('×')}`);
+  }
   return {
     op: 'Resize',
     mode: readMode(node, context.opset),

@@ -1,9 +1,9 @@
-import { ModelError, UnsupportedOpError } from '../../common/errors.ts';
-import { type Dims, formatDims, type Tensor, toNumbers } from '../../common/tensor.ts';
+import { ModelError } from '../../common/errors.ts';
+import { type Dims, formatDims, type Tensor } from '../../common/tensor.ts';
 import { slice as kernel } from '../../kernels/tensor/strided-copy.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { checkExtents, normalizeAxis } from '../shapes.ts';
-import { constantInput } from './onnx.ts';
+import { constantInput, readIntegers, unsupported } from './onnx.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
 import type { ReshapeNode } from './reshape.ts';
 
@@ -21,19 +21,27 @@ export type SliceRange = Pick<SliceNode, 'starts' | 'steps' | 'dims'>;
 /** Starts, ends, axes and steps are attributes up to opset 9, inputs 1 to 4 since; `inputs[0]` is not read. */
 export function readSlice(node: ModelNode, shape: Dims, inputs: readonly (Tensor | undefined)[]): SliceRange {
   const numbers = (i: number, name: string) => {
-    if (inputs[i]) return toNumbers(inputs[i]);
+    if (inputs[i]) return readIntegers(node.name, inputs[i], name);
     return node.attributes.has(name) ? [...node.attributes.ints(name)] : null;
   };
   const starts = numbers(1, 'starts') ?? [];
   const ends = numbers(2, 'ends') ?? [];
   const axes = numbers(3, 'axes') ?? starts.map((_, i) => i);
   const steps = numbers(4, 'steps') ?? starts.map(() => 1);
+  const backward = steps.find((step) => step < 1);
+  if (backward !== undefined) unsupported(node, `with step ${backward} has no mapping`);
+  const lengths = [starts, ends, axes, steps].map(({ length }) => length);
+  if (lengths.some((length) => length !== lengths[0])) {
+    throw new ModelError(`${node.name}: expected as many starts, ends, axes and steps, got ${lengths.join(', ')}`);
+  }
+  if (new Set(axes.map((axis) => (axis < 0 ? axis + shape.length : axis))).size !== axes.length) {
+    throw new ModelError(`${node.name}: axes ${axes} repeat`);
+  }
   const range = { starts: shape.map(() => 0), steps: shape.map(() => 1), dims: [...shape] };
   axes.forEach((rawAxis, i) => {
     const axis = normalizeAxis(node.name, rawAxis, shape.length);
     const size = shape[axis]!;
     const step = steps[i]!;
-    if (step < 1) throw new UnsupportedOpError(node.name, node.op, `with step ${step} has no mapping`);
     const clamp = (value: number) => Math.min(Math.max(value < 0 ? value + size : value, 0), size);
     range.starts[axis] = clamp(starts[i]!);
     range.steps[axis] = step;

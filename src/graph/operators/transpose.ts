@@ -1,5 +1,5 @@
 import { ModelError } from '../../common/errors.ts';
-import { formatDims } from '../../common/tensor.ts';
+import { type Dims, formatDims } from '../../common/tensor.ts';
 import { transpose as kernel } from '../../kernels/tensor/strided-copy.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
@@ -17,16 +17,18 @@ function translate(node: ModelNode, context: TranslateContext): Draft<TransposeN
   return { op: 'Transpose', perm: node.attributes.ints('perm', reversed) };
 }
 
+/** @throws ModelError where `perm` is no permutation of the dimensions */
+export function permuteDims(who: string, perm: readonly number[], dims: Dims): Dims {
+  const sorted = [...perm].sort((a, b) => a - b);
+  if (sorted.length !== dims.length || sorted.some((axis, i) => axis !== i)) {
+    throw new ModelError(`${who}: perm ${perm} does not permute ${formatDims(dims)}`);
+  }
+  return perm.map((axis) => dims[axis]!);
+}
+
 export const transpose: Operator<TransposeNode> = {
   onnx: { Transpose: translate },
-  inferDims(node, dimsOf) {
-    const x = dimsOf(node.inputs[0]!);
-    const sorted = [...node.perm].sort((a, b) => a - b);
-    if (sorted.length !== x.length || sorted.some((axis, i) => axis !== i)) {
-      throw new ModelError(`${node.name}: perm ${node.perm} does not permute ${formatDims(x)}`);
-    }
-    return node.perm.map((axis) => x[axis]!);
-  },
+  inferDims: (node, dimsOf) => permuteDims(node.name, node.perm, dimsOf(node.inputs[0]!)),
   describe: (node) => [`perm ${node.perm}`],
   lower: (node, to) => to.emitNode(node, kernel(to.dims(node.inputs[0]!), node.perm), 'plain'),
 };

@@ -1,9 +1,8 @@
-import { toNumbers } from '../../common/tensor.ts';
 import { type Activation, describeActivation } from '../../kernels/activation.ts';
 import { unary as kernel } from '../../kernels/tensor/unary.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { storageBytes } from '../shapes.ts';
-import { constantInput } from './onnx.ts';
+import { constantScalar } from './onnx.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
 
 export interface UnaryNode extends NodeBase {
@@ -18,7 +17,7 @@ function draft(activation: Activation): Draft<UnaryNode> {
 /** Bounds are attributes up to opset 10, inputs 1 and 2 since. */
 function clip(node: ModelNode, context: TranslateContext): Activation {
   const bound = (index: number, name: string, fallback: number) => {
-    if (node.inputs[index]) return toNumbers(constantInput(node, context, index, `a ${name}imum`))[0] ?? fallback;
+    if (node.inputs[index]) return constantScalar(node, context, index, `a ${name}imum`);
     return node.attributes.float(name, fallback);
   };
   return { kind: 'clip', low: bound(1, 'min', -Infinity), high: bound(2, 'max', Infinity) };

@@ -33,12 +33,16 @@ export function absorb(
   // shapes and constants with what this walk has derived so far
   const current = { ...graph, constants, dims };
   const soleProducer: SoleProducer = (value) => (uses.get(value) === 1 ? nodes.get(value) : undefined);
+  // a long chain on large weights would derive them again at every node: it stays unfused beyond this
+  let elements = 2 ** 24;
+  for (const constant of graph.constants.values()) elements += 8 * constant.data.length;
   for (const node of graph.nodes) {
-    const absorbed = tryAbsorb(node, soleProducer, current);
+    const absorbed = elements > 0 ? tryAbsorb(node, soleProducer, current) : null;
     for (const replaced of absorbed?.replaces ?? []) nodes.delete(replaced.output);
     for (const [name, constant] of Object.entries(absorbed?.constants ?? {})) {
       if (dims.has(name)) throw new Error(`derived constant "${name}" exists already`);
       constants.set(name, constant);
+      elements -= constant.data.length;
       dims.set(name, constant.dims);
     }
     nodes.set(node.output, absorbed?.node ?? node);

@@ -11,9 +11,10 @@ export function isNoop(graph: Graph, node: ReshapeNode): boolean {
 /** Lets readers of a Reshape that changes nothing read its input; an output of the graph keeps its name. */
 export function dropNoops(graph: Graph): Graph {
   const originals = new Map<string, string>();
+  const outputs = new Set(graph.outputs);
   const nodes = graph.nodes.flatMap((node): Node[] => {
     const inputs = node.inputs.map((name) => originals.get(name) ?? name);
-    if (node.op === 'Reshape' && isNoop(graph, node) && !graph.outputs.includes(node.output)) {
+    if (node.op === 'Reshape' && isNoop(graph, node) && !outputs.has(node.output)) {
       originals.set(node.output, inputs[0]!);
       return [];
     }

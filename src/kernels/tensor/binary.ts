@@ -37,7 +37,7 @@ export function binary(operation: BinaryOperation, a: Dims4, b: Dims4, output: D
 }
 
 /** Row-major strides of `dims` aligned to the output's last dimensions, zero where broadcast. */
-function broadcastStrides(dims: Dims, output: Dims): number[] {
+export function broadcastStrides(dims: Dims, output: Dims): number[] {
   const strides = rowMajorStrides(dims);
   const missing = output.length - dims.length;
   return output.map((_, axis) => {
