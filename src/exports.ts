@@ -7,6 +7,7 @@ export {
   DisposedError,
   ImageError,
   ModelError,
+  ShapeError,
   UnsupportedOpError,
 } from './common/errors.ts';
 export type { Face } from './common/face.ts';

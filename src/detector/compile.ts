@@ -1,5 +1,6 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { Size } from '../common/geometry.ts';
+import { assertBatch } from '../graph/assert-batch.ts';
 import { buildGraph } from '../graph/build.ts';
 import { dimsOf, type Graph } from '../graph/ir.ts';
 import { Lowering, type LoweringOptions } from '../graph/lower.ts';
@@ -60,8 +61,10 @@ export function compileDetector(
   options: LoweringOptions = {},
 ): DetectorPlan {
   const graphs = inputSizes.map(([width, height]) => {
-    const { graph, heads } = optimizeDetector(buildGraph(model, [batch, 3, height, width]));
-    return { graph: fuseLaunches(graph, traits), heads };
+    const built = buildGraph(model, [batch, 3, height, width]);
+    const detector = optimizeDetector(built);
+    if (batch > 1) assertBatch(model, built, detector.maps);
+    return { ...detector, graph: fuseLaunches(detector.graph, traits) };
   });
   const heads = graphs.map((each) => each.heads);
   const list = candidatesOf(heads);

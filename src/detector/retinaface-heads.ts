@@ -99,5 +99,6 @@ export function extractRetinaFaceHeads(graph: Graph, { strides, anchors }: HeadL
   return {
     graph: peelPreprocessing(peeled),
     heads: { decoder: 'retinaface', batch, anchors, keypoints: true, levels },
+    maps: concats.flatMap((node) => node.inputs),
   };
 }

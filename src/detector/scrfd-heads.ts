@@ -11,6 +11,8 @@ import type { HeadSpec } from '../kernels/detection/decode.ts';
 export interface DetectorGraph {
   readonly graph: Graph;
   readonly heads: HeadSpec;
+  /** The file's values that the maps are made of. */
+  readonly maps: readonly string[];
 }
 
 const WHAT = ['score', 'box', 'keypoint'] as const;
@@ -115,5 +117,6 @@ export function extractScrfdHeads(graph: Graph, layout: HeadLayout | undefined):
   return {
     graph: { ...graph, nodes: [...nodes, ...concats], dims, outputs: concats.map((node) => node.output) },
     heads: { decoder: 'scrfd', batch, anchors: layout.anchors, keypoints: layout.keypoints, levels },
+    maps: concats.flatMap((node) => node.inputs),
   };
 }

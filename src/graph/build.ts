@@ -56,6 +56,7 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
   }
   const budget = new FoldingBudget(elements);
   const nodes: Node[] = [];
+  let spreadBatch = false;
 
   const context: TranslateContext = {
     opset: model.opset,
@@ -66,6 +67,9 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
       return found;
     },
     constant: (value) => known.get(value),
+    spreadBatch() {
+      spreadBatch = true;
+    },
   };
 
   for (const node of model.nodes) {
@@ -93,7 +97,7 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
     if (known.has(name)) throw new ModelError(`output "${name}" is constant: it does not depend on the image`);
     if (!dims.has(name)) throw new ModelError(`output "${name}" is not computed by any node`);
   }
-  return { input, outputs: [...new Set(outputs)], nodes, dims, constants: floatConstants(known) };
+  return { input, outputs: [...new Set(outputs)], nodes, dims, constants: floatConstants(known), spreadBatch };
 }
 
 function foldNode(node: ModelNode, context: TranslateContext, budget: FoldingBudget): Tensor | null {

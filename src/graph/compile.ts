@@ -1,6 +1,7 @@
 import type { Dims } from '../common/tensor.ts';
 import type { AdapterTraits } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
+import { assertBatch, isForeignBatch } from './assert-batch.ts';
 import { buildGraph } from './build.ts';
 import { dimsOf } from './ir.ts';
 import { Lowering, type LoweringOptions } from './lower.ts';
@@ -16,14 +17,19 @@ export interface CompileOptions extends LoweringOptions {
   readonly tap?: readonly string[];
 }
 
-/** Whole ONNX graph, `[n, c, h, w]` row-major in, its own outputs out. */
+/**
+ * Whole ONNX graph, `[n, c, h, w]` row-major in, its own outputs out.
+ * @throws ModelError, ShapeError where a file that bakes another batch would mix the images of this one
+ */
 export function compileNetwork(
   model: Model,
   inputDims: Dims,
   traits: AdapterTraits,
   { fuse = true, reuse = true, tap = [], ...options }: CompileOptions = {},
 ): NetworkPlan {
-  const optimized = optimize(buildGraph(model, inputDims, tap), fuse);
+  const built = buildGraph(model, inputDims, tap);
+  if (isForeignBatch(model, built)) assertBatch(model, built);
+  const optimized = optimize(built, fuse);
   const graph = fuse ? fuseLaunches(optimized, traits) : optimized;
   const lowering = new Lowering(graph, traits, options);
   const input = lowering.defineInput('plain');

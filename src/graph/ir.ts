@@ -10,6 +10,8 @@ export interface Graph {
   /** Of every value, the input and constants included. */
   readonly dims: ReadonlyMap<string, Dims>;
   readonly constants: ReadonlyMap<string, FloatTensor>;
+  /** Whether a shape that the file bakes for one image was taken for each image of the batch. */
+  readonly spreadBatch?: boolean;
 }
 
 /** One rewrite. Never changes the graph it is given. */

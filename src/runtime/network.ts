@@ -14,7 +14,10 @@ import { assertSessionOptions, Session } from './session.ts';
 export type InputShape = readonly [batch: number, channels: number, height: number, width: number];
 
 export interface NetworkOptions {
-  /** `[n, 3, h, w]`; `run` may ask for others later. */
+  /**
+   * `[n, 3, h, w]`; `run` may ask for others later. A batch that the file does not declare is a `ShapeError` where its images would not
+   * stay apart: where the leading dimension of some value is not the batch.
+   */
   readonly inputShape: InputShape;
   /** A device to share; it is never destroyed. By default the network opens and owns one. */
   readonly device?: GPUDevice;

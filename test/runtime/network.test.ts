@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { createNetwork, type OutputTensor } from '../../src/index.node.ts';
+import { createNetwork } from '../../src/index.node.ts';
 import { expectClose } from '../support/compare.ts';
 import { modelFiles, withData } from '../support/data.ts';
 import { openGpu, slowAdapter } from '../support/gpu.ts';
@@ -19,6 +19,9 @@ const BAKED_SIZES: Record<string, readonly (readonly [number, number])[]> = {
 
 /** GroupNorm divides by a variance summed over up to 77,000 elements, in another order than onnxruntime's. */
 const usesGroupNorm = (file: string) => /^scrfd_(500m|1g|2\.5g)\.onnx$/.test(file);
+
+/** Exports of 2021: they bake a batch of 1, and transpose to H×W×N×C before their last Reshape. */
+const bakesMixing = (file: string) => /^(det_500m|scrfd_500m_kps_static320|scrfd_person_2\.5g)\.onnx$/.test(file);
 
 withData('network outputs equal onnxruntime', () => {
   afterAll(disposeOrt);
@@ -64,10 +67,17 @@ withData('network outputs equal onnxruntime', () => {
         both.set(data, i * data.length);
       });
       const network = await createNetwork(path, { inputShape: single, device });
-      const actual = await network.run(both, { inputShape: [2, 3, height, width] });
+      const running = network.run(both, { inputShape: [2, 3, height, width] });
+      if (bakesMixing(file)) {
+        await expect(running).rejects.toThrow(/Transpose does not keep the images of a batch of 2 apart/);
+        await network.dispose();
+        return;
+      }
+      const actual = await running;
       for (const [i, data] of images.entries()) {
         for (const [name, tensor] of await runOrtInOrder(path, { dims: single, data })) {
-          const part = imageOf(actual[name]!, file.includes('person') ? 1 : 2, i);
+          const { data: all } = actual[name]!;
+          const part = all.subarray((i * all.length) / 2, ((i + 1) * all.length) / 2);
           expectClose(part, tensor.data, { abs: tolerance, rel: tolerance, reason: `${name} of image ${i}` });
         }
       }
@@ -75,14 +85,3 @@ withData('network outputs equal onnxruntime', () => {
     });
   }
 });
-
-/**
- * One image's part of a batch of two. The exports of 2021, whose outputs have rank 2, transpose to H×W×N×C before their
- * Reshape, so that images alternate by cell; all others keep them one after the other.
- */
-function imageOf({ dims, data }: OutputTensor, anchors: number, image: number): Float32Array {
-  const size = data.length / 2;
-  if (dims.length !== 2) return data.subarray(image * size, (image + 1) * size);
-  const cell = anchors * dims[1]!;
-  return Float32Array.from({ length: size }, (_, i) => data[(Math.floor(i / cell) * 2 + image) * cell + (i % cell)]!);
-}

@@ -19,6 +19,8 @@ export interface TranslateContext {
   readonly opset: number;
   /** Batch size that the graph is built for. */
   readonly batch: number;
+  /** Says that a shape that was baked for one image is taken for each image of the batch. */
+  spreadBatch(): void;
   dims(value: string): Dims;
   constant(value: string): Tensor | undefined;
 }

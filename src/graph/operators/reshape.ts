@@ -70,6 +70,7 @@ function reshapeDims(node: ModelNode, context: TranslateContext): Dims {
   const target = readIntegers(node.name, constantInput(node, context, 1, 'a shape'), 'dimensions');
   // a shape that was baked for one image holds for each image of a batch
   const baked = target[0] === 1 && target.every((dim) => dim > 0) && sizeOf(target) * context.batch === sizeOf(x);
+  if (baked && context.batch !== 1) context.spreadBatch();
   return resolveReshape(node.name, x, baked ? [context.batch, ...target.slice(1)] : target);
 }
 

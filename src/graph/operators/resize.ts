@@ -76,6 +76,7 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode
   // a size that was baked for one image holds for each image of a batch
   const batchFits = wanted[0] === n || (wanted[0] === 1 && context.batch === n);
   if (!batchFits || wanted[1] !== c) unsupported(node, `from ${n}×${c} to ${wanted[0]}×${wanted[1]} has no mapping`);
+  if (wanted[0] !== n) context.spreadBatch();
   const size: Pair = [wanted[2]!, wanted[3]!];
   if (size.some((side) => side > MAX_SIDE)) {
     throw new ModelError(`${node.name}: expected sides of at most ${MAX_SIDE} pixels, got ${size.join('×')}`);

@@ -4,6 +4,7 @@ import {
   DisposedError,
   ImageError,
   ModelError,
+  ShapeError,
   UnsupportedOpError,
 } from '../../common/errors.ts';
 import type { Face } from '../../common/face.ts';
@@ -73,7 +74,7 @@ export function sendError(error: unknown): SentError {
   return { name, message };
 }
 
-const PLAIN = { ModelError, ImageError, DisposedError, TypeError, RangeError } as const;
+const PLAIN = { ModelError, ShapeError, ImageError, DisposedError, TypeError, RangeError } as const;
 
 /** Makes the error again, of its class. */
 export function receiveError({ name, message, reason, node, op }: SentError): Error {
