@@ -1,11 +1,16 @@
 // Activations, as `activationParams` gives their numbers, of a Value: an alias of f32 or vec4f.
 
+// between bounds; what is no number stays none, which clamp() does not promise
+fn limit(v: Value, low: Value, high: Value) -> Value {
+  return select(select(v, low, v < low), high, v > high);
+}
+
 // every activation but the logistic function: a slope below zero, then bounds
 fn bound(v: Value, slope: f32, low: f32, high: f32) -> Value {
-  return clamp(select(v * slope, v, v >= Value(0.0)), Value(low), Value(high));
+  return limit(select(v * slope, v, v >= Value(0.0)), Value(low), Value(high));
 }
 
 // logistic function, in a range where exp() is finite everywhere
 fn sigmoid(v: Value) -> Value {
-  return 1.0 / (1.0 + exp(-clamp(v, Value(-80.0), Value(80.0))));
+  return 1.0 / (1.0 + exp(-limit(v, Value(-80.0), Value(80.0))));
 }

@@ -107,6 +107,21 @@ fn append(n: i32, anchor_of_size: i32, values: array<f32, 16>) {
   atomicStore(&candidates[slot + 1u], u32(anchor));
 }
 
+// by its bits: compilers may take it that numbers are finite
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
+
+fn all_finite(values: array<f32, 16>) -> bool {
+  var v = values;
+  for (var i = 0; i < 15; i++) {
+    if (!is_finite(v[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
   let anchor = i32(gid.x);
@@ -118,6 +133,9 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let score = score_of(place);
   let image = image_params[p.first_image + n];
   if (score >= image.score_threshold) {
-    append(n, anchor, decode(place, score, image));
+    let values = decode(place, score, image);
+    if (all_finite(values)) {
+      append(n, anchor, values);
+    }
   }
 }

@@ -19,7 +19,7 @@ fn decode(place: Place, score: f32, image: ImageParams) -> array<f32, 16> {
     let offset = select(distance, -distance, i < 2);
     let vertical = i % 2 == 1;
     var position = select(centre.x, centre.y, vertical) + offset;
-    if (i < 4 && has(image.flags, CLIP)) {
+    if (i < 4 && has(image.flags, CLIP) && is_finite(position)) {
       position = clamp(position, 0.0, f32(select(image.new_width, image.new_height, vertical)));
     }
     values[select(i + 1, i, i < 4)] = position / select(image.scale.x, image.scale.y, vertical);

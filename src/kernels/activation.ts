@@ -10,7 +10,7 @@ export const NO_ACTIVATION: Activation = { kind: 'none' };
 
 const LARGEST = 3.4028234663852886e38;
 
-/** What `activation.wgsl` takes: sigmoid?(clamp(x < 0 ? slope·x : x, low, high)). */
+/** What `activation.wgsl` takes: sigmoid?(limit(x < 0 ? slope·x : x, low, high)). */
 interface ActivationParams {
   readonly sigmoid: 0 | 1;
   /** slope, low, high. */
@@ -20,18 +20,16 @@ interface ActivationParams {
 export function activationParams(activation: Activation): ActivationParams {
   switch (activation.kind) {
     case 'none':
-      return { sigmoid: 0, floats: [1, -LARGEST, LARGEST] };
+      return { sigmoid: 0, floats: [1, -Infinity, Infinity] };
     case 'relu':
-      return { sigmoid: 0, floats: [1, 0, LARGEST] };
+      return { sigmoid: 0, floats: [1, 0, Infinity] };
     case 'leakyRelu':
-      return { sigmoid: 0, floats: [activation.slope, -LARGEST, LARGEST] };
+      return { sigmoid: 0, floats: [activation.slope, -Infinity, Infinity] };
     case 'clip':
-      return {
-        sigmoid: 0,
-        floats: [1, Math.max(activation.low, -LARGEST), Math.min(activation.high, LARGEST)],
-      };
+      // without a bound onnxruntime takes the largest number
+      return { sigmoid: 0, floats: [1, Math.max(activation.low, -LARGEST), Math.min(activation.high, LARGEST)] };
     case 'sigmoid':
-      return { sigmoid: 1, floats: [1, -LARGEST, LARGEST] };
+      return { sigmoid: 1, floats: [1, -Infinity, Infinity] };
     default:
       return activation satisfies never;
   }

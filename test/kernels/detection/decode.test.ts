@@ -166,6 +166,38 @@ describe('decode', () => {
     expect(new Set(scores)).toEqual(new Set([0x3f800000]));
     expect(scores.length).toBe([16, 8, 4, 2, 1].reduce((sum, side) => sum + Math.ceil((side * side) / 2), 0));
   });
+
+  it.each([true, false])('leaves out what is not finite, clipped: %j', async (clip) => {
+    const spec = headSpec(3, true, 1, [32, 32]);
+    const heads = randomHeads(createRng(4), spec, 0.5);
+    const [packed] = heads.packed as [Float32Array];
+    const plane = packed.length / (4 * 8);
+    const set = (cell: number, channel: number, value: number) => {
+      packed[((channel >> 2) * plane + cell) * 4 + (channel & 3)] = value;
+    };
+    const bad = [NaN, Infinity, -Infinity];
+    // two anchors a cell: scores, distances from channel 2 on, keypoints from channel 10 on, all of stride 8
+    for (let cell = 0; cell < plane; cell++) {
+      for (let channel = 0; channel < 30; channel++) set(cell, channel, 1);
+      if (cell % 4 === 1) set(cell, 2 + (cell % 5), bad[cell % 3]!);
+      if (cell % 4 === 2) set(cell, 10 + cell, bad[cell % 3]!);
+      if (cell % 4 === 3) set(cell, 0, NaN);
+    }
+    const contents = {
+      imageParams: packImageParams([imageParamsOf({ clip })]),
+      ...headContents(heads),
+      candidates: candidateLists(candidatesOf([spec]), []),
+    };
+    const { candidates, records } = await runSteps([decodeStep(spec)], contents, ['candidates', 'records']);
+    const anchors = readList(new Uint32Array(candidates), candidatesOf([spec]), 0).map(({ anchor }) => anchor);
+    const here = anchors.filter((anchor) => anchor < 2 * plane);
+    // of cells of 1, 2 and 3 modulo 4 one anchor is not finite
+    expect(here.length).toBe(plane + plane / 4);
+    for (const anchor of here) {
+      const record = new Float32Array(records, anchor * RECORD_BYTES, 15);
+      expect(record.every(Number.isFinite), `anchor ${anchor}: ${record}`).toBe(true);
+    }
+  });
 });
 
 describe('decode of several input sizes', () => {

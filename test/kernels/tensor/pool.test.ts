@@ -120,6 +120,33 @@ describe('the reference of these tests', () => {
   });
 });
 
+describe('windows far larger than the image end soon', () => {
+  const side = 2 ** 27;
+  it.each(KINDS)('%s, countIncludePad %j', async (kind, countIncludePad) => {
+    const pad = side / 2;
+    const spec = specOf(
+      poolCase([1, 5, 6, 7], { kernel: [side, side], pads: [pad, pad, pad, pad] }),
+      kind,
+      countIncludePad,
+    );
+    const { batch, channels, outHeight, outWidth } = spec;
+    expect([outHeight, outWidth]).toEqual([7, 8]);
+    const image = randomImage(createRng(1), [1, 5, 6, 7]);
+    const output = new Float32Array(await runDispatch(pool(spec), [image.packed]));
+    // every window holds the whole image
+    const expected = Array.from({ length: channels }, (_, channel) => {
+      const plane = image.data.subarray(channel * 42, (channel + 1) * 42);
+      const sum = plane.reduce((total, value) => total + value, 0);
+      const value = kind === 'max' ? Math.max(...plane) : sum / (countIncludePad ? side ** 2 : 42);
+      return new Array<number>(outHeight * outWidth).fill(value);
+    });
+    expectClose(unpackOnCpu(output, [batch, channels, outHeight, outWidth]), expected.flat(), {
+      rel: kind === 'max' ? 0 : 1e-5,
+      reason: 'a float32 sum of 42 numbers',
+    });
+  });
+});
+
 it('states its bindings and workgroups', () => {
   const { bindingBytes, workgroups } = pool(specOf(poolCase([2, 5, 20, 10], { strides: [2, 1] }), 'max', false));
   expect(bindingBytes).toEqual([2 * 2 * 200 * 16, 2 * 2 * 90 * 16]);
