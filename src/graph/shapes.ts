@@ -79,11 +79,10 @@ export function checkExtents(who: string, dims: Dims, input: Dims): Dims {
   return dims;
 }
 
-/** @returns `x`, which has as many channels as its scale has elements */
-export function checkChannels(who: string, x: Dims, scale: Dims): Dims {
-  if (sizeOf(scale) !== x[1]) {
-    throw new ModelError(`${who}: expected ${x[1]} channels of scale and shift, got ${sizeOf(scale)}`);
-  }
+/** @returns `x`, which has as many channels as each of its constants has elements */
+export function checkChannels(who: string, x: Dims, constants: readonly Dims[]): Dims {
+  const other = constants.find((dims) => sizeOf(dims) !== x[1]);
+  if (other) throw new ModelError(`${who}: expected ${x[1]} channels of scale and shift, got ${sizeOf(other)}`);
   return x;
 }
 

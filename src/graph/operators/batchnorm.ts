@@ -46,7 +46,7 @@ export const batchNorm: Operator<BatchNormNode> = {
   constants: (node) => [node.gamma, node.beta, node.mean, node.variance],
   inferDims(node, dimsOf) {
     const x = asDims4(node.name, dimsOf(node.inputs[0]!));
-    return checkChannels(node.name, x, dimsOf(node.gamma));
+    return checkChannels(node.name, x, [node.gamma, node.beta, node.mean, node.variance].map(dimsOf));
   },
   lower,
 };

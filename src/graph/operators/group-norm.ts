@@ -68,12 +68,12 @@ export const groupNorm: Operator<GroupNormNode> = {
   constants: (node) => [node.scale, node.shift],
   inferDims(node, dimsOf) {
     const x = dimsOf(node.inputs[0]!);
-    if (x.length < 3 || x[1]! % node.groups !== 0) {
+    if (x.length < 3 || node.groups < 1 || x[1]! % node.groups !== 0) {
       throw new ModelError(
         `${node.name}: expected 3 or more dimensions with channels in ${node.groups} groups, got ${formatDims(x)}`,
       );
     }
-    return checkChannels(node.name, x, dimsOf(node.scale));
+    return checkChannels(node.name, x, [node.scale, node.shift].map(dimsOf));
   },
   describe: (node) => [
     `${node.groups} groups`,

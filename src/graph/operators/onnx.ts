@@ -40,6 +40,15 @@ export function weightName(node: ModelNode, context: TranslateContext, index: nu
   return node.inputs[index]!;
 }
 
+/** Numbers that the kernels add to and multiply with positions stay far from what 32 bits hold. */
+const MAX_STEP = 2 ** 28;
+
+/** @returns kernel sides, strides, dilations or pads, none of which is too large to compute with */
+function checkSteps<T extends readonly number[]>(node: ModelNode, name: string, values: T): T {
+  if (values.every((value) => value <= MAX_STEP)) return values;
+  throw new ModelError(`${node.name}: expected ${name} of at most ${MAX_STEP}, got ${values}`);
+}
+
 export function onlyOutput(node: ModelNode): void {
   if (node.outputs.slice(1).some((name) => name !== '')) unsupported(node, 'with more than one output has no mapping');
 }
@@ -51,11 +60,15 @@ export function readPair(node: ModelNode, name: string, fallback: Pair): Pair {
     unsupported(node, `with ${name} of other than two dimensions has no mapping`);
   }
   if (first < 1 || second < 1) throw new ModelError(`${node.name}: ${name} must be positive, got ${first},${second}`);
-  return [first, second];
+  return checkSteps(node, name, [first, second]);
 }
 
 /** Explicit pads, or what auto_pad stands for at this input size. */
 export function readPads(node: ModelNode, x: Dims, kernel: Pair, strides: Pair, dilations: Pair): Pads {
+  return checkSteps(node, 'pads', padsOf(node, x, kernel, strides, dilations));
+}
+
+function padsOf(node: ModelNode, x: Dims, kernel: Pair, strides: Pair, dilations: Pair): Pads {
   const auto = node.attributes.string('auto_pad', 'NOTSET');
   const [, , h, w] = asDims4(node.name, x);
   const explicit = node.attributes.ints('pads', [0, 0, 0, 0]);

@@ -1,9 +1,13 @@
 import { ModelError } from '../../common/errors.ts';
+import { formatDims, sizeOf } from '../../common/tensor.ts';
 import { pool as kernel } from '../../kernels/tensor/pool.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { asDims4, checkExtents, type Pads, type Pair } from '../shapes.ts';
 import { onlyOutput, readPads, readPair } from './onnx.ts';
 import type { Draft, LowerContext, NodeBase, Operator, TranslateContext } from './operator.ts';
+
+/** What a GPU reads in seconds, and a software adapter in a minute: files of a few bytes may ask for years. */
+const MAX_READS = 2 ** 35;
 
 export interface PoolNode extends NodeBase {
   readonly op: 'Pool';
@@ -61,7 +65,13 @@ export const pool: Operator<PoolNode> = {
   inferDims(node, dimsOf) {
     const x = dimsOf(node.inputs[0]!);
     const [n, c, h, w] = asDims4(node.name, x);
-    return checkExtents(node.name, [n, c, pooledSize(h, 0, node), pooledSize(w, 1, node)], x);
+    const dims = checkExtents(node.name, [n, c, pooledSize(h, 0, node), pooledSize(w, 1, node)], x);
+    const reads = sizeOf(dims) * Math.min(node.kernel[0], h) * Math.min(node.kernel[1], w);
+    if (reads > MAX_READS) {
+      const window = `windows of ${node.kernel.join('×')} on ${formatDims(x)}`;
+      throw new ModelError(`${node.name}: expected at most ${MAX_READS} reads, got ${reads} for ${window}`);
+    }
+    return dims;
   },
   describe: (node) => [
     node.kind,
