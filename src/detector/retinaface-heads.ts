@@ -5,7 +5,7 @@ import { constantOf, dimsOf, type Graph } from '../graph/ir.ts';
 import type { Node } from '../graph/operators/index.ts';
 import { asDims4 } from '../graph/shapes.ts';
 import type { HeadSpec } from '../kernels/detection/decode.ts';
-import type { DetectorGraph } from './scrfd-heads.ts';
+import { type DetectorGraph, headName } from './scrfd-heads.ts';
 
 /**
  * The class logits behind the softmax over (background, face) that MXNet's exports spell out:
@@ -89,8 +89,14 @@ export function extractRetinaFaceHeads(graph: Graph, { strides, anchors }: HeadL
     if (!Number.isInteger(stride) || width * stride !== inputWidth) {
       throw new ModelError(`output "${classes}": ${height}×${width} cells do not tile ${inputHeight}×${inputWidth}`);
     }
+    [classes, boxes, keypoints].forEach((name, kind) => {
+      const expected = formatDims([batch, RETINAFACE_CHANNELS[kind]!, height, width]);
+      const got = formatDims(dimsOf(graph, name));
+      if (got !== expected)
+        throw new ModelError(`output "${name}" is no RetinaFace map: expected ${expected}, got ${got}`);
+    });
     levels.push({ stride, width, height });
-    const output = `:head ${stride}`;
+    const output = headName(graph, stride);
     dims.set(output, [batch, RETINAFACE_CHANNELS.reduce<number>((sum, count) => sum + count, 0), height, width]);
     const inputs = [peelSoftmax(graph, producers, classes), boxes, keypoints];
     return { op: 'Concat', name: output, inputs, output, axis: 1 };

@@ -54,10 +54,19 @@ function peel(graph: Graph, producers: ReadonlyMap<string, Node>, output: string
     value = node.inputs[0]!;
   }
   const dims = asDims4(`output "${output}" from "${value}"`, dimsOf(graph, value));
+  const [batch] = dimsOf(graph, graph.input);
+  if (dims[0] !== batch) fail(`expected ${batch} images in "${value}", got ${formatDims(dims)}`);
   if (dims[1] !== channels) fail(`expected ${channels} channels in "${value}", got ${formatDims(dims)}`);
   if (sigmoids !== (sigmoid ? 1 : 0)) fail(`expected ${sigmoid ? 'one Sigmoid' : 'no Sigmoid'}, got ${sigmoids}`);
   if (reshaped && !transposed) fail('expected a Transpose to NHWC before its Reshape, got none');
   return { value, dims };
+}
+
+/** The name of a stride's map. @throws ModelError where the file has taken it */
+export function headName(graph: Graph, stride: number): string {
+  const name = `:head ${stride}`;
+  if (graph.dims.has(name)) throw new ModelError(`value "${name}": this name is kept for what a detector computes`);
+  return name;
 }
 
 /** Removes the sigmoid that a head's convolution took over: decode applies its own. */
@@ -107,7 +116,7 @@ export function extractScrfdHeads(graph: Graph, layout: HeadLayout | undefined):
     }
     levels.push({ stride, width, height });
     scoreMaps.add(parts[0]!.value);
-    const output = `:head ${stride}`;
+    const output = headName(graph, stride);
     const channels = layout.anchors * VALUES.slice(0, kinds).reduce<number>((sum, count) => sum + count, 0);
     dims.set(output, [batch, channels, height, width]);
     concats.push({ op: 'Concat', name: output, inputs: parts.map((part) => part.value), output, axis: 1 });

@@ -7,6 +7,8 @@ import { graphOf, weights } from '../graph/models.ts';
 import { int, ints, type NodeSpec } from '../support/onnx-builder.ts';
 
 interface Change {
+  /** Of the boxes' map of stride 8. */
+  readonly boxStride?: number;
   /** What the network does to its input first. */
   readonly scale?: number;
   readonly softmaxAxis?: number;
@@ -14,7 +16,12 @@ interface Change {
 }
 
 /** A RetinaFace of one convolution a map, on a 64×64 input. */
-async function smallRetinaFace({ scale = 1 / 128, softmaxAxis = 3, toFirst = [0, 3, 1, 2] }: Change = {}) {
+async function smallRetinaFace({
+  boxStride = 8,
+  scale = 1 / 128,
+  softmaxAxis = 3,
+  toFirst = [0, 3, 1, 2],
+}: Change = {}) {
   const nodes: NodeSpec[] = [
     { op: 'Sub', inputs: ['x', 'mean'], outputs: ['centred'] },
     { op: 'Mul', inputs: ['centred', 'scale'], outputs: ['scaled'] },
@@ -29,7 +36,8 @@ async function smallRetinaFace({ scale = 1 / 128, softmaxAxis = 3, toFirst = [0,
   for (const stride of [32, 16, 8]) {
     const map = (name: string, channels: number) => {
       initializers[`w${name}`] = weights(channels, 3, stride, stride);
-      const strides = ints([stride, stride]);
+      const step = name === 'boxes8' ? boxStride : stride;
+      const strides = ints([step, step]);
       nodes.push({ op: 'Conv', inputs: ['scaled', `w${name}`], outputs: [name], attributes: { strides } });
       return name;
     };
@@ -78,6 +86,7 @@ describe('peelRetinaFace', () => {
       { softmaxAxis: 2 },
       'output "classes32" is not a RetinaFace class map: expected a Softmax over the last axis, got Softmax',
     ],
+    ['boxes of other cells', { boxStride: 4 }, 'output "boxes8" is no RetinaFace map: expected 1×8×8×8, got 1×8×15×15'],
     ['another transpose', { toFirst: [0, 3, 2, 1] }, 'output "classes32": 1×4 cells do not tile 64×64'],
   ])('refuses %s', async (_, change, message) => {
     const graph = await smallRetinaFace(change);

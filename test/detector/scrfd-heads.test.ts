@@ -158,6 +158,18 @@ describe('extractScrfdHeads refuses', () => {
       'output "box_8" is not an SCRFD head: expected no Sigmoid, got 1',
     ],
     [
+      'a map of more images',
+      edit(maps, {
+        box_8: [node('scaled = Mul(box_8_0, box_8_s)'), node('box_8 = Concat(scaled, scaled)', { axis: int(0) })],
+      }),
+      'output "box_8" is not an SCRFD head: expected 1 images in "box_8", got 2×8×8×8',
+    ],
+    [
+      'a value of the name of a map',
+      edit(maps, { box_8: [node(':head 8 = Mul(box_8_0, box_8_s)'), node('box_8 = Mul(:head 8, box_8_s)')] }),
+      'value ":head 8": this name is kept for what a detector computes',
+    ],
+    [
       'rows without a Transpose',
       edit(rows, { kps_32: [node('kps_32 = Reshape(kps_32_0, kps_rows)')] }),
       'output "kps_32" is not an SCRFD head: expected a Transpose to NHWC before its Reshape, got none',

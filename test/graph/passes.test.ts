@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ModelError } from '../../src/common/errors.ts';
 import { floatTensor, intTensor } from '../../src/common/tensor.ts';
 import type { Graph, Pass } from '../../src/graph/ir.ts';
 import { dropDead } from '../../src/graph/passes/drop-dead.ts';
@@ -58,6 +59,17 @@ describe('foldBatchNorm', () => {
   const initializers = { w: floatTensor([2, 1, 1, 1], [5, 7]), bias: vector(1, 3), ...norm };
   const batchNorm = node('y = BatchNormalization(c, g, b, m, v)', { epsilon: float(1) });
   const dims = [1, 1, 2, 2];
+
+  it('refuses a file that has taken the name of a derived constant', async () => {
+    const taken = { ...initializers, 'y:weight': vector(1) };
+    const graph = await graphOf([node('c = Conv(x, w)'), batchNorm, node('z = Add(y, y:weight)')], {
+      dims,
+      initializers: taken,
+    });
+    expect(() => foldBatchNorm(graph)).toThrow(
+      new ModelError('value "y:weight": this name is kept for derived constants'),
+    );
+  });
 
   //     x → Conv → BatchNorm    becomes    x → Conv(w · s, bias · s + t)
   it('scales weights and bias', async () => {

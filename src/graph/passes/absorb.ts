@@ -1,3 +1,4 @@
+import { ModelError } from '../../common/errors.ts';
 import type { Dims, FloatTensor } from '../../common/tensor.ts';
 import { countUses, type Graph } from '../ir.ts';
 import type { Node } from '../operators/index.ts';
@@ -40,7 +41,7 @@ export function absorb(
     const absorbed = elements > 0 ? tryAbsorb(node, soleProducer, current) : null;
     for (const replaced of absorbed?.replaces ?? []) nodes.delete(replaced.output);
     for (const [name, constant] of Object.entries(absorbed?.constants ?? {})) {
-      if (dims.has(name)) throw new Error(`derived constant "${name}" exists already`);
+      if (dims.has(name)) throw new ModelError(`value "${name}": this name is kept for derived constants`);
       constants.set(name, constant);
       elements -= constant.data.length;
       dims.set(name, constant.dims);
