@@ -1,8 +1,7 @@
 import { ModelError, UnsupportedOpError } from '../common/errors.ts';
-import { toHalf, widenBfloat16, widenFloat16 } from '../common/float16.ts';
+import { toHalf, widenFloat16 } from '../common/float16.ts';
 import {
   type Dims,
-  type FloatTensor,
   floatTensor,
   formatDims,
   intTensor,
@@ -94,82 +93,64 @@ function copyRun(to: Data, offset: number, from: Data, start: number, length: nu
   (to as Float32Array).set((from as Float32Array).subarray(start, start + length), offset);
 }
 
-/** As floats and as integers, which are exact and wrap as onnxruntime's do. */
+type Numbers = Record<number, number>;
+
+/** Of floats, and of integers, which are bigints: exact, and wrapping as onnxruntime's do. */
 const ARITHMETIC = {
-  Add: [(x: number, y: number) => x + y, (x: bigint, y: bigint) => x + y],
-  Sub: [(x: number, y: number) => x - y, (x: bigint, y: bigint) => x - y],
-  Mul: [(x: number, y: number) => x * y, (x: bigint, y: bigint) => x * y],
-  Div: [(x: number, y: number) => x / y, (x: bigint, y: bigint) => x / y],
-} as const;
-
-function elementwise(node: ModelNode, op: keyof typeof ARITHMETIC, a: Tensor, b: Tensor, budget: FoldingBudget) {
-  if (a.type !== b.type) throw new ModelError(`${node.name}: ${op} expects one type, got ${a.type} and ${b.type}`);
-  const dims = broadcastDims(node.name, a.dims, b.dims);
-  budget.take(node, dims);
-  const x = copyView(a, dims, broadcastStrides(a.dims, dims), 0);
-  const strides = broadcastStrides(b.dims, dims);
-  if (x.type === 'float32') {
-    const { data } = x;
-    eachPlace(dims, strides, 0, (i, at) => {
-      data[i] = ARITHMETIC[op][0](data[i]!, (b as FloatTensor).data[at]!);
-    });
-  } else {
-    const { data } = x;
-    const others = b.data as BigInt64Array;
-    eachPlace(dims, strides, 0, (i, at) => {
-      if (op === 'Div' && others[at] === 0n) throw new ModelError(`${node.name}: division of ${data[i]} by zero`);
-      data[i] = ARITHMETIC[op][1](data[i]!, others[at]!);
-    });
-  }
-  return x;
-}
-
-/** Bits of ONNX's integer types, and whether they have a sign; 9 is bool. */
-const INTEGERS: Readonly<Record<number, readonly [bits: number, signed: boolean]>> = {
-  2: [8, false],
-  3: [8, true],
-  4: [16, false],
-  5: [16, true],
-  6: [32, true],
-  7: [64, true],
-  12: [32, false],
-  13: [64, false],
+  Add: (x: number, y: number) => x + y,
+  Sub: (x: number, y: number) => x - y,
+  Mul: (x: number, y: number) => x * y,
+  Div: (x: number, y: number) => x / y,
 };
 
-/** As C++ converts, which onnxruntime does; what C++ leaves undefined is refused. */
-function cast(node: ModelNode, from: Tensor, budget: FoldingBudget): Tensor {
-  const to = node.attributes.int('to');
-  if (castsToFloat(node)) {
-    if (from.type === 'float32' && to !== 10 && to !== 16) return from;
-    budget.take(node, from.dims);
-    const wide = Float32Array.from(from.data as ArrayLike<number | bigint>, Number);
-    if (to === 10) return { type: 'float32', dims: from.dims, data: widenFloat16(toHalf(wide)) };
-    return { type: 'float32', dims: from.dims, data: to === 16 ? roundToBfloat16(wide) : wide };
-  }
-  budget.take(node, from.dims);
-  const out = new BigInt64Array(sizeOf(from.dims));
-  const [bits, signed] = INTEGERS[to] ?? [1, false];
-  for (let i = 0; i < out.length; i++) {
-    const value = from.data[i]!;
-    if (bits === 1) {
-      out[i] = Number(value) === 0 ? 0n : 1n;
-      continue;
-    }
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw new ModelError(`${node.name}: Cast of ${value} to integers is not defined`);
-    }
-    const whole = BigInt(typeof value === 'number' ? Math.trunc(value) : value);
-    out[i] = signed ? BigInt.asIntN(bits, whole) : BigInt.asUintN(bits, whole);
-    const lost = typeof value === 'number' ? out[i] !== whole : bits === 64 && !signed && whole < 0n;
-    if (lost) throw new ModelError(`${node.name}: Cast of ${value} to ${signed ? '' : 'u'}int${bits} is not defined`);
-  }
-  return { type: 'int64', dims: from.dims, data: out };
+function elementwise(
+  node: ModelNode,
+  op: keyof typeof ARITHMETIC,
+  a: Tensor,
+  b: Tensor,
+  budget: FoldingBudget,
+): Tensor {
+  checkTypes(node, [a, b]);
+  const dims = broadcastDims(node.name, a.dims, b.dims);
+  budget.take(node, dims);
+  const out = copyView(a, dims, broadcastStrides(a.dims, dims), 0);
+  const [to, from] = [out.data, b.data] as unknown as [Numbers, Numbers];
+  eachPlace(dims, broadcastStrides(b.dims, dims), 0, (i, at) => {
+    if (op === 'Div' && b.data[at] === 0n) throw new ModelError(`${node.name}: division of ${to[i]} by zero`);
+    to[i] = ARITHMETIC[op](to[i]!, from[at]!);
+  });
+  return out;
 }
 
-function roundToBfloat16(values: Float32Array): Float32Array<ArrayBuffer> {
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
-  // to nearest, ties to even
-  return widenBfloat16(Uint16Array.from(bits, (single) => (single + 0x7fff + ((single >>> 16) & 1)) >>> 16));
+function checkTypes({ name, op }: ModelNode, [first, ...more]: readonly Tensor[]): void {
+  const other = more.find(({ type }) => type !== first!.type);
+  if (other) throw new ModelError(`${name}: ${op} expects one type, got ${first!.type} and ${other.type}`);
+}
+
+/** Bits of ONNX's integer types, negative where they have a sign; 9 is bool. */
+const BITS: Readonly<Record<number, number>> = { 2: 8, 3: -8, 4: 16, 5: -16, 6: -32, 7: -64, 12: 32, 13: 64 };
+
+/** As C++ converts, which onnxruntime does; what C++ leaves undefined is refused. */
+function cast(node: ModelNode, { type, dims, data: from }: Tensor, budget: FoldingBudget): Tensor {
+  const to = node.attributes.int('to');
+  budget.take(node, dims);
+  if (castsToFloat(node)) {
+    const data = type === 'float32' ? from : Float32Array.from(from, Number);
+    if (to === 16) unsupported(node, 'of a constant to bfloat16 has no mapping');
+    return { type: 'float32', dims, data: to === 10 ? widenFloat16(toHalf(data)) : data };
+  }
+  const bits = BITS[to];
+  const convert = (value: number | bigint): bigint => {
+    if (!bits) return Number(value) === 0 ? 0n : 1n;
+    if (Number.isFinite(Number(value))) {
+      const whole = BigInt(typeof value === 'number' ? Math.trunc(value) : value);
+      const wrapped = bits < 0 ? BigInt.asIntN(-bits, whole) : BigInt.asUintN(bits, whole);
+      // integers wrap, floats do not; a uint64 is an int64 here
+      if (wrapped === whole || (whole === value && (bits !== 64 || whole >= 0n))) return wrapped;
+    }
+    throw new ModelError(`${node.name}: Cast of ${value} to ONNX type ${to} is not defined`);
+  };
+  return { type: 'int64', dims, data: BigInt64Array.from(from as ArrayLike<number | bigint>, convert) };
 }
 
 function round(node: ModelNode, from: Tensor, how: (value: number) => number, budget: FoldingBudget): Tensor {
@@ -221,8 +202,7 @@ function concat(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor 
     axis,
     parts.map((part) => part.dims),
   );
-  const other = parts.find(({ type }) => type !== first.type);
-  if (other) throw new ModelError(`${node.name}: Concat expects one type, got ${first.type} and ${other.type}`);
+  checkTypes(node, parts);
   budget.take(node, dims);
   const out = emptyLike(first, dims);
   const run = sizeOf(dims.slice(axis));
