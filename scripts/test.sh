@@ -30,5 +30,8 @@ else
   echo "SwiftShader is missing: its half of the GPU tests was not run" >&2
 fi
 
+# a short run of what hours of `npm run fuzz -- --minutes 600` look for
+npm run fuzz -- --runs 300 || status=1
+
 node scripts/sum-reports.mjs "$reports"/*.json || status=1
 exit "$status"

@@ -4,6 +4,12 @@ export function assertOneOf(name: string, value: unknown, allowed: readonly stri
   throw new RangeError(`${name}: expected ${allowed.map((each) => `'${each}'`).join(' or ')}, got ${String(value)}`);
 }
 
+/** @throws RangeError for what is no number from 0 to 1, whatever it would be coerced to */
+export function assertFraction(name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0 && value <= 1) return;
+  throw new RangeError(`${name}: expected a number from 0 to 1, got ${String(value)}`);
+}
+
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

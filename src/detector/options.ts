@@ -1,5 +1,5 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
-import { assertOneOf } from '../common/check.ts';
+import { assertFraction, assertOneOf } from '../common/check.ts';
 import type { ImageSize, Size } from '../common/geometry.ts';
 import type { ImageParams } from '../kernels/detection/image-params.ts';
 import { type Fit, fitLetterbox, type Interpolation } from '../kernels/detection/letterbox.ts';
@@ -120,7 +120,7 @@ export function readSettings(options: DetectOptions, model: Model): Settings {
   const { scoreThreshold = profile.scoreThreshold, iouThreshold = profile.iouThreshold } = options;
   const { padding = profile.padding } = options;
   for (const [name, value] of Object.entries({ scoreThreshold, iouThreshold })) {
-    if (!(value >= 0 && value <= 1)) throw new RangeError(`${name}: expected a number from 0 to 1, got ${value}`);
+    assertFraction(name, value);
   }
   if (!Number.isInteger(maxFaces) || maxFaces < 0 || maxFaces > 0x7fffffff) {
     throw new RangeError(`maxFaces: expected a non-negative integer, got ${maxFaces}`);
@@ -148,7 +148,7 @@ function readSizes({ inputSize, inputSizes }: DetectOptions, model: Model, usual
     throw new RangeError(`inputSizes: expected at least one size, got ${String(inputSizes)}`);
   }
   const declared = declaredSize(model);
-  const sizes = inputSizes ?? (inputSize && [inputSize]) ?? (declared && [declared]) ?? usual;
+  const sizes = inputSizes ?? (inputSize === undefined ? undefined : [inputSize]) ?? (declared && [declared]) ?? usual;
   for (const size of sizes) assertSize(inputSizes ? 'inputSizes' : 'inputSize', size);
   const stride = largestStride(model);
   return sizes.map((size) => roundSize(size, stride));

@@ -74,18 +74,9 @@ export async function downloadModel(url: URL, options: DownloadOptions): Promise
   return sink.bytes();
 }
 
-/**
- * The URL of a file beside another. @param location a relative path, `/` between its parts
- * @throws ModelError where nothing lies beside, as with `data:` and `blob:`
- */
+/** The URL of a file beside another. @param location a relative path, `/` between its parts */
 export function besideUrl(url: URL, location: string): URL {
-  const path = location.split('/').map(encodeURIComponent).join('/');
-  try {
-    return new URL(path, url);
-  } catch (cause) {
-    const expected = 'expected a model by a path or URL that has a folder';
-    throw new ModelError(`external file '${location}': ${expected}, got a ${url.protocol} URL`, { cause });
-  }
+  return new URL(location.split('/').map(encodeURIComponent).join('/'), url);
 }
 
 /**

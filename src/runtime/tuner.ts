@@ -102,7 +102,8 @@ function storeName({ device: { adapterInfo }, traits }: GpuContext, precision: P
 /** What is damaged counts as not known. */
 function parseChoices(text: string | null): Map<string, ConvWay> {
   try {
-    return new Map(Object.entries(JSON.parse(text ?? '{}') as Record<string, ConvWay>));
+    const entries = Object.entries(JSON.parse(text ?? '{}') as Record<string, ConvWay>);
+    return new Map(entries.filter(([, way]) => typeof way === 'string'));
   } catch {
     return new Map();
   }

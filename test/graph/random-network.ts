@@ -24,12 +24,13 @@ const MAX_ELEMENTS = 6000;
 const MAX_SCALE = 8;
 const MAX_RANK = 5;
 
-/** The network for a seed: the same each time, valid for onnxruntime. */
-export function randomNetwork(seed: number): RandomNetwork {
+/** The network for a seed: the same each time, valid for onnxruntime. Of `few` moves, or of many. */
+export function randomNetwork(seed: number, few?: number): RandomNetwork {
   const generator = new Generator(seed);
   const moves = [...generator.moves()];
-  const count = generator.rng.int(5, 9);
+  const count = few ?? generator.rng.int(5, 9);
   for (let i = 0; i < count; i++) generator.rng.pick(moves)();
+  if (few !== undefined) return generator.finish();
   // a turn for every move: chance alone would leave some out for long
   for (const turn of [0, 11, 23]) moves[(seed * 3 + turn) % moves.length]!();
   return generator.finish();

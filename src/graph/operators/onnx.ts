@@ -53,6 +53,13 @@ export function onlyOutput(node: ModelNode): void {
   if (node.outputs.slice(1).some((name) => name !== '')) unsupported(node, 'with more than one output has no mapping');
 }
 
+/** An attribute of 0, which is the default, or 1. */
+export function readFlag(node: ModelNode, name: string): boolean {
+  const value = node.attributes.int(name, 0);
+  if (value !== 0 && value !== 1) throw new ModelError(`${node.name}: expected ${name} of 0 or 1, got ${value}`);
+  return value === 1;
+}
+
 /** An attribute of two positive numbers, for height and width. */
 export function readPair(node: ModelNode, name: string, fallback: Pair): Pair {
   const [first, second, ...more] = node.attributes.ints(name, fallback);

@@ -3,7 +3,7 @@ import { formatDims, sizeOf } from '../../common/tensor.ts';
 import { pool as kernel } from '../../kernels/tensor/pool.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { asDims4, checkExtents, type Pads, type Pair } from '../shapes.ts';
-import { onlyOutput, readPads, readPair } from './onnx.ts';
+import { onlyOutput, readFlag, readPads, readPair } from './onnx.ts';
 import type { Draft, LowerContext, NodeBase, Operator, TranslateContext } from './operator.ts';
 
 /** What a GPU reads in seconds, and a software adapter in a minute: files of a few bytes may ask for years. */
@@ -36,8 +36,8 @@ function translate(node: ModelNode, context: TranslateContext): Draft<PoolNode> 
     strides,
     dilations,
     pads: readPads(node, context.dims(node.inputs[0]!), kernel, strides, dilations),
-    ceilMode: attributes.int('ceil_mode', 0) !== 0,
-    countIncludePad: attributes.int('count_include_pad', 0) !== 0,
+    ceilMode: readFlag(node, 'ceil_mode'),
+    countIncludePad: readFlag(node, 'count_include_pad'),
   };
 }
 

@@ -43,7 +43,9 @@ export function readAxes(node: ModelNode, axesInput: Tensor | undefined): number
   return node.attributes.has('axes') ? [...node.attributes.ints('axes')] : null;
 }
 
-export function squeezeDims(who: string, dims: Dims, axes: readonly number[] | null): number[] {
+/** Without axes, and by an empty list of them, all dimensions of 1 go. */
+export function squeezeDims(who: string, dims: Dims, given: readonly number[] | null): number[] {
+  const axes = given?.length ? given : null;
   const dropped = new Set(axes ? axes.map((axis) => normalizeAxis(who, axis, dims.length)) : undefined);
   const drop = (dim: number, i: number) => (axes ? dropped.has(i) : dim === 1);
   const bad = dims.findIndex((dim, i) => drop(dim, i) && dim !== 1);
