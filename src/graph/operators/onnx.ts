@@ -92,11 +92,12 @@ function padsOf(node: ModelNode, x: Dims, kernel: Pair, strides: Pair, dilations
     case 'SAME_LOWER': {
       const total = ([h, w] as const).map((size, axis) => {
         const span = (kernel[axis]! - 1) * dilations[axis]! + 1;
-        return Math.max(0, (Math.ceil(size / strides[axis]!) - 1) * strides[axis]! + span - size);
+        return (Math.ceil(size / strides[axis]!) - 1) * strides[axis]! + span - size;
       });
-      const small = total.map((pad) => Math.floor(pad / 2));
-      const large = total.map((pad, axis) => pad - small[axis]!);
-      const [before, after] = auto === 'SAME_UPPER' ? [small, large] : [large, small];
+      // long strides leave out more than a window's rest, and onnxruntime then crops on both sides
+      const before = total.map((pad) => Math.trunc((auto === 'SAME_UPPER' ? pad : pad + 1) / 2));
+      if (before.some((pad) => pad < 0)) unsupported(node, `with auto_pad ${auto} that crops has no mapping`);
+      const after = total.map((pad, axis) => Math.max(0, pad - before[axis]!));
       return [before[0]!, before[1]!, after[0]!, after[1]!];
     }
     default:
