@@ -6,6 +6,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
   ndjson: async () => (await import('./ndjson.ts')).ndjson,
   options: async () => (await import('./options.ts')).options,
   pictures: async () => (await import('./pictures.ts')).pictures,
+  plans: async () => (await import('./models.ts')).plans,
   tracker: async () => (await import('./tracker.ts')).tracker,
   tuning: async () => (await import('./tuning.ts')).tuning,
 };

@@ -70,30 +70,46 @@ const MOST_READS = 2 ** 28;
 let gpu: Promise<GpuContext> | undefined;
 
 /** Random networks of a few nodes with a few changes to what they say: attributes, dimensions, edges, weights, bytes. */
-export const models: Target = {
-  make(rng) {
-    const { spec, inputDims: dims } = randomNetwork(rng.int(0, 2 ** 31), rng.int(1, 4));
-    const proto = onnx.ModelProto.decode(buildModel({ ...spec, inputs: [{ name: 'x', dims }] }));
-    for (let changes = rng.pick([0, 1, 1, 1, 2, 3]); changes > 0; changes--) {
-      if (proto.graph!.node!.length > 0) rng.pick(MUTATIONS)(rng, proto);
-    }
-    const bytes = onnx.ModelProto.encode(proto).finish();
-    return rng.uniform(0, 1) < 0.1 ? mutateBytes(rng, bytes) : bytes;
-  },
+function make(rng: Rng): Uint8Array {
+  const { spec, inputDims: dims } = randomNetwork(rng.int(0, 2 ** 31), rng.int(1, 4));
+  const proto = onnx.ModelProto.decode(buildModel({ ...spec, inputs: [{ name: 'x', dims }] }));
+  for (let changes = rng.pick([0, 1, 1, 1, 2, 3]); changes > 0; changes--) {
+    if (proto.graph!.node!.length > 0) rng.pick(MUTATIONS)(rng, proto);
+  }
+  const bytes = onnx.ModelProto.encode(proto).finish();
+  return rng.uniform(0, 1) < 0.1 ? mutateBytes(rng, bytes) : bytes;
+}
 
+/** The input shape of a model that compiles and is quick to run, or what came of it. */
+async function compile(bytes: Uint8Array): Promise<[number, number, number, number] | Outcome> {
+  try {
+    const model = await withinTime(bytes.length, 'loading', () => loadModel(bytes));
+    const dims = inputDims(model);
+    const traits = { software: true, subgroupSize: 8 };
+    const plan = await withinTime(bytes.length, 'compiling', () => compileNetwork(model, dims, traits));
+    const { activations, constants } = planMemory(plan);
+    if (activations + constants > MOST_BYTES) return 'accepted, too large to run';
+    return mostReads(model, dims) > MOST_READS ? 'accepted, too much to run' : dims;
+  } catch (error) {
+    return refusal(error, ModelError);
+  }
+}
+
+/** Loads and compiles: no GPU, and many a second. */
+export const plans: Target = {
+  make,
+  async run(bytes) {
+    const compiled = await compile(bytes);
+    return typeof compiled === 'string' ? compiled : 'accepted';
+  },
+};
+
+/** Runs what compiles, and compares with onnxruntime. */
+export const models: Target = {
+  make,
   async run(bytes, reference) {
-    let model: Model;
-    let dims: [number, number, number, number];
-    try {
-      model = await withinTime(bytes.length, 'loading', () => loadModel(bytes));
-      dims = inputDims(model);
-      const traits = { software: true, subgroupSize: 8 };
-      const plan = await withinTime(bytes.length, 'compiling', () => compileNetwork(model, dims, traits));
-      if (planMemory(plan).activations + planMemory(plan).constants > MOST_BYTES) return 'accepted, too large to run';
-      if (mostReads(model, dims) > MOST_READS) return 'accepted, too much to run';
-    } catch (error) {
-      return refusal(error, ModelError);
-    }
+    const dims = await compile(bytes);
+    if (typeof dims === 'string') return dims;
     const x = createRng(bytes.length).floats(sizeOf(dims));
     let actual: Readonly<Record<string, OrtTensor>>;
     try {
