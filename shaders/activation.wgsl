@@ -2,7 +2,8 @@
 
 // between bounds; what is no number stays none, which clamp() does not promise
 fn limit(v: Value, low: Value, high: Value) -> Value {
-  return select(select(v, low, v < low), high, v > high);
+  let raised = select(v, low, v < low);
+  return select(raised, high, raised > high);
 }
 
 // every activation but the logistic function: a slope below zero, then bounds

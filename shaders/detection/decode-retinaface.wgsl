@@ -21,7 +21,7 @@ fn decode(place: Place, score: f32, image: ImageParams) -> array<f32, 16> {
   let size = exp(vec2f(channel(place, c + 2), channel(place, c + 3))) * side;
   var low = middle - (size - 1.0) * 0.5;
   var high = middle + (size - 1.0) * 0.5;
-  if (has(image.flags, CLIP)) {
+  if (has(image.flags, CLIP) && is_finite(low.x + low.y + high.x + high.y)) {
     let end = vec2f(vec2i(image.new_width, image.new_height));
     low = clamp(low, vec2f(), end);
     high = clamp(high, vec2f(), end);
