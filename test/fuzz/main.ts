@@ -37,6 +37,9 @@ const STALL_MS = 60_000;
 const RUNS_OF_A_PROCESS = 2000;
 const HEAP_MB = 1024;
 
+/** Ctrl-C ends the run with what was counted. */
+const stop = new AbortController();
+
 interface Totals {
   runs: number;
   readonly outcomes: Map<string, number>;
@@ -58,6 +61,7 @@ async function runProcess(name: string, first: number, count: number, totals: To
     child.kill('SIGKILL');
   };
   let timer = setTimeout(kill, STALL_MS);
+  stop.signal.addEventListener('abort', () => child.kill('SIGKILL'));
   child.on('message', (report: Report) => {
     clearTimeout(timer);
     timer = setTimeout(kill, STALL_MS);
@@ -70,7 +74,7 @@ async function runProcess(name: string, first: number, count: number, totals: To
     child.on('exit', (code, signal) => resolve([code, signal]));
   });
   clearTimeout(timer);
-  if (code === 0) return begun;
+  if (code === 0 || stop.signal.aborted) return begun;
   const ended = stalled ? `stalls for ${STALL_MS / 1000} s` : `ends the process: ${signal ?? code}\n${errors}`;
   if (begun === 0) throw new Error(`${name}: the process does not start: ${ended}`);
   if (stage === 'reference') count1(totals.outcomes, 'ends onnxruntime');
@@ -98,11 +102,12 @@ async function found(name: string, seed: number, what: string, totals: Totals): 
   process.stdout.write(`${name} ${seed}: ${what}\n  kept as ${file}\n`);
 }
 
+process.once('SIGINT', () => stop.abort());
 let failed = false;
 for (const name of targets) {
   const totals: Totals = { runs: 0, outcomes: new Map(), findings: new Map() };
   const start = Date.now();
-  while (totals.runs < runs && Date.now() - start < minutes * 60_000) {
+  while (totals.runs < runs && !stop.signal.aborted && Date.now() - start < minutes * 60_000) {
     const count = Math.min(RUNS_OF_A_PROCESS, runs - totals.runs);
     totals.runs += await runProcess(name, seed + totals.runs, count, totals);
   }
