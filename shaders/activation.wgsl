@@ -11,7 +11,8 @@ fn bound(v: Value, slope: f32, low: f32, high: f32) -> Value {
   return limit(select(v * slope, v, v >= Value(0.0)), Value(low), Value(high));
 }
 
-// logistic function, in a range where exp() is finite everywhere
+// logistic function, in a range where exp() is finite everywhere; SwiftShader's makes a number of what is none,
+// for which != is false, too
 fn sigmoid(v: Value) -> Value {
-  return 1.0 / (1.0 + exp(-limit(v, Value(-80.0), Value(80.0))));
+  return select(1.0 / (1.0 + exp(-limit(v, Value(-80.0), Value(80.0)))), v, !(v == v));
 }

@@ -12,6 +12,11 @@ struct Params {
 
 #include "flat-index.wgsl"
 
+// SwiftShader's exp() makes a number of what is none
+fn power(v: f32) -> f32 {
+  return select(exp(v), v, !(v == v));
+}
+
 fn compute(i: i32) {
   let first = i / p.inner * p.axis * p.inner + i % p.inner;
   var most = input[first];
@@ -20,9 +25,9 @@ fn compute(i: i32) {
   }
   var sum = 0.0;
   for (var k = 0; k < p.axis; k++) {
-    sum += exp(input[first + k * p.inner] - most);
+    sum += power(input[first + k * p.inner] - most);
   }
   for (var k = 0; k < p.axis; k++) {
-    output[first + k * p.inner] = exp(input[first + k * p.inner] - most) / sum;
+    output[first + k * p.inner] = power(input[first + k * p.inner] - most) / sum;
   }
 }

@@ -15,5 +15,5 @@ alias Value = vec4f;
 fn compute(i: i32) {
   // where exp() is finite; beyond, float32 has no other result
   let v = limit(vec4f(input[i]), vec4f(-16.0), vec4f(16.0));
-  output[i] = Out(1.0 - 2.0 / (exp(2.0 * v) + 1.0));
+  output[i] = Out(select(1.0 - 2.0 / (exp(2.0 * v) + 1.0), v, !(v == v)));
 }

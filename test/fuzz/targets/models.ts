@@ -284,7 +284,7 @@ function changeTensor(rng: Rng, tensor: TensorProto): void {
       const width = tensor.dataType === 7 ? 8 : 4;
       if (!rawData || rawData.length < width) return;
       const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.length);
-      const at = rng.int(0, rawData.length / width - 1) * width;
+      const at = rng.int(0, Math.floor(rawData.length / width) - 1) * width;
       if (width === 8) view.setBigInt64(at, BigInt(integer(rng)), true);
       else view.setFloat32(at, number(rng), true);
     }
