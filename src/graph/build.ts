@@ -60,7 +60,7 @@ export function buildGraph(model: Model, inputDims: Dims, extraOutputs: readonly
 
   const context: TranslateContext = {
     opset: model.opset,
-    batch: inputDims[0] ?? 1,
+    batch: model.inputs[0]!.dims?.[0] === inputDims[0] ? 1 : (inputDims[0] ?? 1),
     dims(value) {
       const found = dims.get(value);
       if (!found) throw new ModelError(`value "${value}" is read before any node defines it`);

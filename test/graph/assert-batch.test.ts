@@ -135,6 +135,12 @@ describe('a file that bakes one image refuses a batch that it would mix', () => 
     await expect(compile(nodes, initializers, declared)).resolves.toBeDefined();
   });
 
+  it('spreads no shape where the file declares the batch', async () => {
+    await expect(compile([node('y = Reshape(x, s)')], { s: index(1, 8, 2) }, 2)).rejects.toThrow(
+      'Reshape_0: cannot reshape 2×4×2×2 to [1, 8, 2]',
+    );
+  });
+
   it('spreads no shape over images and then mixes them', async () => {
     const nodes = [node('r = Reshape(x, s)'), node('y = Flatten(r)', { axis: int(0) })];
     await expect(compile(nodes, { s: index(1, 8, 2) }, null)).rejects.toThrow(

@@ -17,7 +17,7 @@ export interface NodeBase {
 /** What a translator of an ONNX operator may ask. */
 export interface TranslateContext {
   readonly opset: number;
-  /** Batch size that the graph is built for. */
+  /** Images that shapes baked for one image are spread over: 1 where the file declares the batch that it is built for. */
   readonly batch: number;
   /** Says that a shape that was baked for one image is taken for each image of the batch. */
   spreadBatch(): void;
