@@ -82,7 +82,7 @@ export function receiveError({ name, message, reason, node, op }: SentError): Er
   if (node !== undefined && op !== undefined) {
     return new UnsupportedOpError(node, op, message.slice(`${node}: ${op} `.length));
   }
-  const Class = (PLAIN as Readonly<Record<string, new (message: string) => Error>>)[name] ?? Error;
+  const Class = Object.hasOwn(PLAIN, name) ? PLAIN[name as keyof typeof PLAIN] : Error;
   const error = new Class(message);
   if (error.name !== name) error.name = name;
   return error;

@@ -9,4 +9,5 @@ export const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
   plans: async () => (await import('./models.ts')).plans,
   tracker: async () => (await import('./tracker.ts')).tracker,
   tuning: async () => (await import('./tuning.ts')).tuning,
+  worker: async () => (await import('./worker.ts')).worker,
 };
