@@ -61,7 +61,8 @@ async function runProcess(name: string, first: number, count: number, totals: To
     child.kill('SIGKILL');
   };
   let timer = setTimeout(kill, STALL_MS);
-  stop.signal.addEventListener('abort', () => child.kill('SIGKILL'));
+  const end = () => child.kill('SIGKILL');
+  stop.signal.addEventListener('abort', end);
   child.on('message', (report: Report) => {
     clearTimeout(timer);
     timer = setTimeout(kill, STALL_MS);
@@ -74,6 +75,7 @@ async function runProcess(name: string, first: number, count: number, totals: To
     child.on('exit', (code, signal) => resolve([code, signal]));
   });
   clearTimeout(timer);
+  stop.signal.removeEventListener('abort', end);
   if (code === 0 || stop.signal.aborted) return begun;
   const ended = stalled ? `stalls for ${STALL_MS / 1000} s` : `ends the process: ${signal ?? code}\n${errors}`;
   if (begun === 0) throw new Error(`${name}: the process does not start: ${ended}`);
