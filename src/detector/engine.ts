@@ -2,6 +2,7 @@ import { assertInFlight } from '../common/check.ts';
 import type { Face } from '../common/face.ts';
 import type { ImageSize } from '../common/geometry.ts';
 import type { OpenedImage, Pixels } from '../common/image.ts';
+import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
 import type { LoweringOptions } from '../graph/lower.ts';
 import { candidatesOf } from '../kernels/detection/decode.ts';
@@ -10,7 +11,7 @@ import { resizeTable } from '../kernels/detection/letterbox.ts';
 import { faceBytes } from '../kernels/detection/nms.ts';
 import type { Model } from '../loader/model.ts';
 import type { Executor } from '../runtime/executor.ts';
-import type { GpuContext } from '../runtime/gpu-context.ts';
+import type { GpuContext, Own } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import type { GpuTimer, Granularity } from '../runtime/gpu-timer.ts';
 import type { Platform } from '../runtime/platform.ts';
@@ -41,6 +42,15 @@ export interface RunObserver {
   readonly onPhaseEnd?: OnPhaseEnd;
 }
 
+/** What one run takes. */
+interface Submission {
+  readonly images: readonly OpenedImage[];
+  readonly settings: Settings;
+  readonly timer: GpuTimer | null | undefined;
+  readonly staging: GPUBuffer;
+  readonly onPhaseEnd: OnPhaseEnd | undefined;
+}
+
 /** A compiled plan with what its runs are written to and read from. */
 class PreparedPlan {
   readonly plan: DetectorPlan;
@@ -48,24 +58,21 @@ class PreparedPlan {
   readonly resizeTable: GPUBuffer;
   readonly imageParams: GPUBuffer;
   readonly reader: FaceReader;
-  /** What `resizeTable` and `imageParams` were last written for. */
-  written = '';
+  /** What `resizeTable` and `imageParams` were last written for, and whether they were. */
+  written: { readonly wanted: string; readonly checked: Promise<void> } | null = null;
   readonly #context: GpuContext;
   readonly #timers: GpuTimer[] = [];
   readonly #freeTimers: Readonly<Record<RunGranularity, GpuTimer[]>> = { run: [], stage: [] };
 
-  constructor(context: GpuContext, plan: DetectorPlan, executor: Executor) {
+  constructor(context: GpuContext, plan: DetectorPlan, executor: Executor, own: Own) {
     const { batch, inputSizes, heads } = plan;
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
     const entries = inputSizes.reduce((sum, [width, height]) => sum + (width + height) * batch, 0);
     this.plan = plan;
     this.executor = executor;
-    this.resizeTable = context.device.createBuffer({ label: 'resizeTable', size: entries * RESIZE_ENTRY_BYTES, usage });
-    this.imageParams = context.device.createBuffer({
-      label: 'imageParams',
-      size: inputSizes.length * batch * IMAGE_PARAMS_BYTES,
-      usage,
-    });
+    const make = (label: string, size: number) => own(context.device.createBuffer({ label, size, usage }));
+    this.resizeTable = make('resizeTable', entries * RESIZE_ENTRY_BYTES);
+    this.imageParams = make('imageParams', inputSizes.length * batch * IMAGE_PARAMS_BYTES);
     const imageBytes = faceBytes(candidatesOf(heads));
     this.reader = new FaceReader(context, { batch, imageBytes, keypoints: heads[0]!.keypoints });
     this.#context = context;
@@ -77,13 +84,20 @@ class PreparedPlan {
   async takeTimer(by: RunGranularity): Promise<GpuTimer | null> {
     // pages load what few ask for when it is asked for
     const { GpuTimer } = await import('../runtime/gpu-timer.ts');
-    const timer = this.#freeTimers[by].pop() ?? GpuTimer.create(this.#context, this.plan, by);
+    const create = () => this.#context.allocate('timing', () => GpuTimer.create(this.#context, this.plan, by));
+    const timer = this.#freeTimers[by].pop() ?? (await create());
     if (timer && !this.#timers.includes(timer)) this.#timers.push(timer);
     return timer;
   }
 
   giveTimer(by: RunGranularity, timer: GpuTimer): void {
     this.#freeTimers[by].push(timer);
+  }
+
+  /** Takes nothing of a run that failed over into the next one. */
+  forget(): void {
+    this.written = null;
+    this.executor.forget();
   }
 
   dispose(): void {
@@ -113,8 +127,8 @@ export class DetectorEngine {
   static async open(platform: Platform, model: Model, options: EngineOptions): Promise<DetectorEngine> {
     const { inFlight } = options;
     if (inFlight !== undefined) assertInFlight(inFlight);
-    const prepare = (context: GpuContext, plan: DetectorPlan, executor: Executor) =>
-      new PreparedPlan(context, plan, executor);
+    const prepare = (context: GpuContext, plan: DetectorPlan, executor: Executor, own: Own) =>
+      new PreparedPlan(context, plan, executor, own);
     const session = await Session.open(platform, model, options, prepare);
     return new DetectorEngine(session, inFlight ?? (session.context.traits.software ? 1 : 2));
   }
@@ -139,38 +153,51 @@ export class DetectorEngine {
       signal?.throwIfAborted();
       return this.#use(settings, images, async (prepared) => {
         const timer = gpuTimes && (await prepared.takeTimer(gpuTimes.by));
+        const staging = await prepared.reader.takeStaging();
+        const submit = () => this.#submit(prepared, { images, settings, timer, staging, onPhaseEnd });
         try {
-          const { faces } = await this.#submissions.run(async () => {
-            this.context.assertUsable();
-            const { executor, plan, reader } = prepared;
-            const encoder = this.context.device.createCommandEncoder();
-            const layouts = await this.#images.write(images, encoder);
-            this.#writeParams(prepared, settings, layouts);
-            onPhaseEnd?.('upload');
-            executor.bind('pixels', this.#images.buffer);
-            const commands = [encoder.finish(), executor.commands(timer ?? undefined)];
-            // submits before it first waits
-            const faces = reader.read(commands, executor.buffer(plan.faces), executor.pacer, onPhaseEnd);
-            executor.encodeAhead();
-            // in an object: a bare promise would be awaited inside the lock
-            return { faces };
-          });
+          const { faces } = await this.#submissions.run(submit);
           const result = await faces;
           if (timer) gpuTimes.report(await timer.read());
           return result;
+        } catch (error) {
+          prepared.forget();
+          throw error;
         } finally {
           if (timer) prepared.giveTimer(gpuTimes.by, timer);
+          prepared.reader.giveStaging(staging);
         }
       });
     });
+  }
+
+  /** @returns the faces in an object: a bare promise would be awaited inside the lock */
+  async #submit(prepared: PreparedPlan, { images, settings, timer, staging, onPhaseEnd }: Submission) {
+    this.context.assertUsable();
+    const encoder = this.context.device.createCommandEncoder();
+    const { result: layouts, checked: uploaded } = await this.#images.write(images, encoder);
+    const { result, checked } = this.context.scoped('finding faces', () => {
+      const { executor, plan, reader } = prepared;
+      const written = this.#writeParams(prepared, settings, layouts);
+      onPhaseEnd?.('upload');
+      executor.bind('pixels', this.#images.buffer);
+      const commands = [encoder.finish(), executor.commands(timer ?? undefined)];
+      // submits before it first waits
+      const faces = reader.read(staging, commands, executor.buffer(plan.faces), executor.pacer, onPhaseEnd);
+      executor.encodeAhead();
+      return { written, faces };
+    });
+    const ended = settleAll([uploaded, result.written, checked, result.faces]);
+    return { faces: ended.then(([, , , faces]) => faces) };
   }
 
   /** Aligned crops of faces in one image: see `Detector.alignFaces`. */
   alignFaces(image: OpenedImage, faces: readonly Keypoints[], size: number): Promise<Pixels[]> {
     return this.#submissions.run(async () => {
       const encoder = this.context.device.createCommandEncoder();
-      const [layout] = await this.#images.write([image], encoder);
-      return alignFaces(this.context, encoder, this.#images.buffer, layout!, faces, size);
+      const { result: layouts, checked } = await this.#images.write([image], encoder);
+      const crops = alignFaces(this.context, encoder, this.#images.buffer, layouts[0]!, faces, size);
+      return (await settleAll([checked, crops]))[1];
     });
   }
 
@@ -192,28 +219,32 @@ export class DetectorEngine {
   /**
    * Writes the resize tables and the parameters of every input size and image, unless the plan's last run had the same.
    * Runs that overlap share them: they are written in the order of submissions.
+   * @returns whether they are there, whichever run wrote them
    */
-  #writeParams(prepared: PreparedPlan, settings: Settings, layouts: readonly ImageLayout[]): void {
+  #writeParams(prepared: PreparedPlan, settings: Settings, layouts: readonly ImageLayout[]): Promise<void> {
     const { plan, resizeTable: table, imageParams } = prepared;
     const wanted = JSON.stringify([settings, layouts]);
-    if (prepared.written === wanted) return;
+    if (prepared.written?.wanted === wanted) return prepared.written.checked;
     // nothing is known of them if this fails half-way
-    prepared.written = '';
+    prepared.written = null;
     const { queue } = this.context.device;
-    const packed: ImageParams[] = [];
-    let firstEntry = 0;
-    for (const inputSize of plan.inputSizes) {
-      for (const layout of layouts) {
-        const { width, height } = layout;
-        const { newWidth, newHeight, scale } = placeImage(settings, layout, inputSize);
-        const tables = resizeTable(width, height, newWidth, newHeight, settings.interpolation);
-        queue.writeBuffer(table, firstEntry * RESIZE_ENTRY_BYTES, tables);
-        packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstEntry });
-        firstEntry += newWidth + newHeight;
+    const { checked } = this.context.scoped('uploading', () => {
+      const packed: ImageParams[] = [];
+      let firstEntry = 0;
+      for (const inputSize of plan.inputSizes) {
+        for (const layout of layouts) {
+          const { width, height } = layout;
+          const { newWidth, newHeight, scale } = placeImage(settings, layout, inputSize);
+          const tables = resizeTable(width, height, newWidth, newHeight, settings.interpolation);
+          queue.writeBuffer(table, firstEntry * RESIZE_ENTRY_BYTES, tables);
+          packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstEntry });
+          firstEntry += newWidth + newHeight;
+        }
       }
-    }
-    queue.writeBuffer(imageParams, 0, packImageParams(packed));
-    prepared.written = wanted;
+      queue.writeBuffer(imageParams, 0, packImageParams(packed));
+    });
+    prepared.written = { wanted, checked };
+    return checked;
   }
 
   async dispose(): Promise<void> {

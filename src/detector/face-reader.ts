@@ -31,8 +31,31 @@ export class FaceReader {
     this.#spec = spec;
   }
 
+  /** A buffer for one `read`. @throws DeviceError when there is no memory for it */
+  async takeStaging(): Promise<GPUBuffer> {
+    const free = this.#free.pop();
+    if (free) return free;
+    const staging = await this.#context.allocate('reading faces', (own) =>
+      own(
+        this.#context.device.createBuffer({
+          label: 'read-back',
+          size: this.#spec.batch * this.#spec.imageBytes,
+          usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
+        }),
+      ),
+    );
+    this.#staging.push(staging);
+    return staging;
+  }
+
+  /** Gives it back, unmapped. */
+  giveStaging(staging: GPUBuffer): void {
+    this.#free.push(staging);
+  }
+
   /** Submits the commands, then reads the faces of each image. What is submitted later does not disturb them. */
   async read(
+    staging: GPUBuffer,
     commands: readonly GPUCommandBuffer[],
     faces: GPUBuffer,
     pacer: PollPacer,
@@ -43,7 +66,6 @@ export class FaceReader {
     const first = Math.min(FIRST_BYTES, imageBytes);
     const rest = imageBytes - first;
     const images = Array.from({ length: batch }, (_, n) => n * imageBytes);
-    const staging = this.#free.pop() ?? this.#makeStaging();
     const restAt = (n: number) => batch * first + n * rest;
     if (rest > 0) {
       images.forEach((offset, n) => {
@@ -51,34 +73,20 @@ export class FaceReader {
       });
     }
     const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
-    try {
-      const heads = await this.#context.read(encoder, staging, parts, { pacer, before: commands, onPhaseEnd });
-      const result: Face[][] = [];
-      for (const [n, head] of heads.entries()) {
-        const values = new Float32Array(head);
-        const count = values[0]!;
-        const found = this.#readFaces(values.subarray(FACES_HEADER_BYTES / 4), Math.min(count, FIRST_FACES));
-        if (count > FIRST_FACES) {
-          const bytes = (count - FIRST_FACES) * RECORD_BYTES;
-          found.push(...this.#readFaces(await this.#map(staging, restAt(n), bytes), count - FIRST_FACES));
-        }
-        result.push(found);
+    const heads = await this.#context.read(encoder, staging, parts, { pacer, before: commands, onPhaseEnd });
+    const result: Face[][] = [];
+    for (const [n, head] of heads.entries()) {
+      const values = new Float32Array(head);
+      const count = values[0]!;
+      const found = this.#readFaces(values.subarray(FACES_HEADER_BYTES / 4), Math.min(count, FIRST_FACES));
+      if (count > FIRST_FACES) {
+        const bytes = (count - FIRST_FACES) * RECORD_BYTES;
+        found.push(...this.#readFaces(await this.#map(staging, restAt(n), bytes), count - FIRST_FACES));
       }
-      onPhaseEnd?.('readBack');
-      return result;
-    } finally {
-      this.#free.push(staging);
+      result.push(found);
     }
-  }
-
-  #makeStaging(): GPUBuffer {
-    const staging = this.#context.device.createBuffer({
-      label: 'read-back',
-      size: this.#spec.batch * this.#spec.imageBytes,
-      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
-    });
-    this.#staging.push(staging);
-    return staging;
+    onPhaseEnd?.('readBack');
+    return result;
   }
 
   async #map(staging: GPUBuffer, offset: number, bytes: number): Promise<Float32Array> {

@@ -1,13 +1,16 @@
 import { assertKept } from '../common/caller-memory.ts';
 import { ImageError } from '../common/errors.ts';
+import type { ImageSize } from '../common/geometry.ts';
 import type { OpenedImage } from '../common/image.ts';
 import type { ImageParams } from '../kernels/detection/image-params.ts';
-import type { GpuContext } from '../runtime/gpu-context.ts';
+import type { GpuContext, Scoped } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 import { type Upload, UploadRing } from '../runtime/upload-ring.ts';
 
 /** Where an image lies in the buffer. */
 export type ImageLayout = Pick<ImageParams, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
+
+type SourceImage = Extract<OpenedImage, { kind: 'source' }>;
 
 /** WebGPU's alignment of rows in copies between textures and buffers. */
 const ROW_ALIGNMENT = 256;
@@ -42,6 +45,16 @@ function layoutOf(picture: OpenedImage, firstWord: number): ImageLayout {
   return { width, height, channels: 4, rowBytes, blueFirst, firstWord };
 }
 
+/** By way of a texture, because sources go nowhere else; the letterbox then reads all images the same way. */
+function copySource({ device }: GpuContext, { source, width, height }: SourceImage, texture: GPUTexture): GPUTexture {
+  try {
+    device.queue.copyExternalImageToTexture({ source }, { texture }, [width, height]);
+  } catch (cause) {
+    throw new ImageError(`the browser gives no pixels of the picture: ${(cause as Error).message}`, { cause });
+  }
+  return texture;
+}
+
 /** The images under way, as bytes in one buffer that grows and never shrinks. */
 export class ImageBuffer {
   readonly #context: GpuContext;
@@ -66,10 +79,10 @@ export class ImageBuffer {
 
   /**
    * Puts images one behind the other, for what comes next in `encoder`, which is to be submitted before the next write.
-   * @throws DeviceError when they are more than the device can bind, ImageError for a source that gives no pixels, TypeError
-   * for pixels that are gone
+   * @throws DeviceError when they are more than the device can bind or has memory for, ImageError for a source that gives no
+   * pixels, TypeError for pixels that are gone
    */
-  async write(images: readonly OpenedImage[], encoder: GPUCommandEncoder): Promise<ImageLayout[]> {
+  async write(images: readonly OpenedImage[], encoder: GPUCommandEncoder): Promise<Scoped<ImageLayout[]>> {
     for (const image of images) {
       if (image.kind === 'pixels') assertKept(image.data, image.width * image.height * image.channels);
     }
@@ -80,29 +93,33 @@ export class ImageBuffer {
       return layout;
     });
     // a pixel that straddles two words reads one word further
-    const buffer = this.#reserve((words + 1) * 4, images.length);
+    const buffer = await this.#reserve((words + 1) * 4, images.length);
     const uploads = images.flatMap((image, i): Upload[] =>
       image.kind === 'pixels' ? [{ offset: layouts[i]!.firstWord * 4, data: image.data }] : [],
     );
-    if (uploads.length < images.length) {
-      await this.#context.guarded('reading the picture', () => {
-        images.forEach((image, i) => {
-          if (image.kind !== 'pixels') this.#copy(buffer, layouts[i]!, image);
-        });
-      });
-    }
+    const texture = await this.#reserveTexture(images.filter(({ kind }) => kind === 'source'));
     const bytes = uploads.reduce((sum, { data }) => sum + data.byteLength, 0);
-    if (this.#ring && bytes >= RING_BYTES) await this.#ring.write(encoder, buffer, uploads);
-    else for (const upload of uploads) this.#writeBytes(buffer, upload);
-    return layouts;
+    const mapped = this.#ring && bytes >= RING_BYTES;
+    if (mapped) await this.#ring.write(encoder, buffer, uploads);
+    return this.#context.scoped('reading the picture', () => {
+      images.forEach((image, i) => {
+        if (image.kind === 'texture') this.#copy(buffer, layouts[i]!, image.texture);
+        if (image.kind === 'source') this.#copy(buffer, layouts[i]!, copySource(this.#context, image, texture!));
+      });
+      if (!mapped) for (const upload of uploads) this.#writeBytes(buffer, upload);
+      return layouts;
+    });
   }
 
-  #reserve(bytes: number, count: number): GPUBuffer {
+  async #reserve(bytes: number, count: number): Promise<GPUBuffer> {
     if (this.#buffer && this.#buffer.size >= bytes) return this.#buffer;
     this.#context.assertBindable(bytes, count === 1 ? 'the picture' : `the batch of ${count} pictures`);
     this.#buffer?.destroy();
+    this.#buffer = null;
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-    this.#buffer = this.#context.device.createBuffer({ label: 'pixels', size: bytes, usage });
+    this.#buffer = await this.#context.allocate('uploading', (own) =>
+      own(this.#context.device.createBuffer({ label: 'pixels', size: bytes, usage })),
+    );
     return this.#buffer;
   }
 
@@ -117,40 +134,33 @@ export class ImageBuffer {
     queue.writeBuffer(buffer, offset + whole, rest);
   }
 
-  /** By way of a texture, because sources go nowhere else; the letterbox then reads all images the same way. */
-  #copy(
-    buffer: GPUBuffer,
-    { width, height, rowBytes, firstWord }: ImageLayout,
-    picture: Exclude<OpenedImage, { kind: 'pixels' }>,
-  ): void {
+  #copy(buffer: GPUBuffer, { width, height, rowBytes, firstWord }: ImageLayout, texture: GPUTexture): void {
     const { device } = this.#context;
-    let texture: GPUTexture;
-    if (picture.kind === 'texture') {
-      texture = picture.texture;
-    } else {
-      texture = this.#reserveTexture(width, height);
-      try {
-        device.queue.copyExternalImageToTexture({ source: picture.source }, { texture }, [width, height]);
-      } catch (cause) {
-        throw new ImageError(`the browser gives no pixels of the picture: ${(cause as Error).message}`, { cause });
-      }
-    }
     const encoder = device.createCommandEncoder();
     const target = { buffer, offset: firstWord * 4, bytesPerRow: rowBytes };
     encoder.copyTextureToBuffer({ texture }, target, [width, height]);
     device.queue.submit([encoder.finish()]);
   }
 
-  #reserveTexture(width: number, height: number): GPUTexture {
+  /** One that holds each of these. @returns null for none */
+  async #reserveTexture(images: readonly ImageSize[]): Promise<GPUTexture | null> {
+    if (images.length === 0) return null;
     const present = this.#texture;
+    const size = (['width', 'height'] as const).map((side) => Math.max(...images.map((image) => image[side])));
+    const [width, height] = size as [number, number];
     if (present && present.width >= width && present.height >= height) return present;
     present?.destroy();
-    this.#texture = this.#context.device.createTexture({
-      label: 'picture',
-      size: [Math.max(width, present?.width ?? 0), Math.max(height, present?.height ?? 0)],
-      format: 'rgba8unorm',
-      usage: TextureUsage.COPY_SRC | TextureUsage.COPY_DST | TextureUsage.RENDER_ATTACHMENT,
-    });
+    this.#texture = null;
+    this.#texture = await this.#context.allocate('uploading', (own) =>
+      own(
+        this.#context.device.createTexture({
+          label: 'picture',
+          size: [Math.max(width, present?.width ?? 0), Math.max(height, present?.height ?? 0)],
+          format: 'rgba8unorm',
+          usage: TextureUsage.COPY_SRC | TextureUsage.COPY_DST | TextureUsage.RENDER_ATTACHMENT,
+        }),
+      ),
+    );
     return this.#texture;
   }
 

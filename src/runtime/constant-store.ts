@@ -1,3 +1,4 @@
+import { TaskQueue } from '../common/task-queue.ts';
 import type { ConstantData } from '../graph/plan.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
@@ -15,6 +16,8 @@ function sameContent(a: ConstantData, b: ConstantData): boolean {
 
 /** A model's weights on the GPU, shared by the plans for all its input sizes. */
 export class ConstantStore {
+  /** Whoever acquires does so in here, and releases what was acquired when it turns out not to have been allocated. */
+  readonly allocations = new TaskQueue();
   readonly #context: GpuContext;
   readonly #entries = new Map<string, Entry[]>();
 

@@ -72,22 +72,35 @@ export class Executor {
     );
     if (onCompile) await reportEach(compiling, onCompile);
     const pipelines = await Promise.all(compiling);
-    return context.guarded('allocating the network', () => {
-      const { device } = context;
-      const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-      const buffers = plan.buffers.map((size, i) => device.createBuffer({ label: `activations ${i}`, size, usage }));
-      const uploaded = new Map([...plan.constants].map(([key, data]) => [key, constants.acquire(key, data)]));
-      let size = 0;
-      const steps = plan.steps.map((step, i): BoundStep => {
-        const paramsOffset = size;
-        size += align(step.dispatch.params.byteLength, UNIFORM_ALIGNMENT);
-        return { step, pipeline: pipelines[i]!, paramsOffset, bindGroup: null };
-      });
-      const params = device.createBuffer({ label: 'params', size, usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST });
-      const contents = new Uint8Array(size);
-      for (const { step, paramsOffset } of steps) contents.set(step.dispatch.params, paramsOffset);
-      device.queue.writeBuffer(params, 0, contents);
-      return new Executor(context, constants, plan, buffers, uploaded, params, steps);
+    // one plan after the other: they share weights, which must be there for sure
+    return constants.allocations.run(async () => {
+      const uploaded = new Map<string, GPUBuffer>();
+      try {
+        return await context.allocate('allocating the network', (own) => {
+          const { device } = context;
+          const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+          const buffers = plan.buffers.map((size, i) =>
+            own(device.createBuffer({ label: `activations ${i}`, size, usage })),
+          );
+          for (const [key, data] of plan.constants) uploaded.set(key, constants.acquire(key, data));
+          let size = 0;
+          const steps = plan.steps.map((step, i): BoundStep => {
+            const paramsOffset = size;
+            size += align(step.dispatch.params.byteLength, UNIFORM_ALIGNMENT);
+            return { step, pipeline: pipelines[i]!, paramsOffset, bindGroup: null };
+          });
+          const params = own(
+            device.createBuffer({ label: 'params', size, usage: BufferUsage.UNIFORM | BufferUsage.COPY_DST }),
+          );
+          const contents = new Uint8Array(size);
+          for (const { step, paramsOffset } of steps) contents.set(step.dispatch.params, paramsOffset);
+          device.queue.writeBuffer(params, 0, contents);
+          return new Executor(context, constants, plan, buffers, uploaded, params, steps);
+        });
+      } catch (error) {
+        for (const [key, buffer] of uploaded) constants.release(key, buffer);
+        throw error;
+      }
     });
   }
 
@@ -133,6 +146,12 @@ export class Executor {
   /** Encodes the next run while the GPU computes: WebGPU forgets commands with their submission, and they are the same each time. */
   encodeAhead(): void {
     this.#ahead ??= this.commands();
+  }
+
+  /** Encodes and binds anew: what a run that failed left may have failed with it. */
+  forget(): void {
+    this.#ahead = null;
+    for (const bound of this.#steps) bound.bindGroup = null;
   }
 
   /** Leaves external buffers to their owners. */

@@ -1,4 +1,5 @@
-import { DeviceError, DisposedError } from '../common/errors.ts';
+import { DeviceError, type DeviceErrorReason, DisposedError } from '../common/errors.ts';
+import { settleAll } from '../common/settle-all.ts';
 import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { MapMode } from './gpu-flags.ts';
 import type { PollPacer } from './poll-pacer.ts';
@@ -83,12 +84,6 @@ export class GpuContext {
       this.#failure ??= error;
       return error;
     });
-    if (owned) {
-      // a result computed after an error that nobody awaited is not to be trusted
-      device.addEventListener('uncapturederror', ({ error }) => {
-        this.#failure ??= new DeviceError('driver', `the GPU reported an error: ${error.message}`);
-      });
-    }
   }
 
   /**
@@ -151,12 +146,17 @@ export class GpuContext {
     if (!pipeline) {
       pipeline = this.#compile(label, source, overrides);
       this.#pipelines.set(key, pipeline);
+      // a failure may pass: the next one tries again
+      pipeline.catch(() => this.#pipelines.delete(key));
     }
     return pipeline;
   }
 
   async #compile(label: string, source: string, overrides: Readonly<Record<string, number>>) {
-    const module = this.device.createShaderModule({ label, code: source });
+    // an error of the module is one of the pipeline, which rejects
+    const { result: module } = this.scoped(`shader ${label}`, () =>
+      this.device.createShaderModule({ label, code: source }),
+    );
     try {
       return await this.device.createComputePipelineAsync({
         label,
@@ -172,46 +172,101 @@ export class GpuContext {
     }
   }
 
-  /** Runs GPU calls and turns what WebGPU reports of them into a typed error. */
-  async guarded<T>(what: string, work: () => T | Promise<T>): Promise<T> {
-    this.assertUsable();
-    this.device.pushErrorScope('out-of-memory');
-    this.device.pushErrorScope('validation');
-    let result: T;
-    let validation: GPUError | null;
-    let memory: GPUError | null;
+  /**
+   * Makes GPU calls and does not wait: `checked` rejects with what WebGPU reports of them. Calls that wait would leave the
+   * scopes open to those of others.
+   * @param refused the error's reason where a call is not valid
+   */
+  scoped<T>(what: string, work: () => T, refused: DeviceErrorReason = 'driver'): Scoped<T> {
+    this.#pushScopes();
+    let checked: Promise<void> | undefined;
     try {
-      result = await work();
+      const result = work();
+      checked = this.#popScopes(what, refused);
+      return { result, checked };
     } finally {
-      // popped in any case: a scope left behind would swallow later errors
-      [validation, memory] = await Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]);
+      checked ??= this.#popScopes(what, refused);
+      // whoever has more to wait for comes to it late
+      checked.catch(() => {});
     }
-    this.assertUsable();
-    if (memory) throw new DeviceError('out-of-memory', `${what}: the GPU is out of memory: ${memory.message}`);
-    if (validation) throw new DeviceError('driver', `${what}: ${validation.message}`);
-    return result;
   }
 
-  /** Submits what is encoded, then copies parts of buffers to the CPU. `staging` must hold all of them. */
+  /**
+   * Makes GPU objects, all of them or none: what `make` gives to `own` is destroyed when one fails.
+   * @throws DeviceError when there is no memory for them: that they fit the device's limits has been checked
+   */
+  async allocate<T>(what: string, make: (own: Own) => T): Promise<T> {
+    this.assertUsable();
+    const owned: { destroy(): void }[] = [];
+    const own: Own = (object) => {
+      owned.push(object);
+      return object;
+    };
+    try {
+      const { result, checked } = this.scoped(what, () => make(own), 'out-of-memory');
+      await checked;
+      return result;
+    } catch (error) {
+      for (const object of owned) object.destroy();
+      throw error;
+    }
+  }
+
+  /** Runs GPU calls that may wait, with nothing else on the device meanwhile, and turns what WebGPU reports of them into a typed error. */
+  async guarded<T>(what: string, work: () => Promise<T>): Promise<T> {
+    this.assertUsable();
+    this.#pushScopes();
+    try {
+      return await work();
+    } finally {
+      // in any case: a scope left behind would swallow later errors
+      await this.#popScopes(what, 'driver');
+    }
+  }
+
+  #pushScopes(): void {
+    this.device.pushErrorScope('out-of-memory');
+    this.device.pushErrorScope('validation');
+  }
+
+  /** @param refused the reason for calls that are not valid */
+  async #popScopes(what: string, refused: DeviceErrorReason): Promise<void> {
+    const popped = [this.device.popErrorScope(), this.device.popErrorScope()];
+    const [validation, memory] = await Promise.all(popped).catch((cause: unknown) => this.#fail(what, cause));
+    this.assertUsable();
+    if (memory) throw new DeviceError('out-of-memory', `${what}: the GPU is out of memory: ${memory.message}`);
+    if (validation) throw new DeviceError(refused, `${what}: ${validation.message}`);
+  }
+
+  /** Submits what is encoded, then copies parts of buffers to the CPU. `staging` must hold all of them. @throws DeviceError */
   async read(
     encoder: GPUCommandEncoder,
     staging: GPUBuffer,
     parts: readonly BufferPart[],
     { pacer, before = [], onPhaseEnd }: ReadOptions = {},
   ): Promise<ArrayBuffer[]> {
-    let offset = 0;
-    for (const part of parts) {
-      encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
-      offset += part.bytes;
+    const { result: bytes, checked } = this.scoped('running', () => {
+      let offset = 0;
+      for (const part of parts) {
+        encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
+        offset += part.bytes;
+      }
+      const commands = encoder.finish();
+      onPhaseEnd?.('encode');
+      this.device.queue.submit([...before, commands]);
+      onPhaseEnd?.('submit');
+      return offset;
+    });
+    const map = () => this.map(staging, 0, bytes);
+    try {
+      // asked for together: the answer to the check is there when the result is
+      await settleAll([checked, this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map()]);
+    } catch (error) {
+      staging.unmap();
+      throw error;
     }
-    const commands = encoder.finish();
-    onPhaseEnd?.('encode');
-    this.device.queue.submit([...before, commands]);
-    onPhaseEnd?.('submit');
-    const map = () => this.map(staging, 0, offset);
-    await (this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map());
     onPhaseEnd?.('wait');
-    const mapped = staging.getMappedRange(0, offset);
+    const mapped = staging.getMappedRange(0, bytes);
     let end = 0;
     const copies = parts.map((part) => {
       end += part.bytes;
@@ -226,12 +281,16 @@ export class GpuContext {
     try {
       await staging.mapAsync(mode, offset, bytes);
     } catch (cause) {
-      // a device that dies rejects the mapping before it reports the loss
-      await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
-      this.assertUsable();
-      const what = mode === MapMode.READ ? 'reading back from' : 'writing to';
-      throw new DeviceError('driver', `${what} the GPU failed: ${String(cause)}`, { cause });
+      await this.#fail(mode === MapMode.READ ? 'reading back' : 'uploading', cause);
     }
+  }
+
+  /** @throws DeviceError why the GPU did not do what it was asked for */
+  async #fail(what: string, cause: unknown): Promise<never> {
+    // a device that dies rejects what it was asked for before it reports the loss
+    await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+    this.assertUsable();
+    throw new DeviceError('driver', `${what}: the GPU failed: ${String(cause)}`, { cause });
   }
 
   /** Idempotent. */
@@ -241,6 +300,16 @@ export class GpuContext {
     if (this.#owned) this.device.destroy();
   }
 }
+
+/** What GPU calls gave, and whether WebGPU took them. */
+export interface Scoped<T> {
+  readonly result: T;
+  /** Rejects with a DeviceError; may be left alone. */
+  readonly checked: Promise<void>;
+}
+
+/** Notes an object that is to be destroyed when another one fails. */
+export type Own = <T extends { destroy(): void }>(object: T) => T;
 
 interface ReadOptions {
   /** Knows how long such a run takes. */

@@ -1,7 +1,7 @@
 import { DeviceError } from '../common/errors.ts';
 import type { Step } from '../graph/plan.ts';
 import type { GpuContext } from './gpu-context.ts';
-import { BufferUsage, MapMode } from './gpu-flags.ts';
+import { BufferUsage } from './gpu-flags.ts';
 
 /**
  * A number for the whole run, for every stage, or for every step of the plan. A run is one compute pass, as it is when
@@ -96,12 +96,7 @@ export class GpuTimer {
 
   /** Milliseconds for each of `labels`, of the last run that was submitted. @throws DeviceError */
   async read(): Promise<number[]> {
-    try {
-      await this.#staging.mapAsync(MapMode.READ);
-    } catch (cause) {
-      this.#context.assertUsable();
-      throw new DeviceError('driver', `reading timestamps from the GPU failed: ${String(cause)}`, { cause });
-    }
+    await this.#context.map(this.#staging, 0, this.#staging.size);
     const stamps = new BigUint64Array(this.#staging.getMappedRange());
     const times = this.labels.map(() => 0);
     this.#targets.forEach((target, i) => {

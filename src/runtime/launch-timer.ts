@@ -27,7 +27,8 @@ export async function prepareLaunchTimer(
   const label = bound[0]!.dispatch.kernel;
   const pacer = new PollPacer();
   return async (rounds = 1) => {
-    const timer = GpuTimer.create(context, { steps: [{ label, stage: label }] }, 'step');
+    const timed = { steps: [{ label, stage: label }] };
+    const timer = await context.allocate('timing', () => GpuTimer.create(context, timed, 'step'));
     const encoder = device.createCommandEncoder();
     const { timestampWrites } = timer?.passes[0] ?? {};
     const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });

@@ -10,18 +10,21 @@ export interface Launchable extends Pick<Dispatch, 'source' | 'workgroups'>, Par
 /** Puts a launch into a pass. */
 export type Launch = (pass: GPUComputePassEncoder) => void;
 
-/** Compiles a dispatch and binds its buffers, from binding 0 on. @throws DeviceError naming line and column */
+/** Compiles a dispatch and binds its buffers, from binding 0 on. @throws DeviceError naming line and column, or what does not fit */
 export async function bindLaunch(
   context: GpuContext,
   { kernel, source, overrides = {}, workgroups }: Launchable,
   bindings: readonly GPUBufferBinding[],
 ): Promise<Launch> {
   const pipeline = await context.pipeline(kernel, source, overrides);
-  const bindGroup = context.device.createBindGroup({
-    label: kernel,
-    layout: pipeline.getBindGroupLayout(0),
-    entries: bindings.map((resource, binding) => ({ binding, resource })),
-  });
+  const { result: bindGroup, checked } = context.scoped(kernel, () =>
+    context.device.createBindGroup({
+      label: kernel,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: bindings.map((resource, binding) => ({ binding, resource })),
+    }),
+  );
+  await checked;
   return (pass) => {
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, bindGroup);
@@ -54,7 +57,7 @@ export async function withBuffers<B, T>(
     return buffer;
   };
   try {
-    return await task(await context.guarded(what, () => allocate(create)));
+    return await task(await context.allocate(what, () => allocate(create)));
   } finally {
     for (const buffer of created) buffer.destroy();
   }

@@ -1,3 +1,4 @@
+import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
 import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
 import { compileNetwork } from '../graph/compile.ts';
@@ -5,7 +6,7 @@ import type { NetworkPlan } from '../graph/plan.ts';
 import type { Precision } from '../kernels/dispatch.ts';
 import { floatBytes } from '../kernels/nc4hw4.ts';
 import type { Executor } from './executor.ts';
-import type { GpuContext } from './gpu-context.ts';
+import type { GpuContext, Own } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { type ModelInput, openModel } from './open-model.ts';
 import type { Platform } from './platform.ts';
@@ -52,15 +53,12 @@ class PreparedPlan {
   readonly executor: Executor;
   readonly staging: GPUBuffer;
 
-  constructor({ device }: GpuContext, plan: NetworkPlan, executor: Executor) {
+  constructor({ device }: GpuContext, plan: NetworkPlan, executor: Executor, own: Own) {
     const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
     this.plan = plan;
     this.executor = executor;
-    this.staging = device.createBuffer({
-      label: 'read-back',
-      size,
-      usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
-    });
+    const usage = BufferUsage.MAP_READ | BufferUsage.COPY_DST;
+    this.staging = own(device.createBuffer({ label: 'read-back', size, usage }));
   }
 
   dispose(): void {
@@ -97,7 +95,7 @@ export class Network {
       platform,
       model,
       options,
-      (context, plan: NetworkPlan, executor) => new PreparedPlan(context, plan, executor),
+      (context, plan: NetworkPlan, executor, own) => new PreparedPlan(context, plan, executor, own),
     );
     const network = new Network(session, options);
     try {
@@ -119,6 +117,11 @@ export class Network {
   /** Names of the outputs, in the file's order. */
   get outputNames(): readonly string[] {
     return this.#session.model.outputs.map(({ name }) => name);
+  }
+
+  /** The device in use. */
+  get device(): GPUDevice {
+    return this.#session.context.device;
   }
 
   /** The compiled plan for the network's own input shape: kernels, buffers, constants. */
@@ -152,17 +155,23 @@ export class Network {
   }
 
   async #runOnce({ plan, executor, staging }: PreparedPlan, input: Float32Array<ArrayBuffer>) {
-    this.#session.context.assertUsable();
-    const { device } = this.#session.context;
-    device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
-    const encoder = device.createCommandEncoder();
-    executor.encode(encoder);
+    const { context } = this.#session;
+    context.assertUsable();
     const parts = plan.outputs.map(({ dims, buffer }) => ({
       buffer: executor.buffer(buffer),
       offset: 0,
       bytes: sizeOf(dims) * 4,
     }));
-    const copies = await this.#session.context.read(encoder, staging, parts, { pacer: executor.pacer });
+    const { result, checked } = context.scoped('running the network', () => {
+      context.device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
+      const encoder = context.device.createCommandEncoder();
+      executor.encode(encoder);
+      return { copies: context.read(encoder, staging, parts, { pacer: executor.pacer }) };
+    });
+    const [, copies] = await settleAll([checked, result.copies]).catch((error: unknown) => {
+      executor.forget();
+      throw error;
+    });
     const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
       name,
       { dims, data: new Float32Array(copies[i]!) },

@@ -5,7 +5,7 @@ import { PRECISIONS, type Precision } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
 import { ConstantStore } from './constant-store.ts';
 import { Executor } from './executor.ts';
-import { GpuContext } from './gpu-context.ts';
+import { GpuContext, type Own } from './gpu-context.ts';
 import { type Disposable, PlanCache } from './plan-cache.ts';
 import type { Platform } from './platform.ts';
 import type { OnCompile } from './progress.ts';
@@ -33,7 +33,7 @@ interface CachedPlan<T> extends Disposable {
 }
 
 /** What a compiled plan's runs need besides its executor. */
-type Prepare<P, T> = (context: GpuContext, plan: P, executor: Executor) => T;
+type Prepare<P, T> = (context: GpuContext, plan: P, executor: Executor, own: Own) => T;
 
 /** @throws RangeError */
 export function assertSessionOptions({ precision }: SessionOptions): void {
@@ -123,12 +123,19 @@ export class Session<P extends ModelPlan, T extends Disposable> {
   ): Promise<CachedPlan<T>> {
     const plan = await this.plan(compile, signal);
     const executor = await Executor.create(this.context, this.#constants, plan, onCompile);
-    const prepared = this.#prepare(this.context, plan, executor);
-    const dispose = () => {
+    try {
+      const prepared = await this.context.allocate('allocating the network', (own) =>
+        this.#prepare(this.context, plan, executor, own),
+      );
+      const dispose = () => {
+        executor.dispose();
+        prepared.dispose();
+      };
+      return { prepared, dispose };
+    } catch (error) {
       executor.dispose();
-      prepared.dispose();
-    };
-    return { prepared, dispose };
+      throw error;
+    }
   }
 
   /** Frees all GPU memory once the tasks under way have compiled. A lost device takes all of it along. */

@@ -77,9 +77,9 @@ export class UploadRing {
     await staging.ready;
     if (!staging.buffer || staging.buffer.size < bytes) {
       this.#drop(staging);
-      staging.buffer = await this.#context.guarded('uploading', () => {
+      staging.buffer = await this.#context.allocate('uploading', (own) => {
         const usage = BufferUsage.MAP_WRITE | BufferUsage.COPY_SRC;
-        return this.#context.device.createBuffer({ label: 'upload', size: bytes, usage });
+        return own(this.#context.device.createBuffer({ label: 'upload', size: bytes, usage }));
       });
     }
     const { buffer } = staging;
