@@ -286,7 +286,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   }
 
   #watch({ context }: DetectorEngine): void {
-    void context.lost.then((error) => {
+    context.onLost((error) => {
       if (!this.#disposal) this.dispatchEvent(new CustomEvent('devicelost', { detail: error }));
     });
   }

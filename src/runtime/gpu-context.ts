@@ -1,6 +1,7 @@
 import { DeviceError, type DeviceErrorReason, DisposedError } from '../common/errors.ts';
 import { settleAll } from '../common/settle-all.ts';
 import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
+import { DeviceLoss } from './device-loss.ts';
 import { MapMode } from './gpu-flags.ts';
 import type { PollPacer } from './poll-pacer.ts';
 import type { OnPhaseEnd } from './run-phases.ts';
@@ -67,23 +68,19 @@ export interface GpuProvider {
 export class GpuContext {
   readonly device: GPUDevice;
   readonly traits: AdapterTraits;
-  /** Resolves when the device is lost, with the error that calls under way reject with. */
-  readonly lost: Promise<DeviceError>;
   readonly #owned: boolean;
   readonly #yieldCore: GpuProvider['yieldCore'];
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  #failure: Error | null = null;
+  readonly #loss: DeviceLoss;
+  readonly #forgets: (() => void)[] = [];
+  #disposed = false;
 
   private constructor(device: GPUDevice, owned: boolean, yieldCore: GpuProvider['yieldCore']) {
     this.device = device;
     this.traits = readTraits(device);
     this.#owned = owned;
     this.#yieldCore = this.traits.software ? yieldCore : null;
-    this.lost = device.lost.then((info) => {
-      const error = new DeviceError('lost', `the GPU device was lost (${info.reason}): ${info.message}`);
-      this.#failure ??= error;
-      return error;
-    });
+    this.#loss = DeviceLoss.of(device);
   }
 
   /**
@@ -106,12 +103,19 @@ export class GpuContext {
 
   /** Whether the device is lost and was this context's own, so that another one can take its place. */
   get isReplaceable(): boolean {
-    return this.#owned && this.#failure instanceof DeviceError && this.#failure.reason === 'lost';
+    return this.#owned && !this.#disposed && this.#loss.error !== null;
+  }
+
+  /** Calls a listener when the device is lost, unless this has been disposed before. */
+  onLost(listener: (error: DeviceError) => void): void {
+    this.#forgets.push(this.#loss.listen(listener));
   }
 
   /** @throws DeviceError when the device is lost, DisposedError after `dispose` */
   assertUsable(): void {
-    if (this.#failure) throw this.#failure;
+    // made here: V8 keeps an error's frames, with all they hold, as long as the error
+    if (this.#disposed) throw new DisposedError('this detector or network has been disposed');
+    if (this.#loss.error) throw this.#loss.error;
   }
 
   /** @throws DeviceError when one buffer of this size is more than the device can bind */
@@ -288,16 +292,20 @@ export class GpuContext {
   /** @throws DeviceError why the GPU did not do what it was asked for */
   async #fail(what: string, cause: unknown): Promise<never> {
     // a device that dies rejects what it was asked for before it reports the loss
-    await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+    await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
     this.assertUsable();
     throw new DeviceError('driver', `${what}: the GPU failed: ${String(cause)}`, { cause });
   }
 
   /** Idempotent. */
   dispose(): void {
-    this.#failure ??= new DisposedError('this detector or network has been disposed');
+    if (this.#disposed) return;
+    this.#disposed = true;
     this.#pipelines.clear();
+    for (const forget of this.#forgets) forget();
     if (this.#owned) this.device.destroy();
+    // Dawn frees what was destroyed after the next submission, and there may be none
+    else this.device.queue.submit([]);
   }
 }
 
