@@ -2,18 +2,17 @@ import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { ModelIdentity } from '../architectures/identify.ts';
 import { unshared } from '../common/caller-memory.ts';
 import { classNameOf } from '../common/class-name.ts';
-import { type DeviceError, DisposedError } from '../common/errors.ts';
 import type { Face } from '../common/face.ts';
 import type { Size } from '../common/geometry.ts';
 import { assertPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
 import { sha256 } from '../common/sha256.ts';
-import { TaskQueue } from '../common/task-queue.ts';
 import { TypedEventTarget } from '../common/typed-event-target.ts';
 import type { Precision } from '../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 import { type ModelInput, openModel } from '../runtime/open-model.ts';
 import type { LiveInput, Platform } from '../runtime/platform.ts';
 import type { Progress } from '../runtime/progress.ts';
+import { type DeviceEventMap, Renewable } from '../runtime/renewable.ts';
 import type { Keypoints } from './align-faces.ts';
 import { DetectorEngine, type RunObserver } from './engine.ts';
 import { openTexture } from './image-buffer.ts';
@@ -52,12 +51,7 @@ export interface AlignOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface DetectorEventMap {
-  /** The GPU device is gone; calls under way reject with this error. */
-  devicelost: CustomEvent<DeviceError>;
-  /** A new device has taken the lost one's place. */
-  devicerestored: CustomEvent<void>;
-}
+export type DetectorEventMap = DeviceEventMap;
 
 const EMPTY: OpenedImage = { kind: 'pixels', data: new Uint8Array(3), width: 1, height: 1, channels: 3 };
 
@@ -74,10 +68,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   readonly #hash: string | undefined;
   readonly #options: DetectorOptions;
   readonly #settings: Settings;
-  readonly #calls = new TaskQueue(Number.POSITIVE_INFINITY);
-  #engine: DetectorEngine;
-  #reopening: Promise<DetectorEngine> | null = null;
-  #disposal: Promise<void> | null = null;
+  readonly #engine: Renewable<DetectorEngine>;
 
   private constructor(
     platform: Platform,
@@ -93,8 +84,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
     this.#hash = hash;
     this.#options = options;
     this.#settings = settings;
-    this.#engine = engine;
-    this.#watch(engine);
+    this.#engine = new Renewable(this, engine, () => DetectorEngine.open(platform, model, options));
   }
 
   /** For the entries of each platform; users call `createDetector`. */
@@ -146,7 +136,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
 
   /** The device in use: textures made on it are pictures to this detector. Another one after a loss. */
   get device(): GPUDevice {
-    return this.#engine.context.device;
+    return this.#engine.current.context.device;
   }
 
   /**
@@ -170,10 +160,10 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   async detectBatch(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Face[][]> {
     const { onTimings, signal, ...merged } = mergeOptions(this.#options, options);
     const settings = readSettings(merged, this.#model);
-    return this.#call(signal, async () => {
+    return this.#engine.call(signal, async () => {
       if (images.length === 0) return [];
       return this.#withImages(images, signal, async (opened) => {
-        const engine = await this.#usableEngine();
+        const engine = await this.#engine.usable();
         return engine.run(opened, settings, onTimings && observeStages(onTimings), signal);
       });
     });
@@ -216,25 +206,12 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
       if (face.keypoints) return face.keypoints;
       throw new TypeError(`faces[${i}]: expected five keypoints, got none: use a model that finds them`);
     });
-    return this.#call(signal, () =>
+    return this.#engine.call(signal, () =>
       this.#withImages([image], signal, async ([opened]) => {
-        const engine = await this.#usableEngine();
+        const engine = await this.#engine.usable();
         return engine.alignFaces(opened!, keypoints, size);
       }),
     );
-  }
-
-  /** Runs what `dispose` then waits for. */
-  async #call<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
-    signal?.throwIfAborted();
-    if (this.#disposal) throw new DisposedError('this detector has been disposed');
-    const result = await this.#calls.run(async () => {
-      // before an image is read in vain
-      await this.#usableEngine();
-      return task();
-    });
-    signal?.throwIfAborted();
-    return result;
   }
 
   /** Opens images, hands them to a task, and frees what was opened for it. */
@@ -263,38 +240,9 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
     return { ...opened, data: unshared(opened.data) };
   }
 
-  /** The engine, or another one on a new device when the device was lost. */
-  async #usableEngine(): Promise<DetectorEngine> {
-    if (!this.#engine.context.isReplaceable) {
-      this.#engine.context.assertUsable();
-      return this.#engine;
-    }
-    this.#reopening ??= this.#reopen().finally(() => {
-      this.#reopening = null;
-    });
-    return this.#reopening;
-  }
-
-  async #reopen(): Promise<DetectorEngine> {
-    const lost = this.#engine;
-    const engine = await DetectorEngine.open(this.#platform, this.#model, this.#options);
-    await lost.dispose();
-    this.#engine = engine;
-    this.#watch(engine);
-    this.dispatchEvent(new CustomEvent('devicerestored'));
-    return engine;
-  }
-
-  #watch({ context }: DetectorEngine): void {
-    context.onLost((error) => {
-      if (!this.#disposal) this.dispatchEvent(new CustomEvent('devicelost', { detail: error }));
-    });
-  }
-
   /** Frees all GPU memory once the calls under way have ended. Idempotent. */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#calls.idle().then(() => this.#engine.dispose());
-    return this.#disposal;
+    return this.#engine.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,15 +1,18 @@
 import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
 import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
+import { TypedEventTarget } from '../common/typed-event-target.ts';
 import { compileNetwork } from '../graph/compile.ts';
 import type { NetworkPlan } from '../graph/plan.ts';
 import type { Precision } from '../kernels/dispatch.ts';
 import { floatBytes } from '../kernels/nc4hw4.ts';
+import type { Model } from '../loader/model.ts';
 import type { Executor } from './executor.ts';
 import type { GpuContext, Own } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { type ModelInput, openModel } from './open-model.ts';
 import type { Platform } from './platform.ts';
+import { type DeviceEventMap, Renewable } from './renewable.ts';
 import { assertSessionOptions, Session } from './session.ts';
 
 export type InputShape = readonly [batch: number, channels: number, height: number, width: number];
@@ -52,13 +55,41 @@ class PreparedPlan {
   readonly plan: NetworkPlan;
   readonly executor: Executor;
   readonly staging: GPUBuffer;
+  readonly #context: GpuContext;
 
-  constructor({ device }: GpuContext, plan: NetworkPlan, executor: Executor, own: Own) {
+  constructor(context: GpuContext, plan: NetworkPlan, executor: Executor, own: Own) {
     const size = plan.outputs.reduce((sum, { dims }) => sum + floatBytes(sizeOf(dims)), 0);
+    this.#context = context;
     this.plan = plan;
     this.executor = executor;
     const usage = BufferUsage.MAP_READ | BufferUsage.COPY_DST;
-    this.staging = own(device.createBuffer({ label: 'read-back', size, usage }));
+    this.staging = own(context.device.createBuffer({ label: 'read-back', size, usage }));
+  }
+
+  /** @throws DeviceError */
+  async run(input: Float32Array<ArrayBuffer>): Promise<Record<string, OutputTensor>> {
+    this.#context.assertUsable();
+    const { plan, executor, staging } = this;
+    const parts = plan.outputs.map(({ dims, buffer }) => ({
+      buffer: executor.buffer(buffer),
+      offset: 0,
+      bytes: sizeOf(dims) * 4,
+    }));
+    const { result, checked } = this.#context.scoped('running the network', () => {
+      this.#context.device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
+      const encoder = this.#context.device.createCommandEncoder();
+      executor.encode(encoder);
+      return { copies: this.#context.read(encoder, staging, parts, { pacer: executor.pacer }) };
+    });
+    const [, copies] = await settleAll([checked, result.copies]).catch((error: unknown) => {
+      executor.forget();
+      throw error;
+    });
+    const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
+      name,
+      { dims, data: new Float32Array(copies[i]!) },
+    ]);
+    return Object.fromEntries(tensors);
   }
 
   dispose(): void {
@@ -72,35 +103,41 @@ function assertShape(shape: readonly number[]): void {
   }
 }
 
-/** An ONNX graph on the GPU with its own outputs: raw tensors, no pre- or post-processing. */
-export class Network {
-  readonly #session: Session<NetworkPlan, PreparedPlan>;
-  readonly #options: NetworkOptions;
-  readonly #queue = new TaskQueue();
-  #disposed = false;
+type NetworkSession = Session<NetworkPlan, PreparedPlan>;
 
-  private constructor(session: Session<NetworkPlan, PreparedPlan>, options: NetworkOptions) {
-    this.#session = session;
+/** An ONNX graph on the GPU with its own outputs: raw tensors, no pre- or post-processing. */
+export class Network extends TypedEventTarget<DeviceEventMap> {
+  readonly #model: Model;
+  readonly #options: NetworkOptions;
+  readonly #session: Renewable<NetworkSession>;
+  readonly #queue = new TaskQueue();
+
+  private constructor(
+    model: Model,
+    options: NetworkOptions,
+    first: NetworkSession,
+    open: () => Promise<NetworkSession>,
+  ) {
+    super();
+    this.#model = model;
     this.#options = options;
+    this.#session = new Renewable(this, first, open);
   }
 
   /** For the entries of each platform; users call `createNetwork`. */
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
-    const { inputShape, signal } = options;
+    const { signal, ...rest } = options;
     // before a model is read
-    assertSessionOptions(options);
-    assertShape(inputShape);
+    assertSessionOptions(rest);
+    assertShape(rest.inputShape);
     const { model } = await openModel(platform, input, { signal });
-    const session = await Session.open(
-      platform,
-      model,
-      options,
-      (context, plan: NetworkPlan, executor, own) => new PreparedPlan(context, plan, executor, own),
-    );
-    const network = new Network(session, options);
+    const prepare = (context: GpuContext, plan: NetworkPlan, executor: Executor, own: Own) =>
+      new PreparedPlan(context, plan, executor, own);
+    const open = () => Session.open(platform, model, rest, prepare);
+    const network = new Network(model, rest, await open(), open);
     try {
       signal?.throwIfAborted();
-      await network.#use(inputShape, [], () => undefined, signal);
+      await network.#use(rest.inputShape, [], () => undefined, signal);
       signal?.throwIfAborted();
     } catch (error) {
       await network.dispose();
@@ -111,22 +148,23 @@ export class Network {
 
   /** Name of the input in the file. */
   get inputName(): string {
-    return this.#session.model.inputs[0]!.name;
+    return this.#model.inputs[0]!.name;
   }
 
   /** Names of the outputs, in the file's order. */
   get outputNames(): readonly string[] {
-    return this.#session.model.outputs.map(({ name }) => name);
+    return this.#model.outputs.map(({ name }) => name);
   }
 
-  /** The device in use. */
+  /** The device in use. Another one after a loss. */
   get device(): GPUDevice {
-    return this.#session.context.device;
+    return this.#session.current.context.device;
   }
 
   /** The compiled plan for the network's own input shape: kernels, buffers, constants. */
   async plan(): Promise<NetworkPlan> {
-    return this.#use(this.#options.inputShape, [], ({ plan }) => plan);
+    const use = () => this.#use(this.#options.inputShape, [], ({ plan }) => plan);
+    return this.#session.call(undefined, use);
   }
 
   /**
@@ -137,7 +175,6 @@ export class Network {
   async run(x: Float32Array, options: RunOptions = {}): Promise<Record<string, OutputTensor>> {
     const { tap = [], inputShape = this.#options.inputShape, signal } = options;
     signal?.throwIfAborted();
-    this.#session.context.assertUsable();
     assertShape(inputShape);
     if (!(x instanceof Float32Array)) throw new TypeError('input: expected a Float32Array');
     if (x.length !== sizeOf(inputShape)) {
@@ -146,61 +183,34 @@ export class Network {
     }
     // a copy, because the caller may reuse the array while the run waits its turn
     const input = Float32Array.from(x);
-    return this.#queue.run(async () => {
-      signal?.throwIfAborted();
-      const result = await this.#use(inputShape, tap, (prepared) => this.#runOnce(prepared, input));
-      signal?.throwIfAborted();
-      return result;
-    });
+    const run = () =>
+      this.#queue.run(async () => {
+        signal?.throwIfAborted();
+        return this.#use(inputShape, tap, (prepared) => prepared.run(input), signal);
+      });
+    return this.#session.call(signal, run);
   }
 
-  async #runOnce({ plan, executor, staging }: PreparedPlan, input: Float32Array<ArrayBuffer>) {
-    const { context } = this.#session;
-    context.assertUsable();
-    const parts = plan.outputs.map(({ dims, buffer }) => ({
-      buffer: executor.buffer(buffer),
-      offset: 0,
-      bytes: sizeOf(dims) * 4,
-    }));
-    const { result, checked } = context.scoped('running the network', () => {
-      context.device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
-      const encoder = context.device.createCommandEncoder();
-      executor.encode(encoder);
-      return { copies: context.read(encoder, staging, parts, { pacer: executor.pacer }) };
-    });
-    const [, copies] = await settleAll([checked, result.copies]).catch((error: unknown) => {
-      executor.forget();
-      throw error;
-    });
-    const tensors = plan.outputs.map(({ name, dims }, i): [string, OutputTensor] => [
-      name,
-      { dims, data: new Float32Array(copies[i]!) },
-    ]);
-    return Object.fromEntries(tensors);
-  }
-
-  #use<T>(
+  async #use<T>(
     shape: InputShape,
     tap: readonly string[],
     task: (prepared: PreparedPlan) => Promise<T> | T,
     signal?: AbortSignal,
   ): Promise<T> {
     const { fuse = true, reuse = true } = this.#options;
-    const { model, context } = this.#session;
-    return this.#session.use(
+    const session = await this.#session.usable();
+    const { traits } = session.context;
+    return session.use(
       JSON.stringify([shape, tap]),
-      (options) => compileNetwork(model, shape, context.traits, { ...options, fuse, reuse, tap }),
+      (options) => compileNetwork(this.#model, shape, traits, { ...options, fuse, reuse, tap }),
       task,
       { signal },
     );
   }
 
   /** Frees all GPU memory once the runs under way have ended. Idempotent. */
-  async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    await this.#queue.idle();
-    await this.#session.dispose();
+  dispose(): Promise<void> {
+    return this.#session.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
