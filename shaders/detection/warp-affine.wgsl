@@ -11,6 +11,9 @@ struct Params {
   blue_first: i32,
   // side of a crop
   size: i32,
+  // the rows that are bound
+  first_row: i32,
+  rows: i32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -30,7 +33,7 @@ fn pixel(x: i32, y: i32) -> vec3i {
   if (x < 0 || y < 0 || x >= p.width || y >= p.height) {
     return vec3i();
   }
-  let colour = three_bytes(0u, u32(y * p.row_bytes + x * p.channels));
+  let colour = three_bytes(0u, u32((y - p.first_row) * p.row_bytes + x * p.channels));
   return select(colour, colour.zyx, p.blue_first != 0);
 }
 
@@ -46,6 +49,11 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let position = steps[table + x] + steps[table + p.size + y];
   let fine = position >> vec2u(POSITION_BITS - FRACTION_BITS);
   let corner = fine >> vec2u(FRACTION_BITS);
+  // strips overlap by a row: one of them has both
+  let ys = clamp(vec2i(corner.y, corner.y + 1), vec2i(), vec2i(p.height - 1)) - p.first_row;
+  if (ys.x < 0 || ys.y >= p.rows) {
+    return;
+  }
   let b = fine & vec2i(31);
   let a = 32 - b;
   // products of two weights in 1/32, and 1/32768 in all: exact, as OpenCV's table of them is

@@ -1,26 +1,25 @@
 import type { Face } from '../common/face.ts';
-import { dropAlpha, type Pixels } from '../common/image.ts';
+import { dropAlpha, type OpenedImage, type Pixels } from '../common/image.ts';
+import { settleAll } from '../common/settle-all.ts';
 import { alignmentMatrix } from '../faces/similarity.ts';
-import { cropBytes, warpAffine, warpSteps } from '../kernels/detection/warp-affine.ts';
+import { cropBytes, WARP_PARAMS_BYTES, warpAffine, warpSteps } from '../kernels/detection/warp-affine.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import { bindLaunch, withBuffers } from '../runtime/launch.ts';
-import type { ImageLayout } from './image-buffer.ts';
+import type { ImageBuffer, ImageLayout } from './image-buffer.ts';
 
 /** A face's five keypoints, as `detect` gives them. */
 export type Keypoints = NonNullable<Face['keypoints']>;
 
 /**
- * Aligned RGB crops of faces in one image, in one dispatch. `pixels` must stay as it is until they are there.
- * @param encoder what puts the image there, and is then submitted
- * @param layout where the image lies at the start of `pixels`
+ * Aligned RGB crops of faces in one image, in one dispatch, or in one for each strip of an image that cannot be bound whole.
+ * Nothing else may write to `images` meanwhile.
  * @throws RangeError for a wrong size or keypoints, DeviceError
  */
 export async function alignFaces(
   context: GpuContext,
-  encoder: GPUCommandEncoder,
-  pixels: GPUBuffer,
-  layout: ImageLayout,
+  images: ImageBuffer,
+  image: OpenedImage,
   faces: readonly Keypoints[],
   size: number,
 ): Promise<Pixels[]> {
@@ -29,26 +28,42 @@ export async function alignFaces(
     size,
   );
   if (faces.length === 0) return [];
-  const dispatch = warpAffine({ ...layout, count: faces.length, size });
-  const bytes = cropBytes({ count: faces.length, size });
-  context.assertBindable(bytes, `${faces.length} crops`);
+  const count = faces.length;
+  const bytes = cropBytes({ count, size });
+  context.assertBindable(bytes, `${count} crops`);
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
   return withBuffers(
     context,
     'aligning faces',
     (create) => ({
-      params: create('align params', dispatch.params, UNIFORM),
+      params: create('align params', WARP_PARAMS_BYTES, UNIFORM | COPY_DST),
       table: create('align steps', new Uint8Array(steps.buffer), STORAGE),
       crops: create('crops', bytes, STORAGE | COPY_SRC),
       staging: create('read-back of crops', bytes, MAP_READ | COPY_DST),
     }),
     async ({ params, table, crops, staging }) => {
-      const bindings = [params, pixels, table, crops].map((buffer) => ({ buffer }));
-      const launch = await bindLaunch(context, dispatch, bindings);
-      const pass = encoder.beginComputePass();
-      launch(pass);
-      pass.end();
-      const [result] = await context.read(encoder, staging, [{ buffer: crops, offset: 0, bytes }]);
+      const { device } = context;
+      const checks: Promise<unknown>[] = [];
+      for (const sampled of images.strips(image)) {
+        const encoder = device.createCommandEncoder();
+        const { result: layouts, checked } = await images.write([image], encoder, () => sampled);
+        const [{ sampled: strip, ...layout }] = layouts as [ImageLayout];
+        const rows = strip && { firstRow: strip.rows[0]!, rows: strip.rows.length };
+        const dispatch = warpAffine({ ...layout, ...rows, count, size });
+        const bindings = [params, images.buffer, table, crops].map((buffer) => ({ buffer }));
+        const launch = await bindLaunch(context, dispatch, bindings);
+        const submitted = context.scoped('aligning faces', () => {
+          device.queue.writeBuffer(params, 0, dispatch.params);
+          const pass = encoder.beginComputePass();
+          launch(pass);
+          pass.end();
+          device.queue.submit([encoder.finish()]);
+        });
+        checks.push(checked, submitted.checked);
+      }
+      const reading = context.read(device.createCommandEncoder(), staging, [{ buffer: crops, offset: 0, bytes }]);
+      await settleAll([...checks, reading]);
+      const [result] = await reading;
       const one = size * size * 4;
       return faces.map((_, i) => {
         const data = dropAlpha(new Uint8Array(result!, i * one, one));

@@ -1,6 +1,6 @@
 import { assertInFlight } from '../common/check.ts';
 import type { Face } from '../common/face.ts';
-import type { ImageSize } from '../common/geometry.ts';
+import type { ImageSize, Size } from '../common/geometry.ts';
 import type { OpenedImage, Pixels } from '../common/image.ts';
 import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
@@ -22,6 +22,7 @@ import { compileDetector, type DetectorPlan } from './compile.ts';
 import { FaceReader } from './face-reader.ts';
 import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
 import { inputSizesFor, placeImage, type Settings } from './options.ts';
+import { renumber, sampledBy } from './sampled.ts';
 
 const RESIZE_ENTRY_BYTES = 16;
 
@@ -49,6 +50,13 @@ interface Submission {
   readonly timer: GpuTimer | null | undefined;
   readonly staging: GPUBuffer;
   readonly onPhaseEnd: OnPhaseEnd | undefined;
+}
+
+/** Where an image lands in the network's input, and how its pixels are resized to that. */
+function resized(settings: Settings, image: ImageSize, inputSize: Size) {
+  const placed = placeImage(settings, image, inputSize);
+  const { newWidth, newHeight } = placed;
+  return { ...placed, table: resizeTable(image.width, image.height, newWidth, newHeight, settings.interpolation) };
 }
 
 /** A compiled plan with what its runs are written to and read from. */
@@ -175,7 +183,13 @@ export class DetectorEngine {
   async #submit(prepared: PreparedPlan, { images, settings, timer, staging, onPhaseEnd }: Submission) {
     this.context.assertUsable();
     const encoder = this.context.device.createCommandEncoder();
-    const { result: layouts, checked: uploaded } = await this.#images.write(images, encoder);
+    const { inputSizes } = prepared.plan;
+    const { result: layouts, checked: uploaded } = await this.#images.write(images, encoder, (image) =>
+      sampledBy(
+        image,
+        inputSizes.map((inputSize) => resized(settings, image, inputSize)),
+      ),
+    );
     const { result, checked } = this.context.scoped('finding faces', () => {
       const { executor, plan, reader } = prepared;
       const written = this.#writeParams(prepared, settings, layouts);
@@ -193,12 +207,7 @@ export class DetectorEngine {
 
   /** Aligned crops of faces in one image: see `Detector.alignFaces`. */
   alignFaces(image: OpenedImage, faces: readonly Keypoints[], size: number): Promise<Pixels[]> {
-    return this.#submissions.run(async () => {
-      const encoder = this.context.device.createCommandEncoder();
-      const { result: layouts, checked } = await this.#images.write([image], encoder);
-      const crops = alignFaces(this.context, encoder, this.#images.buffer, layouts[0]!, faces, size);
-      return (await settleAll([checked, crops]))[1];
-    });
+    return this.#submissions.run(() => alignFaces(this.context, this.#images, image, faces, size));
   }
 
   #use<R>(
@@ -222,7 +231,7 @@ export class DetectorEngine {
    * @returns whether they are there, whichever run wrote them
    */
   #writeParams(prepared: PreparedPlan, settings: Settings, layouts: readonly ImageLayout[]): Promise<void> {
-    const { plan, resizeTable: table, imageParams } = prepared;
+    const { plan, imageParams } = prepared;
     const wanted = JSON.stringify([settings, layouts]);
     if (prepared.written?.wanted === wanted) return prepared.written.checked;
     // nothing is known of them if this fails half-way
@@ -233,10 +242,9 @@ export class DetectorEngine {
       let firstEntry = 0;
       for (const inputSize of plan.inputSizes) {
         for (const layout of layouts) {
-          const { width, height } = layout;
-          const { newWidth, newHeight, scale } = placeImage(settings, layout, inputSize);
-          const tables = resizeTable(width, height, newWidth, newHeight, settings.interpolation);
-          queue.writeBuffer(table, firstEntry * RESIZE_ENTRY_BYTES, tables);
+          const { newWidth, newHeight, scale, table } = resized(settings, layout, inputSize);
+          if (layout.sampled) renumber(table, newWidth, layout.sampled, layout);
+          queue.writeBuffer(prepared.resizeTable, firstEntry * RESIZE_ENTRY_BYTES, table);
           packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstEntry });
           firstEntry += newWidth + newHeight;
         }

@@ -1,16 +1,25 @@
 import { assertKept } from '../common/caller-memory.ts';
 import { ImageError } from '../common/errors.ts';
 import type { ImageSize } from '../common/geometry.ts';
-import type { OpenedImage } from '../common/image.ts';
+import type { OpenedImage, TextureSource } from '../common/image.ts';
 import type { ImageParams } from '../kernels/detection/image-params.ts';
 import type { GpuContext, Scoped } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 import { type Upload, UploadRing } from '../runtime/upload-ring.ts';
+import { runsOf, type Sampled, samplePixels, strip } from './sampled.ts';
 
 /** Where an image lies in the buffer. */
-export type ImageLayout = Pick<ImageParams, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'>;
+export interface ImageLayout
+  extends Pick<ImageParams, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'> {
+  /** What of the image is there; all of it unless given. */
+  readonly sampled?: Sampled;
+}
 
-type SourceImage = Extract<OpenedImage, { kind: 'source' }>;
+/** A part of an image, in pixels. */
+interface Tile extends ImageSize {
+  readonly x: number;
+  readonly y: number;
+}
 
 /** WebGPU's alignment of rows in copies between textures and buffers. */
 const ROW_ALIGNMENT = 256;
@@ -34,25 +43,30 @@ export function openTexture(texture: GPUTexture): OpenedImage {
   return { kind: 'texture', texture, width, height };
 }
 
-function layoutOf(picture: OpenedImage, firstWord: number): ImageLayout {
+function layoutOf(picture: OpenedImage, firstWord: number, sampled?: Sampled): ImageLayout {
   const { width, height } = picture;
   if (picture.kind === 'pixels') {
     const { channels } = picture;
-    return { width, height, channels, rowBytes: width * channels, blueFirst: false, firstWord };
+    const rowBytes = (sampled?.columns?.length ?? width) * channels;
+    return { width, height, channels, rowBytes, blueFirst: false, firstWord, ...(sampled && { sampled }) };
   }
   const rowBytes = Math.ceil((width * 4) / ROW_ALIGNMENT) * ROW_ALIGNMENT;
   const blueFirst = picture.kind === 'texture' && BLUE_FIRST_FORMATS.includes(picture.texture.format);
-  return { width, height, channels: 4, rowBytes, blueFirst, firstWord };
+  // copies of textures take whole rows
+  const rows = sampled && { sampled: { rows: sampled.rows, columns: null } };
+  return { width, height, channels: 4, rowBytes, blueFirst, firstWord, ...rows };
 }
 
-/** By way of a texture, because sources go nowhere else; the letterbox then reads all images the same way. */
-function copySource({ device }: GpuContext, { source, width, height }: SourceImage, texture: GPUTexture): GPUTexture {
-  try {
-    device.queue.copyExternalImageToTexture({ source }, { texture }, [width, height]);
-  } catch (cause) {
-    throw new ImageError(`the browser gives no pixels of the picture: ${(cause as Error).message}`, { cause });
-  }
-  return texture;
+/** Puts images one behind the other. */
+function layOut(images: readonly OpenedImage[], sample?: (image: ImageSize) => Sampled) {
+  let words = 0;
+  const layouts = images.map((image) => {
+    const layout = layoutOf(image, words, sample?.(image));
+    words += Math.ceil((layout.rowBytes * (layout.sampled?.rows.length ?? layout.height)) / 4);
+    return layout;
+  });
+  // a pixel that straddles two words reads one word further
+  return { layouts, bytes: (words + 1) * 4 };
 }
 
 /** The images under way, as bytes in one buffer that grows and never shrinks. */
@@ -79,36 +93,45 @@ export class ImageBuffer {
 
   /**
    * Puts images one behind the other, for what comes next in `encoder`, which is to be submitted before the next write.
+   * @param sample what must be there of an image; only that is, where the device cannot bind all of them
    * @throws DeviceError when they are more than the device can bind or has memory for, ImageError for a source that gives no
    * pixels, TypeError for pixels that are gone
    */
-  async write(images: readonly OpenedImage[], encoder: GPUCommandEncoder): Promise<Scoped<ImageLayout[]>> {
-    for (const image of images) {
-      if (image.kind === 'pixels') assertKept(image.data, image.width * image.height * image.channels);
-    }
-    let words = 0;
-    const layouts = images.map((image) => {
-      const layout = layoutOf(image, words);
-      words += Math.ceil((layout.rowBytes * layout.height) / 4);
-      return layout;
-    });
-    // a pixel that straddles two words reads one word further
-    const buffer = await this.#reserve((words + 1) * 4, images.length);
-    const uploads = images.flatMap((image, i): Upload[] =>
-      image.kind === 'pixels' ? [{ offset: layouts[i]!.firstWord * 4, data: image.data }] : [],
-    );
+  async write(
+    images: readonly OpenedImage[],
+    encoder: GPUCommandEncoder,
+    sample: (image: ImageSize) => Sampled,
+  ): Promise<Scoped<ImageLayout[]>> {
+    const whole = layOut(images);
+    const { layouts, bytes } = whole.bytes <= this.#context.maxBinding ? whole : layOut(images, sample);
+    const buffer = await this.#reserve(bytes, images.length);
     const texture = await this.#reserveTexture(images.filter(({ kind }) => kind === 'source'));
-    const bytes = uploads.reduce((sum, { data }) => sum + data.byteLength, 0);
-    const mapped = this.#ring && bytes >= RING_BYTES;
+    const uploads = images.flatMap((image, i): Upload[] => {
+      if (image.kind !== 'pixels') return [];
+      assertKept(image.data, image.width * image.height * image.channels);
+      const { firstWord, sampled } = layouts[i]!;
+      return [{ offset: firstWord * 4, data: sampled ? samplePixels(image, sampled) : image.data }];
+    });
+    const uploaded = uploads.reduce((sum, { data }) => sum + data.byteLength, 0);
+    const mapped = this.#ring && uploaded >= RING_BYTES;
     if (mapped) await this.#ring.write(encoder, buffer, uploads);
     return this.#context.scoped('reading the picture', () => {
       images.forEach((image, i) => {
         if (image.kind === 'texture') this.#copy(buffer, layouts[i]!, image.texture);
-        if (image.kind === 'source') this.#copy(buffer, layouts[i]!, copySource(this.#context, image, texture!));
+        if (image.kind === 'source') this.#copySource(buffer, layouts[i]!, image.source, texture!);
       });
       if (!mapped) for (const upload of uploads) this.#writeBytes(buffer, upload);
       return layouts;
     });
+  }
+
+  /** An image's rows in parts that can be bound, each but the first beginning with the last row of the one before. */
+  strips(image: OpenedImage): readonly Sampled[] {
+    const { rowBytes, height } = layoutOf(image, 0);
+    // a word less for pixels that straddle two, and one for the end of the last row
+    const most = Math.max(2, Math.min(height, Math.floor((this.#context.maxBinding - 8) / rowBytes)));
+    const count = Math.max(1, Math.ceil((height - 1) / (most - 1)));
+    return Array.from({ length: count }, (_, i) => strip(i * (most - 1), Math.min(i * (most - 1) + most, height)));
   }
 
   async #reserve(bytes: number, count: number): Promise<GPUBuffer> {
@@ -134,26 +157,60 @@ export class ImageBuffer {
     queue.writeBuffer(buffer, offset + whole, rest);
   }
 
-  #copy(buffer: GPUBuffer, { width, height, rowBytes, firstWord }: ImageLayout, texture: GPUTexture): void {
+  #copy(
+    buffer: GPUBuffer,
+    { width, height, rowBytes, firstWord, sampled }: ImageLayout,
+    texture: GPUTexture,
+    tile: Tile = { x: 0, y: 0, width, height },
+  ): void {
     const { device } = this.#context;
     const encoder = device.createCommandEncoder();
-    const target = { buffer, offset: firstWord * 4, bytesPerRow: rowBytes };
-    encoder.copyTextureToBuffer({ texture }, target, [width, height]);
+    const runs = sampled ? runsOf(sampled.rows) : [{ from: 0, to: 0, count: height }];
+    for (const { from, to, count } of runs) {
+      const first = Math.max(from, tile.y);
+      const rows = Math.min(from + count, tile.y + tile.height) - first;
+      if (rows <= 0) continue;
+      const offset = firstWord * 4 + (to + first - from) * rowBytes + tile.x * 4;
+      const origin = { x: 0, y: first - tile.y };
+      encoder.copyTextureToBuffer({ texture, origin }, { buffer, offset, bytesPerRow: rowBytes }, [tile.width, rows]);
+    }
     device.queue.submit([encoder.finish()]);
   }
 
-  /** One that holds each of these. @returns null for none */
+  /**
+   * By way of a texture, because sources go nowhere else; the letterbox then reads all images the same way. In tiles where
+   * the source is larger than a texture may be.
+   */
+  #copySource(buffer: GPUBuffer, layout: ImageLayout, source: TextureSource, texture: GPUTexture): void {
+    const { queue } = this.#context.device;
+    for (let y = 0; y < layout.height; y += texture.height) {
+      for (let x = 0; x < layout.width; x += texture.width) {
+        const width = Math.min(texture.width, layout.width - x);
+        const height = Math.min(texture.height, layout.height - y);
+        try {
+          queue.copyExternalImageToTexture({ source, origin: [x, y] }, { texture }, [width, height]);
+        } catch (cause) {
+          throw new ImageError(`the browser gives no pixels of the picture: ${(cause as Error).message}`, { cause });
+        }
+        this.#copy(buffer, layout, texture, { x, y, width, height });
+      }
+    }
+  }
+
+  /** One that holds each of these, or as much of it as a texture may. @returns null for none */
   async #reserveTexture(images: readonly ImageSize[]): Promise<GPUTexture | null> {
     if (images.length === 0) return null;
+    const { device } = this.#context;
     const present = this.#texture;
-    const size = (['width', 'height'] as const).map((side) => Math.max(...images.map((image) => image[side])));
-    const [width, height] = size as [number, number];
+    const side = (name: 'width' | 'height') =>
+      Math.min(Math.max(...images.map((image) => image[name])), device.limits.maxTextureDimension2D);
+    const [width, height] = [side('width'), side('height')];
     if (present && present.width >= width && present.height >= height) return present;
     present?.destroy();
     this.#texture = null;
     this.#texture = await this.#context.allocate('uploading', (own) =>
       own(
-        this.#context.device.createTexture({
+        device.createTexture({
           label: 'picture',
           size: [Math.max(width, present?.width ?? 0), Math.max(height, present?.height ?? 0)],
           format: 'rgba8unorm',

@@ -118,10 +118,15 @@ export class GpuContext {
     if (this.#loss.error) throw this.#loss.error;
   }
 
+  /** Bytes of the largest buffer that can be bound. */
+  get maxBinding(): number {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.device.limits;
+    return Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  }
+
   /** @throws DeviceError when one buffer of this size is more than the device can bind */
   assertBindable(bytes: number, what: string): void {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.device.limits;
-    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    const limit = this.maxBinding;
     if (bytes <= limit) return;
     const mib = (n: number) => `${(n / 2 ** 20).toFixed(1)} MiB`;
     throw new DeviceError('limits', `${what} needs a buffer of ${mib(bytes)}, this GPU device allows ${mib(limit)}`);

@@ -76,6 +76,43 @@ inChromium('sources', (pages) => {
     }
   });
 
+  test('canvases larger than a binding and wider than a texture', { timeout: 120_000 }, async () => {
+    const page = await pages().open();
+    const found = await page.evaluate(async (inputSize) => {
+      // with the limits that every adapter has: bindings of 128 MiB, textures of 8192
+      const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
+      const detector = await lib.createDetector(model, { device, inputSize });
+      const bitmap = await createImageBitmap(await (await fetch('/data/images/astronaut_nasa.png')).blob());
+      const sizes = [
+        [7680, 4400],
+        [9000, 600],
+      ] as const;
+      const results = [];
+      for (const [width, height] of sizes) {
+        const canvas = new OffscreenCanvas(width, height);
+        const context = canvas.getContext('2d', { willReadFrequently: true })!;
+        const side = height * 0.9;
+        context.drawImage(bitmap, width - side, 20, side, side);
+        const pixels = context.getImageData(0, 0, width, height);
+        const wide = width > 8192 ? 1280 : 640;
+        const options = { inputSize: [wide, Math.ceil((wide * height) / width / 32) * 32] as const };
+        const faces = await detector.detect(canvas, options);
+        const crops = await detector.alignFaces(canvas, faces);
+        results.push({
+          ...{ faces, expected: await detector.detect(pixels, options) },
+          ...{ crops, expectedCrops: await detector.alignFaces(pixels, faces) },
+        });
+      }
+      await detector.dispose();
+      return results;
+    }, SIZE);
+    for (const { faces, expected, crops, expectedCrops } of found) {
+      expect(faces).toHaveLength(1);
+      expect(faces).toEqual(expected);
+      expect(crops).toEqual(expectedCrops);
+    }
+  });
+
   test('what is no picture, or has no pixels, is refused by type', async () => {
     const page = await pages().open();
     const errors = await page.evaluate(async () => {

@@ -21,6 +21,9 @@ export interface WarpAffineSpec {
   readonly rowBytes: number;
   /** Whether a pixel's bytes are blue, green, red. */
   readonly blueFirst: boolean;
+  /** The rows that are bound, where that is a strip: crops get the pixels that lie in it. All of them by default. */
+  readonly firstRow?: number;
+  readonly rows?: number;
   /** How many crops there are. */
   readonly count: number;
   /** Side of a crop, in pixels. */
@@ -59,6 +62,9 @@ export function warpSteps(matrices: readonly AffineMatrix[], size: number): Int3
   return steps;
 }
 
+/** Of every launch. */
+export const WARP_PARAMS_BYTES = 32;
+
 /** Bytes of the crops: four a pixel. */
 export function cropBytes({ count, size }: Pick<WarpAffineSpec, 'count' | 'size'>): number {
   return count * size * size * 4;
@@ -66,11 +72,11 @@ export function cropBytes({ count, size }: Pick<WarpAffineSpec, 'count' | 'size'
 
 /** Square crops of one image, each by a map of its own. Bindings: pixels, steps, crops (RGBA bytes). */
 export function warpAffine(spec: WarpAffineSpec): Dispatch {
-  const { width, height, channels, rowBytes, blueFirst, count, size } = spec;
+  const { width, height, channels, rowBytes, blueFirst, count, size, firstRow = 0, rows = height } = spec;
   const tiles = Math.ceil(size / TILE);
   return dispatch('warp-affine', {
     overrides: { TILE },
-    params: packParams([width, height, channels, rowBytes, blueFirst ? 1 : 0, size]),
+    params: packParams([width, height, channels, rowBytes, blueFirst ? 1 : 0, size, firstRow, rows]),
     bindingBytes: [4, count * size * 16, cropBytes(spec)],
     workgroups: [tiles, tiles, count],
   });
