@@ -6,6 +6,8 @@ interface DawnOptions {
    * rounding is gone when the times of `scrfd bench --kernels` are other than multiples of 65.536 µs without this.
    */
   readonly exactTimestamps?: boolean;
+  /** Dawn (webgpu 0.6.2) leaves `shader-f16` out on NVIDIA's Vulkan driver unless it is told to take it: for measuring, too. */
+  readonly halfFloatsOnNvidia?: boolean;
 }
 
 // one a process, never collected: a collected one crashes or hangs while its devices live (webgpu 0.6.2)
@@ -15,14 +17,17 @@ let instance: Promise<GPU> | undefined;
  * The process's one GPU object, made with the options of the first call.
  * @throws DeviceError when the package `webgpu` is missing or does not load
  */
-export function loadGpu({ exactTimestamps = false }: DawnOptions = {}): Promise<GPU> {
-  instance ??= createDawn(exactTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []);
+export function loadGpu({ exactTimestamps = false, halfFloatsOnNvidia = false }: DawnOptions = {}): Promise<GPU> {
+  instance ??= createDawn([
+    ...(exactTimestamps ? ['disable-dawn-features=timestamp_quantization'] : []),
+    ...(halfFloatsOnNvidia ? ['enable-dawn-features=vulkan_enable_f16_on_nvidia'] : []),
+  ]);
   return instance;
 }
 
 /** The high-performance adapter of the process's GPU object. @throws DeviceError as `loadGpu` does */
-export async function requestAdapter(options?: DawnOptions): Promise<GPUAdapter | null> {
-  const gpu = await loadGpu(options);
+export async function requestAdapter(): Promise<GPUAdapter | null> {
+  const gpu = await loadGpu();
   // Dawn prints two "artificially reduced" warnings here from native code; no option of webgpu 0.6.2 silences them
   return gpu.requestAdapter({ powerPreference: 'high-performance' });
 }

@@ -1,5 +1,6 @@
 import { isRecord } from '../../common/check.ts';
 import { STAGES, type Stage } from '../../detector/compile.ts';
+import type { Precision } from '../../kernels/dispatch.ts';
 import type { RunPhase } from '../../runtime/run-phases.ts';
 import type { Roofline } from './roofline.ts';
 import type { Summary } from './statistics.ts';
@@ -78,6 +79,25 @@ export interface Throughput {
   readonly picturesPerSecond: number | null;
 }
 
+/** How the outputs of a network, computed in one way, compare with onnxruntime's. */
+export interface Parity {
+  readonly model: string;
+  readonly size: readonly [width: number, height: number];
+  readonly batch: number;
+  readonly precision: Precision;
+  /** `chosen` or `tuned`, or the method of all convolutions that can take it. */
+  readonly way: string;
+  /** Shapes of convolutions that are computed so. */
+  readonly convs: number;
+  /** Largest difference of an element, as a part of its output's largest where that is above 1; null where there is no result. */
+  readonly error: number | null;
+  readonly tolerance: number;
+  /** Whether every run gave the same bits. */
+  readonly repeatable: boolean | null;
+  /** Why there is no result. */
+  readonly problem: string | null;
+}
+
 /** One step of a plan. */
 export interface KernelTime {
   readonly label: string;
@@ -105,6 +125,7 @@ export interface Results {
   readonly coldStarts: readonly ColdStart[];
   readonly kernels: readonly KernelTable[];
   readonly throughputs: readonly Throughput[];
+  readonly parities: readonly Parity[];
 }
 
 /** `model 640×480 ×1`: what rows that are compared with each other have in common. */
@@ -121,6 +142,10 @@ export function groupByCase(rows: readonly Row[]): Map<string, Row[]> {
     else groups.set(caseOf(row), [row]);
   }
   return groups;
+}
+
+export function isSame({ error, tolerance, repeatable }: Parity): boolean {
+  return error !== null && error <= tolerance && repeatable === true;
 }
 
 /** Least time of a step by the ceilings: its arithmetic or its traffic, whichever takes longer. */

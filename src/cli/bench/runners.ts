@@ -63,7 +63,7 @@ const REST_MS = 50;
 const SUSTAINED_BLOCK = 5;
 
 /** The same noise for every runner: `[batch, 3, height, width]`. */
-function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<ArrayBuffer> {
+export function makeInput({ size: [width, height], batch }: CaseSpec): Float32Array<ArrayBuffer> {
   const { uniform } = createRandom(1);
   return new Float32Array(batch * 3 * height * width).map(() => uniform(-1, 1));
 }

@@ -4,6 +4,7 @@ import {
   CPU_PHASES,
   caseOf,
   groupByCase,
+  isSame,
   type KernelTable,
   type KernelTime,
   type Provider,
@@ -116,6 +117,26 @@ function formatColdStarts({ coldStarts }: Pick<Results, 'coldStarts'>, style: Ta
   return formatTable([['first run in a process', 'shader cache', 'create ms', 'detect ms', 'sum'], ...cells], 2, style);
 }
 
+function formatParities({ parities }: Pick<Results, 'parities'>, style: TableStyle): string {
+  if (parities.length === 0) return '';
+  const cells = parities.map((parity) => {
+    const { precision, way, convs, error, tolerance, repeatable, problem } = parity;
+    const result = problem ?? (isSame(parity) ? 'same' : repeatable ? 'DIFFERENT' : 'OTHER BITS EACH RUN');
+    const errors = [error === null ? '' : error.toExponential(1), tolerance.toExponential(0)];
+    return [caseOf(parity), precision, way, result, String(convs), ...errors];
+  });
+  const header = [
+    'outputs beside onnxruntime CPU',
+    'images',
+    'convolutions',
+    'result',
+    'of shapes',
+    'error',
+    'allowed',
+  ];
+  return formatTable([header, ...cells], 4, style);
+}
+
 const KERNELS_NOTE =
   'Each launch below has a compute pass of its own, for its timestamps, which costs about 8 µs a launch on large GPUs:\n' +
   'sums exceed the GPU time of the whole run.\n';
@@ -176,6 +197,7 @@ export function formatResults(results: Results, style: TableStyle = 'text'): str
     formatCpuTimes(results.rows, style),
     formatThroughputs(results, style),
     formatColdStarts(results, style),
+    formatParities(results, style),
     ...kernels.map((table) => formatKernels(table, ceilings, style)),
   ];
   return parts.filter((part) => part !== '').join('\n');

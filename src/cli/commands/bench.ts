@@ -10,20 +10,22 @@ import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { countWork } from '../../graph/count-work.ts';
 import type { Precision } from '../../kernels/dispatch.ts';
 import { declaredSize } from '../../loader/model.ts';
-import { requestAdapter } from '../../node/dawn.ts';
+import { loadGpu } from '../../node/dawn.ts';
 import { writeWhole } from '../../node/files.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { GpuContext } from '../../runtime/gpu-context.ts';
 import { openModel } from '../../runtime/open-model.ts';
-import type { Platform } from '../../runtime/platform.ts';
 import { drawChart } from '../bench/chart.ts';
 import { measureColdStarts } from '../bench/cold-start.ts';
 import { assertSameAdapter, compareResults } from '../bench/compare.ts';
+import { checkParity } from '../bench/parity.ts';
 import { timeKernels } from '../bench/plan-run.ts';
 import {
   type ColdStart,
   caseOf,
+  isSame,
   type KernelTable,
+  type Parity,
   PROVIDERS,
   type Provider,
   parseResults,
@@ -54,6 +56,7 @@ interface BenchOptions {
   kernels?: true;
   throughput?: true;
   coldStart?: true;
+  parity?: true;
   autotune?: true;
   precision: Precision;
   markdown?: true;
@@ -92,6 +95,7 @@ export function addBench(program: Command): void {
     .option('--kernels', 'a table of every kernel launch, each timed in a compute pass of its own')
     .option('--throughput', 'pictures a second with 1, 2 and 4 calls under way, and in batches of 8 and 32')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
+    .option('--parity', "every output by every method of convolution, beside that of onnxruntime's CPU provider")
     .option('--markdown', 'print tables in Markdown')
     .option('--json <file>', 'write all results as JSON')
     .option('--chart <file>', 'write a chart as SVG')
@@ -108,8 +112,10 @@ async function bench(options: BenchOptions): Promise<void> {
   const { compare, json, chart, markdown } = options;
   const old = compare === undefined ? undefined : await readResults(compare);
   const models = await Promise.all(options.models.map(loadModel));
-  const ort = await findOnnxRuntime(options.providers);
-  const context = await GpuContext.open(platform, undefined);
+  const ort = await findOnnxRuntime(options);
+  // one a process, and the first call decides
+  await loadGpu({ exactTimestamps: true, halfFloatsOnNvidia: options.precision === 'f16' });
+  const context = await GpuContext.open(nodePlatform, undefined);
   try {
     const adapter = describeAdapter(context);
     // checked before minutes are spent, and once instead of by every provider
@@ -138,13 +144,11 @@ async function bench(options: BenchOptions): Promise<void> {
     if (old) process.stdout.write(`\n${compareResults(old, results)}`);
     if (json !== undefined) await writeText(json, `${JSON.stringify(results, null, 2)}\n`);
     if (chart !== undefined) await writeText(chart, drawChart(results));
+    if (!results.parities.every(isSame)) process.exitCode = 1;
   } finally {
     context.dispose();
   }
 }
-
-/** Node's platform, but with exact timestamps. */
-const platform: Platform = { ...nodePlatform, requestAdapter: () => requestAdapter({ exactTimestamps: true }) };
 
 function describeAdapter({ device }: GpuContext): string {
   const { vendor, architecture, device: name, description } = device.adapterInfo;
@@ -176,12 +180,13 @@ async function loadModel(name: string): Promise<LoadedModel> {
 }
 
 /** onnxruntime; null when nobody asked for it and it is not installed. */
-async function findOnnxRuntime(providers: readonly Provider[] | undefined): Promise<OnnxRuntime | null> {
-  if (providers && !providers.some((name) => name.startsWith('ort-'))) return null;
+async function findOnnxRuntime({ providers, parity }: BenchOptions): Promise<OnnxRuntime | null> {
+  const asked = parity || providers?.some((name) => name.startsWith('ort-'));
+  if (providers && !asked) return null;
   try {
     return await loadOnnxRuntime('bench');
   } catch (error) {
-    if (providers) throw error;
+    if (asked) throw error;
     notify((error as Error).message);
     return null;
   }
@@ -192,14 +197,15 @@ async function measureModels(
   models: readonly LoadedModel[],
   ort: OnnxRuntime | null,
   { size: sizes, batch: batches = [1], ...options }: BenchOptions,
-): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels' | 'throughputs'>> {
+): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels' | 'throughputs' | 'parities'>> {
   const rows: Row[] = [];
   const coldStarts: ColdStart[] = [];
   const kernels: KernelTable[] = [];
   const throughputs: Throughput[] = [];
+  const parities: Parity[] = [];
   const { precision, autotune = false } = options;
   for (const loaded of models) {
-    const { model } = await openModel(platform, loaded.bytes);
+    const { model } = await openModel(nodePlatform, loaded.bytes);
     for (const size of sizes ?? [declaredSize(model) ?? DEFAULT_SIZE]) {
       const workOf = (batch: number): Workload => {
         const flops = 2 * countWork(model, [batch, 3, size[1], size[0]]).macs;
@@ -209,7 +215,7 @@ async function measureModels(
         const work = workOf(batch);
         rows.push(...(await measureCase(context, work, ort, options)));
         if (options.kernels) {
-          const steps = await timeKernels(platform, model, work, options.runs, {
+          const steps = await timeKernels(nodePlatform, model, work, options.runs, {
             device: context.device,
             autotune,
             precision,
@@ -217,11 +223,12 @@ async function measureModels(
           if (!steps) throw new Error('--kernels needs an adapter with the feature timestamp-query');
           kernels.push({ model: work.name, size, batch, steps });
         }
+        if (options.parity) parities.push(...(await checkParity(nodePlatform, context, work, ort!)));
       }
       if (options.throughput) {
         notify(`${loaded.name} ${size.join('×')}: throughput`);
         const work = { ...loaded, model, size, autotune, precision };
-        throughputs.push(...(await measureThroughput(platform, context.device, work, options.budget * 1000)));
+        throughputs.push(...(await measureThroughput(nodePlatform, context.device, work, options.budget * 1000)));
       }
       if (options.coldStart) {
         notify(`${loaded.name} ${size.join('×')}: cold start`);
@@ -229,7 +236,7 @@ async function measureModels(
       }
     }
   }
-  return { rows, coldStarts, kernels, throughputs };
+  return { rows, coldStarts, kernels, throughputs, parities };
 }
 
 /** A provider that cannot run a case is reported and left out. */
@@ -262,8 +269,8 @@ async function measureCase(
 }
 
 async function open(context: GpuContext, provider: Provider, work: Workload, ort: OnnxRuntime | null) {
-  if (provider === 'scrfd-webgpu') return openDetector(platform, context.device, work);
-  if (provider === 'scrfd-network') return openNetwork(platform, context.device, work);
+  if (provider === 'scrfd-webgpu') return openDetector(nodePlatform, context.device, work);
+  if (provider === 'scrfd-network') return openNetwork(nodePlatform, context.device, work);
   return ort && openOnnxRuntime(ort, provider, work);
 }
 

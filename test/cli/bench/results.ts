@@ -33,6 +33,7 @@ export function resultsOf(rows: readonly Row[], more: Partial<Results> = {}): Re
     coldStarts: [],
     kernels: [],
     throughputs: [],
+    parities: [],
     ...more,
   };
 }
