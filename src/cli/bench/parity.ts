@@ -24,7 +24,8 @@ interface Way extends Pick<Parity, 'way' | 'convs'> {
 function waysOf({ model, size: [width, height], batch, autotune }: Workload, { traits }: GpuContext): Way[] {
   const { convs } = compileNetwork(model, [batch, 3, height, width], traits);
   const possible = new Map(convs.map((spec) => [spec, possibleMethods(spec, traits)]));
-  const methods = [...new Set([...possible.values()].flat())];
+  // what tuning chooses among stays as it is
+  const methods = autotune ? [] : [...new Set([...possible.values()].flat())];
   return [
     { way: autotune ? 'tuned' : 'chosen', convs: convs.length, choices: null },
     ...methods.map((method) => {

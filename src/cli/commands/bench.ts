@@ -18,6 +18,7 @@ import { openModel } from '../../runtime/open-model.ts';
 import { drawChart } from '../bench/chart.ts';
 import { measureColdStarts } from '../bench/cold-start.ts';
 import { assertSameAdapter, compareResults } from '../bench/compare.ts';
+import { writePack } from '../bench/pack/write-pack.ts';
 import { checkParity } from '../bench/parity.ts';
 import { timeKernels } from '../bench/plan-run.ts';
 import {
@@ -63,7 +64,17 @@ interface BenchOptions {
   json?: string;
   chart?: string;
   compare?: string;
+  pack?: string;
 }
+
+const DEFAULT_MODELS = ['500m_kps', '2.5g_kps', '10g_kps'];
+const PACKED_MODELS = [...DEFAULT_MODELS, '34g'];
+
+/** Options of measuring, which the pack's own program has others for. */
+const NOT_PACKED = [
+  ...['size', 'batch', 'providers', 'runs', 'budget', 'autotune', 'precision', 'kernels', 'throughput', 'coldStart'],
+  ...['parity', 'markdown', 'json', 'chart', 'compare'],
+];
 
 type LoadedModel = Pick<Workload, 'name' | 'bytes' | 'scoreThreshold'>;
 
@@ -76,7 +87,7 @@ export function addBench(program: Command): void {
     .option(
       '-m, --models <models...>',
       'files, or published architectures, which get random weights: see scrfd models synthesize',
-      ['500m_kps', '2.5g_kps', '10g_kps'],
+      DEFAULT_MODELS,
     )
     .addOption(
       collecting('--size <WxH...>', 'sizes of the input (default: 640x480, or what the file fixes)', parseSize),
@@ -100,7 +111,26 @@ export function addBench(program: Command): void {
     .option('--json <file>', 'write all results as JSON')
     .option('--chart <file>', 'write a chart as SVG')
     .option('--compare <file>', 'set against the results of an earlier --json, of the same adapter')
-    .action(bench);
+    .addOption(
+      new Option(
+        '--pack <dir>',
+        'instead of measuring, write a folder that measures and checks a Linux machine without Node and network',
+      ).conflicts(NOT_PACKED),
+    )
+    .action((options: BenchOptions, command: Command) => {
+      const { pack: folder } = options;
+      if (folder === undefined) return bench(options);
+      const models = command.getOptionValueSource('models') === 'default' ? PACKED_MODELS : options.models;
+      return pack(folder, models);
+    });
+}
+
+async function pack(folder: string, models: readonly string[]): Promise<void> {
+  // what is wrong with a model is said here rather than on the other machine
+  for (const name of models) await loadModel(name);
+  await writePack(folder, { models, commit: readCommit() });
+  const archive = `tar -C ${folder} -cJf ${folder}.tar.xz .`;
+  process.stdout.write(`${folder}: there, sh run.sh measures; ${archive} makes less than 60 MB of it\n`);
 }
 
 /** An option that may be given several values. */

@@ -1,0 +1,3 @@
+import { startTests } from '@vitest/runner';
+
+console.log(typeof startTests);
