@@ -1,6 +1,6 @@
 // Runs the bundled kernel tests that lie beside it:
 // node kernel-tests.mjs [--json FILE] [--seconds N] [WORD…]
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -68,6 +68,11 @@ for (const path of files) {
   const [task] = await startTests([`${root}/${path}`], runner);
   const summary = summarize(file, testsOf(task!), (performance.now() - start) / 1000);
   done.push(summary);
+  if (values.json !== undefined) {
+    // whole at any time: whoever waits may stop it
+    writeFileSync(`${values.json}.part`, `${JSON.stringify(done, null, 2)}\n`);
+    renameSync(`${values.json}.part`, values.json);
+  }
   const { passed, failures, skipped, seconds } = summary;
   const rest = summary.notRun > 0 ? `, ${summary.notRun} not run` : '';
   console.log(
@@ -75,5 +80,4 @@ for (const path of files) {
   );
   for (const { test, message } of failures) console.log(`  FAILED ${test}\n    ${message.replaceAll('\n', '\n    ')}`);
 }
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(done, null, 2)}\n`);
 process.exit(done.some(({ failures }) => failures.length > 0) ? 1 : 0);

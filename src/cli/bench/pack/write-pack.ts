@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, constants, copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, constants, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { findArchitecture } from '../../../architectures/published.ts';
 import { notify } from '../../shared/report.ts';
 import { readOwnPackage } from '../../shared/versions.ts';
 import type { PackInfo } from './report.ts';
@@ -24,11 +25,13 @@ const UNUSED = /\.(map|ts)$|(?<!LICENSE)\.md$/;
 /** Folders of native code, by platform. */
 const NATIVE = /\/(linux|darwin|win32)[-/](x64|arm64|universal)(\/|$)/;
 
+/** By the shell alone: what else there is on that machine is not known. */
 const RUN_SH = `#!/bin/sh
-# Measures and checks scrfd-webgpu on this machine's GPU, with what is in this folder: sh run.sh [--help]
-here=$(cd "$(dirname "$0")" && pwd) || exit 1
+# Measures and checks scrfd-webgpu on this machine with what is in this folder: sh run.sh [--help]
+case $0 in */*) here=\${0%/*} ;; *) here=. ;; esac
+here=$(cd "$here" && pwd) || exit 1
 if ! "$here/bin/node" --version >/dev/null; then
-  echo "run.sh: bin/node of the pack, made for $(cat "$here/platform"), does not start on this $(uname -s) $(uname -m)" >&2
+  echo "run.sh: bin/node does not start here; it was made for ${process.platform} ${process.arch} with glibc" >&2
   exit 1
 fi
 exec "$here/bin/node" "$here/node_modules/scrfd-webgpu/dist/cli/bench/pack/measure.js" "$@"
@@ -43,17 +46,28 @@ export interface PackOptions {
 /**
  * Writes a folder that measures and checks this package on a Linux machine that has a GPU's driver, but neither Node nor a
  * network. Node, the native packages and the Vulkan loader are this machine's.
- * @throws Error where the folder has something in it, and on other systems
+ * @throws Error where the folder has something in it, where a model or a package is missing, and on other systems
  */
-export async function writePack(folder: string, { models, commit }: PackOptions): Promise<void> {
+export async function writePack(folder: string, options: PackOptions): Promise<void> {
   if (process.platform !== 'linux') {
     throw new Error(`--pack: expected Linux, whose Node and libraries a pack takes along, got ${process.platform}`);
   }
   if (existsSync(folder) && (await readdir(folder)).length > 0) {
     throw new Error(`${folder}: expected a new or empty folder`);
   }
+  try {
+    await fill(folder, options);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function fill(folder: string, { models, commit }: PackOptions): Promise<void> {
   const own = join(folder, 'node_modules', 'scrfd-webgpu');
   await mkdir(own, { recursive: true });
+  const { version } = readOwnPackage();
+  const info: PackInfo = { version, commit, models: await copyModels(models, folder) };
   await copyNode(folder);
   await copyFile(join(root, 'package.json'), join(own, 'package.json'));
   const isClone = existsSync(BUILD);
@@ -64,10 +78,7 @@ export async function writePack(folder: string, { models, commit }: PackOptions)
   }
   await copyPackages(root, own, folder, [...NEEDED, ...(isClone ? NEEDED_BY_TESTS : [])]);
   await copyVulkanLoader(folder);
-  const { version } = readOwnPackage();
-  const info: PackInfo = { version, commit, models: await copyModels(models, folder) };
   await writeFile(join(folder, 'pack.json'), `${JSON.stringify(info, null, 2)}\n`);
-  await writeFile(join(folder, 'platform'), `${process.platform} ${process.arch}\n`);
   await writeFile(join(folder, 'run.sh'), RUN_SH, { mode: 0o755 });
 }
 
@@ -143,6 +154,8 @@ async function copyModels(models: readonly string[], folder: string): Promise<st
   const names: string[] = [];
   for (const model of models) {
     if (!existsSync(model)) {
+      // refused here rather than on the other machine
+      findArchitecture(model);
       names.push(model);
       continue;
     }
