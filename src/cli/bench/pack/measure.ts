@@ -107,7 +107,7 @@ function environment(folder: string): NodeJS.ProcessEnv {
   };
   if (!hasLibrary('libvulkan.so.1')) {
     if (!existsSync(join(ROOT, 'lib', 'libvulkan.so.1'))) throw new Error(NO_LOADER);
-    notify("libvulkan.so.1 is not on this machine: the pack's own is used");
+    notify("libvulkan.so.1 is not to be loaded on this machine: the pack's own is used");
     env.LD_LIBRARY_PATH = [join(ROOT, 'lib'), env.LD_LIBRARY_PATH].filter(Boolean).join(delimiter);
   }
   const { drivers, override } = readVulkan(env, homedir());
@@ -118,14 +118,13 @@ function environment(folder: string): NodeJS.ProcessEnv {
   return env;
 }
 
-/** Whether the dynamic linker finds a library. */
+/** Whether the dynamic linker finds a library and can load it: Node then says only that it is no addon. */
 function hasLibrary(name: string): boolean {
   try {
     process.dlopen({ exports: {} }, name);
     return true;
   } catch (error) {
-    // what it finds is no addon of Node's, and that it says
-    return !(error as Error).message.includes('cannot open shared object file');
+    return (error as Error).message.includes('did not self-register');
   }
 }
 

@@ -21,7 +21,7 @@ const NEEDED = ['webgpu', 'onnxruntime-node'];
 const NEEDED_BY_TESTS = ['@techstark/opencv-js'];
 /** What those need for their installation and for types alone. */
 const NOT_NEEDED = new Set(['@webgpu/types', 'adm-zip', 'debug', 'global-agent', 'mirada']);
-const UNUSED = /\.(map|ts)$|(?<!LICENSE)\.md$/;
+const UNUSED = /\.(map|[cm]?ts)$|(?<!LICENSE)\.md$/;
 /** Folders of native code, by platform. */
 const NATIVE = /\/(linux|darwin|win32)[-/](x64|arm64|universal)(\/|$)/;
 
