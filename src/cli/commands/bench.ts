@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import { findArchitecture } from '../../architectures/published.ts';
@@ -125,7 +125,8 @@ export function addBench(program: Command): void {
     });
 }
 
-async function pack(folder: string, models: readonly string[]): Promise<void> {
+async function pack(given: string, models: readonly string[]): Promise<void> {
+  const folder = resolve(given);
   await writePack(folder, { models, commit: readCommit() });
   const archive = `tar -C ${dirname(folder)} -cJf ${folder}.tar.xz ${basename(folder)}`;
   process.stdout.write(`${folder}: on the other machine, sh run.sh measures; ${archive} makes 42 MB of it\n`);

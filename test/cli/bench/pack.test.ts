@@ -80,6 +80,23 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
     }
   });
 
+  it('finds a wrong kernel', { timeout: 60_000 }, async () => {
+    const [tests, right] = [join(pack, 'kernel-tests'), 'exp(2.0 * v) + 1.0'];
+    const runTests = () => runBare(join(pack, 'bin/node'), [join(tests, 'kernel-tests.mjs'), 'tanh']);
+    expect(await runTests()).toMatchObject({ code: 0, stdout: expect.stringMatching(/: 5 passed, 0 failed/) });
+    for (const name of (await readdir(tests)).filter((name) => name.startsWith('chunk-'))) {
+      const code = await readFile(join(tests, name), 'utf8');
+      if (!code.includes(right)) continue;
+      await writeFile(join(tests, name), code.replace(right, 'exp(2.0 * v) + 1.1'));
+      const { code: exit, stdout } = await runTests();
+      await writeFile(join(tests, name), code);
+      expect(exit).toBe(1);
+      expect(stdout).toMatch(/FAILED .+\n +\d+ of \d+ elements differ/);
+      return;
+    }
+    expect.unreachable('no chunk has the shader of Tanh');
+  });
+
   it('leaves out what there is no time for, and names it', { timeout: 120_000 }, async () => {
     const out = join(folder, 'hurried');
     const { code, stdout } = await runPack(['--seconds', '6', '--out', out]);
