@@ -47,29 +47,27 @@ function withChoices(platform: Platform, choices: ConvChoices): Platform {
  * Compares every output of a network with that of onnxruntime's CPU provider, on noise, by every method of convolution
  * that the adapter can run, and each run with the first.
  */
-export async function checkParity(
+export async function* checkParity(
   platform: Platform,
   context: GpuContext,
   work: Workload,
   ort: OnnxRuntime,
-): Promise<Parity[]> {
+): AsyncGenerator<Parity> {
   const { bytes, name: model, size, batch, precision, autotune } = work;
   const inputShape = [batch, 3, size[1], size[0]] as const;
   const input = makeInput(work);
   const expected = await runOnnxRuntime(ort, bytes, input, inputShape);
-  const checked: Parity[] = [];
   for (const { choices, ...way } of waysOf(work, context)) {
     notify(`${caseOf({ model, size, batch })}: parity, ${way.way}`);
     const about = { model, size, batch, precision, ...way, tolerance: TOLERANCES[precision] };
     const options = { device: context.device, inputShape, precision, autotune: autotune || choices !== null };
     const on = choices ? withChoices(platform, choices) : platform;
     try {
-      checked.push({ ...about, ...(await compareRuns(on, bytes, options, input, expected)), problem: null });
+      yield { ...about, ...(await compareRuns(on, bytes, options, input, expected)), problem: null };
     } catch (error) {
-      checked.push({ ...about, error: null, repeatable: null, problem: (error as Error).message });
+      yield { ...about, error: null, repeatable: null, problem: (error as Error).message };
     }
   }
-  return checked;
 }
 
 async function compareRuns(

@@ -108,7 +108,7 @@ export function addBench(program: Command): void {
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--parity', "every output by every method of convolution, beside that of onnxruntime's CPU provider")
     .option('--markdown', 'print tables in Markdown')
-    .option('--json <file>', 'write all results as JSON')
+    .option('--json <file>', 'write all results as JSON, as they come')
     .option('--chart <file>', 'write a chart as SVG')
     .option('--compare <file>', 'set against the results of an earlier --json, of the same adapter')
     .addOption(
@@ -152,8 +152,7 @@ async function bench(options: BenchOptions): Promise<void> {
     if (old) assertSameAdapter(old, adapter);
     notify('ceilings');
     const ceilings = await measureRoofline(context);
-    const measured = await measureModels(context, models, ort, options);
-    const results: Results = {
+    const results: Results & Measured = {
       adapter,
       cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} threads`,
       versions: {
@@ -167,11 +166,15 @@ async function bench(options: BenchOptions): Promise<void> {
       },
       commit: readCommit(),
       ceilings,
-      ...measured,
+      ...{ rows: [], coldStarts: [], kernels: [], throughputs: [], parities: [] },
     };
+    // time and again: minutes of measuring may be cut short
+    const keep = async () => {
+      if (json !== undefined) await writeText(json, `${JSON.stringify(results, null, 2)}\n`);
+    };
+    await measureModels(context, models, ort, options, results, keep);
     process.stdout.write(formatResults(results, markdown ? 'markdown' : 'text'));
     if (old) process.stdout.write(`\n${compareResults(old, results)}`);
-    if (json !== undefined) await writeText(json, `${JSON.stringify(results, null, 2)}\n`);
     if (chart !== undefined) await writeText(chart, drawChart(results));
     if (!results.parities.every(isSame)) process.exitCode = 1;
   } finally {
@@ -221,17 +224,23 @@ async function findOnnxRuntime({ providers, parity }: BenchOptions): Promise<Onn
   }
 }
 
+/** What models are measured for, as it comes. */
+interface Measured {
+  readonly rows: Row[];
+  readonly coldStarts: ColdStart[];
+  readonly kernels: KernelTable[];
+  readonly throughputs: Throughput[];
+  readonly parities: Parity[];
+}
+
 async function measureModels(
   context: GpuContext,
   models: readonly LoadedModel[],
   ort: OnnxRuntime | null,
   { size: sizes, batch: batches = [1], ...options }: BenchOptions,
-): Promise<Pick<Results, 'rows' | 'coldStarts' | 'kernels' | 'throughputs' | 'parities'>> {
-  const rows: Row[] = [];
-  const coldStarts: ColdStart[] = [];
-  const kernels: KernelTable[] = [];
-  const throughputs: Throughput[] = [];
-  const parities: Parity[] = [];
+  { rows, coldStarts, kernels, throughputs, parities }: Measured,
+  keep: () => Promise<void>,
+): Promise<void> {
   const { precision, autotune = false } = options;
   for (const loaded of models) {
     const { model } = await openModel(nodePlatform, loaded.bytes);
@@ -243,6 +252,7 @@ async function measureModels(
       for (const batch of batches) {
         const work = workOf(batch);
         rows.push(...(await measureCase(context, work, ort, options)));
+        await keep();
         if (options.kernels) {
           const steps = await timeKernels(nodePlatform, model, work, options.runs, {
             device: context.device,
@@ -251,21 +261,27 @@ async function measureModels(
           });
           if (!steps) throw new Error('--kernels needs an adapter with the feature timestamp-query');
           kernels.push({ model: work.name, size, batch, steps });
+          await keep();
         }
-        if (options.parity) parities.push(...(await checkParity(nodePlatform, context, work, ort!)));
+        if (!options.parity) continue;
+        for await (const parity of checkParity(nodePlatform, context, work, ort!)) {
+          parities.push(parity);
+          await keep();
+        }
       }
       if (options.throughput) {
         notify(`${loaded.name} ${size.join('×')}: throughput`);
         const work = { ...loaded, model, size, autotune, precision };
         throughputs.push(...(await measureThroughput(nodePlatform, context.device, work, options.budget * 1000)));
+        await keep();
       }
       if (options.coldStart) {
         notify(`${loaded.name} ${size.join('×')}: cold start`);
         coldStarts.push(...(await measureColdStarts(workOf(1))));
+        await keep();
       }
     }
   }
-  return { rows, coldStarts, kernels, throughputs, parities };
 }
 
 /** A provider that cannot run a case is reported and left out. */

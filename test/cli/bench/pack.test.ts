@@ -60,23 +60,22 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
 
   it('measures and checks without an environment', { timeout: 300_000 }, async () => {
     const out = join(folder, 'results');
-    const { code, stdout, stderr } = await runPack(['--quick', '--seconds', '120', '--out', out]);
+    const { code, stdout, stderr } = await runPack(['--quick', '--seconds', '150', '--out', out]);
     expect(code, stderr).toBe(0);
     const { results, kernelTests, failures, missing, machine } = await readResults(out);
     expect(failures).toEqual([]);
     expect(machine.node).toBe(process.version);
     const { rows, parities, kernels, commit } = results.default!;
-    expect(rows.map(({ provider }) => provider)).toEqual(['scrfd-webgpu', 'scrfd-network', 'ort-webgpu']);
-    expect(parities.length).toBeGreaterThan(5);
+    expect(rows.map(({ provider }) => provider)).toEqual(['scrfd-webgpu', 'scrfd-network']);
+    expect(parities[0]).toMatchObject({ way: 'chosen', precision: 'f32' });
     expect(parities.every(isSame)).toBe(true);
     expect(kernels).toHaveLength(1);
     expect(commit).toEqual(expect.any(String));
-    expect(kernelTests.length).toBeGreaterThan(5);
-    expect(kernelTests.reduce((sum, { passed }) => sum + passed, 0)).toBeGreaterThan(300);
-    expect(missing.length + Number('f16' in results)).toBe(1);
+    expect(kernelTests.reduce((sum, { passed }) => sum + passed, 0)).toBeGreaterThan(50);
+    for (const text of missing) expect(text).toMatch(/time was up$/);
     for (const text of [stdout, await readFile(join(out, 'results.md'), 'utf8')]) {
       expect(text).toContain('outputs beside onnxruntime CPU');
-      expect(text).toContain('test/kernels/tensor/pool.test.ts');
+      expect(text).toContain('test/kernels/conv/conv2d-grouped.test.ts');
     }
   });
 
@@ -102,7 +101,7 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
     const { code, stdout } = await runPack(['--seconds', '6', '--out', out]);
     expect(code).toBe(0);
     expect((await readResults(out)).missing).toHaveLength(9);
-    expect(stdout).toContain('- 34g, tuned: the time was up\n');
+    expect(stdout).toMatch(/^- 34g, tuned: .*time was up$/m);
   });
 
   test.each([

@@ -10,6 +10,7 @@ import type { OnnxRuntime } from '../../../src/cli/shared/onnxruntime.ts';
 import { possibleMethods } from '../../../src/kernels/conv/methods.ts';
 import { loadModel } from '../../../src/loader/load-model.ts';
 import { nodePlatform } from '../../../src/node/platform.ts';
+import type { GpuContext } from '../../../src/runtime/gpu-context.ts';
 import { convCase } from '../../kernels/support/conv-cases.ts';
 import { openGpu } from '../../support/gpu.ts';
 import { resultsOf } from './results.ts';
@@ -42,13 +43,19 @@ const wrong = {
   },
 } as unknown as OnnxRuntime;
 
+async function check(context: GpuContext, work: Workload, ort: OnnxRuntime): Promise<Parity[]> {
+  const parities: Parity[] = [];
+  for await (const parity of checkParity(nodePlatform, context, work, ort)) parities.push(parity);
+  return parities;
+}
+
 const pointwise = convCase([16, 16], [8, 8]).spec;
 const window = convCase([24, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const depthwise = convCase([16, 16], [8, 8], { kernel: [3, 3], pads: 1, group: 16 }).spec;
 
 it('holds every method that the adapter can run against onnxruntime', async () => {
   const context = await openGpu();
-  const parities = await checkParity(nodePlatform, context, work, ort);
+  const parities = await check(context, work, ort);
   const methods = [pointwise, window, depthwise].flatMap((spec) => possibleMethods(spec, context.traits));
   expect(parities.map(({ way }) => way).sort()).toEqual(['chosen', ...new Set(methods)].sort());
   for (const parity of parities) expect(parity, parity.way).toMatchObject({ problem: null, repeatable: true });
@@ -56,7 +63,7 @@ it('holds every method that the adapter can run against onnxruntime', async () =
 });
 
 it('finds one wrong element', async () => {
-  const parities = await checkParity(nodePlatform, await openGpu(), { ...work, batch: 1 }, wrong);
+  const parities = await check(await openGpu(), { ...work, batch: 1 }, wrong);
   expect(parities.filter(isSame)).toEqual([]);
   expect(formatResults(resultsOf([], { parities }))).toContain('DIFFERENT');
 });
