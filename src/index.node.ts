@@ -40,5 +40,5 @@ export async function fetchModel(
 
 export * from './exports.ts';
 export { paintFaces, writeAnnotated } from './node/draw.ts';
-export { readImage } from './node/images.ts';
+export { type EncodedImage, type ReadImageOptions, readImage } from './node/images.ts';
 export { type ResolveOptions, resolveModel } from './node/models/resolve.ts';

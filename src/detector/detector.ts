@@ -5,6 +5,7 @@ import { classNameOf } from '../common/class-name.ts';
 import type { Face } from '../common/face.ts';
 import type { Size } from '../common/geometry.ts';
 import { assertPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
+import type { ReadLimits } from '../common/limits.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TypedEventTarget } from '../common/typed-event-target.ts';
 import type { Precision } from '../kernels/dispatch.ts';
@@ -41,6 +42,8 @@ export interface DetectorOptions extends DetectOptions {
    * drivers, Mesa's software adapter for one, compile a kernel when it first runs. Default false; not with `inputSize: 'image'`.
    */
   readonly warmUp?: boolean;
+  /** What is read of models and pictures at most, in Node. */
+  readonly limits?: ReadLimits;
   /** Called while the model is downloaded and its kernels are compiled: see `Progress`. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -90,7 +93,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   /** For the entries of each platform; users call `createDetector`. */
   static async create(platform: Platform, input: ModelInput, options: DetectorOptions): Promise<Detector> {
     const { signal, onProgress, warmUp = false, ...rest } = options;
-    const { bytes, model } = await openModel(platform, input, { signal, onProgress });
+    const { bytes, model } = await openModel(platform, input, { signal, onProgress, limits: rest.limits });
     // before a device is opened
     const settings = readSettings(rest, model);
     if (warmUp && settings.sizes === 'image') {
@@ -234,7 +237,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
     if (classNameOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
     const opened = isPixels(image)
       ? ({ ...image, kind: 'pixels' } as const)
-      : await this.#platform.openImage(image, signal);
+      : await this.#platform.openImage(image, signal, this.#options.limits);
     if (opened.kind !== 'pixels') return opened;
     assertPixels(opened);
     return { ...opened, data: unshared(opened.data) };

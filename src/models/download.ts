@@ -29,7 +29,13 @@ export interface DownloadOptions {
   readonly stallTimeout?: number | undefined;
   /** How often a cut transfer is taken up again. Default 2. */
   readonly retries?: number | undefined;
+  /** Bytes at most, after HTTP's own compression. Default 2^30: three times the largest archive of models. */
+  readonly maxBytes?: number | undefined;
+  /** Whether a web page may be what is wanted. */
+  readonly html?: boolean | undefined;
 }
+
+const MAX_BYTES = 2 ** 30;
 
 /** Where downloaded bytes go. What it throws ends the download as it is. */
 export interface Sink {
@@ -74,8 +80,16 @@ export async function downloadModel(url: URL, options: DownloadOptions): Promise
   return sink.bytes();
 }
 
-/** The URL of a file beside another. @param location a relative path, `/` between its parts */
+/**
+ * The URL of a file beside another.
+ * @param location a relative path, `/` between its parts
+ * @throws ModelError for a URL that is no place, such as data: and blob:
+ */
 export function besideUrl(url: URL, location: string): URL {
+  if (!URL.canParse('.', url))
+    throw new ModelError(
+      `'${location}': nothing lies beside a ${url.protocol} URL; load the model by path or http(s) URL`,
+    );
   return new URL(location.split('/').map(encodeURIComponent).join('/'), url);
 }
 
@@ -94,6 +108,7 @@ export async function download(
   let resumed = sink.size > 0;
   if (resumed && sink.size === expectedBytes) return true;
   let etag: string | null = null;
+  const { maxBytes = MAX_BYTES } = options;
   for (let retries = options.retries ?? 2; ; retries--) {
     try {
       const transfer = await openUrl(url, sink.size > 0 ? { start: sink.size } : {}, options);
@@ -112,9 +127,14 @@ export async function download(
       if (start !== sink.size) await sink.reset();
       resumed = sink.size > 0;
       const end = expectedBytes ?? total;
+      if (end !== undefined && end > maxBytes) {
+        await transfer.cancel();
+        throw new DownloadError(`expected a file of at most ${maxBytes} bytes (maxBytes), got one of ${end}`);
+      }
       for await (const chunk of transfer.chunks()) {
-        if (end !== undefined && sink.size + chunk.byteLength > end) {
-          throw new DownloadError(`expected a file of ${end} bytes, got more`);
+        if (sink.size + chunk.byteLength > (end ?? maxBytes)) {
+          const most = end ?? `at most ${maxBytes} (maxBytes)`;
+          throw new DownloadError(`expected a file of ${most} bytes, got more`);
         }
         await sink.write(chunk);
         options.onProgress?.({ phase: 'download', url, received: sink.size, total: end });
@@ -192,7 +212,7 @@ interface Transfer {
 async function openUrl(
   url: string,
   { start, end }: { start?: number; end?: number },
-  { fetch: send = fetch, signal, stallTimeout = 30_000 }: DownloadOptions,
+  { fetch: send = fetch, signal, stallTimeout = 30_000, html = false }: DownloadOptions,
 ): Promise<Transfer> {
   signal?.throwIfAborted();
   const watchdog = new AbortController();
@@ -221,7 +241,7 @@ async function openUrl(
     await response.body?.cancel().catch(() => {});
   };
   try {
-    return { ...readHeaders(response, start), etag: response.headers.get('etag'), chunks, cancel };
+    return { ...readHeaders(response, start, html), etag: response.headers.get('etag'), chunks, cancel };
   } catch (error) {
     await cancel();
     throw error;
@@ -246,11 +266,12 @@ async function openUrl(
 function readHeaders(
   { status, statusText, ok, headers }: Response,
   asked: number | undefined,
+  html: boolean,
 ): { start: number; total: number | undefined; ranged: boolean } {
   if (status === 416) throw new RangeRefused('the server does not hold the range asked for');
   if (!ok) throw new DownloadError(`expected HTTP 200, got ${status} ${statusText}`.trimEnd());
   const type = headers.get('content-type') ?? '';
-  if (/^text\/html\b/i.test(type)) throw new DownloadError('expected a model, got a web page (text/html)');
+  if (!html && /^text\/html\b/i.test(type)) throw new DownloadError('expected a model, got a web page (text/html)');
   if (status === 206) {
     const [, first, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
     if (asked === undefined || Number(first) !== asked) {

@@ -1,53 +1,126 @@
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/image.ts';
-import { describeSource, readSource } from './files.ts';
+import type { ReadLimits } from '../common/limits.ts';
+import { assertLimits, describeSource, type FileKind, readSource } from './files.ts';
 import { loadSharp } from './sharp.ts';
+import { WeightedQueue } from './weighted-queue.ts';
+
+export type EncodedImage = string | URL | Uint8Array | ArrayBuffer;
+
+export interface ReadImageOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** What is read and decoded at most. */
+  readonly limits?: ReadLimits | undefined;
+}
+
+/** A picture whose size is known, and not yet its pixels. */
+export interface UndecodedImage {
+  readonly width: number;
+  readonly height: number;
+  decode(): Promise<Pixels>;
+}
+
+const PICTURE_FILE: FileKind = {
+  Failure: ImageError,
+  maxBytes: { file: 2 ** 30, url: 2 ** 28 },
+  timeout: 300_000,
+  html: true,
+};
+
+const MAX_PIXELS = 16_383 ** 2;
+
+/** Pixels that are decoded at a time: of small pictures many, of the largest that are read by default one. */
+const decoding = new WeightedQueue(MAX_PIXELS);
 
 /**
  * Decodes JPEG, PNG, WebP, AVIF, GIF (first frame) or TIFF to RGB the way OpenCV's imread does: EXIF orientation applied,
  * alpha dropped, the high byte of 16 bits, profiles not applied. CMYK alone is converted by its ICC profile.
- * Rejects with an `ImageError` that names the source, or with `signal.reason`.
+ * Rejects with an `ImageError` that names the source, or with `signal.reason`, at once, where libvips decodes in vain to its end.
  */
-export async function readImage(
-  source: string | URL | Uint8Array | ArrayBuffer,
-  signal?: AbortSignal,
-): Promise<Pixels> {
+export async function readImage(source: EncodedImage, options: ReadImageOptions = {}): Promise<Pixels> {
+  const image = await openEncoded(source, options);
+  return image.decode();
+}
+
+/** Reads a picture's bytes and header; fails for what `readImage` does not decode. */
+export async function openEncoded(
+  source: EncodedImage,
+  { signal, limits = {} }: ReadImageOptions = {},
+): Promise<UndecodedImage> {
+  const { maxPixels = MAX_PIXELS, timeout = PICTURE_FILE.timeout } = limits;
+  assertLimits(limits);
   const sharp = await loadSharp();
-  const bytes = await encodedBytes(source, signal);
+  const bytes = await encodedBytes(source, { signal, limits });
   const name = typeof source === 'string' || source instanceof URL ? describeSource(source) : 'picture';
   if (bytes.byteLength === 0) throw new ImageError(`${name}: expected a picture, got 0 bytes`);
-  try {
-    const { space } = await sharp(bytes).metadata();
-    // warnings (stray bytes before a marker) are common and harmless in camera files; missing data is an error
-    const { data, info } = await sharp(bytes, { autoOrient: true, failOn: 'error', ignoreIcc: space !== 'cmyk' })
+  const kind = kindOf(bytes);
+  // by the bytes, whatever the name: libvips knows formats that are programs, such as SVG
+  if (!DECODABLE.includes(kind)) {
+    throw new ImageError(`${name}: expected a ${DECODABLE.join(', ')} picture, got ${kind}; convert it first`);
+  }
+  const explained = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await abortable(work, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw new ImageError(`${name}: ${explain(error, kind, timeout)}`, { cause: error });
+    }
+  };
+  const { space, width, height } = await explained(sharp(bytes, { limitInputPixels: false }).metadata());
+  if (width * height > maxPixels) {
+    throw new ImageError(
+      `${name}: expected at most ${maxPixels} pixels (maxPixels), got ${kind} of ${width}×${height}; scale it down first`,
+    );
+  }
+  // warnings (stray bytes before a marker) are common and harmless in camera files; missing data is an error
+  const decode = () =>
+    sharp(bytes, { autoOrient: true, failOn: 'error', ignoreIcc: space !== 'cmyk', limitInputPixels: maxPixels })
+      .timeout({ seconds: Math.min(Math.ceil(timeout / 1000), SHARP_MOST_SECONDS) })
       .removeAlpha()
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    signal?.throwIfAborted();
-    const { width, height } = info;
-    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width, height, channels: 3 };
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new ImageError(`${name}: ${explain(error, bytes)}`, { cause: error });
-  }
+  return {
+    width,
+    height,
+    async decode() {
+      const { data, info } = await explained(decoding.run(width * height, decode));
+      const { width: w, height: h } = info;
+      return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width: w, height: h, channels: 3 };
+    },
+  };
 }
 
-async function encodedBytes(
-  source: string | URL | Uint8Array | ArrayBuffer,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+const SHARP_MOST_SECONDS = 3600;
+
+async function encodedBytes(source: EncodedImage, options: ReadImageOptions): Promise<Uint8Array> {
+  const { signal } = options;
+  signal?.throwIfAborted();
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (typeof source === 'string' || source instanceof URL) return readSource(source, signal, ImageError);
+  if (typeof source === 'string' || source instanceof URL) return readSource(source, PICTURE_FILE, options);
   throw new TypeError(`readImage: expected a path, URL, Uint8Array or ArrayBuffer, got ${typeof source}`);
 }
 
-function explain(error: unknown, bytes: Uint8Array): string {
+/** Rejects with `signal.reason` as soon as it comes, whatever the work goes on with. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  signal.throwIfAborted();
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function explain(error: unknown, kind: string, timeout: number): string {
   const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-  const kind = kindOf(bytes);
-  if (!DECODABLE.includes(kind)) return `expected a ${DECODABLE.join(', ')} picture, got ${kind}; convert it first`;
-  if (line.includes('pixel limit')) return `${kind} of more than 268 megapixels is too large; scale it down first`;
+  if (line.startsWith('timeout')) return `${kind} that is not decoded within ${timeout / 1000} s (timeout)`;
   return `${kind} is damaged or cut short (${line}); fetch or export it again`;
 }
 
@@ -58,14 +131,16 @@ const SIGNATURES: readonly (readonly [RegExp, string])[] = [
   [/^\x89PNG/, 'PNG'],
   [/^GIF8/, 'GIF'],
   [/^RIFF....WEBP/s, 'WebP'],
-  [/^....ftyp(avif|avis)/s, 'AVIF'],
+  // among the compatible brands, too: a general one may come first
+  [/^....ftyp(....)*?(avif|avis)/s, 'AVIF'],
   [/^....ftyp(hei[cx]|hev[cx]|mif1|msf1)/s, 'HEIC'],
   [/^....ftyp/s, 'a video'],
-  [/^(II\*\0|MM\0\*)/, 'TIFF'],
+  [/^(II[*+]\0|MM\0[*+])/, 'TIFF'],
   [/^BM/, 'BMP'],
   [/^%PDF/, 'PDF'],
   [/^version https:\/\/git-lfs/, 'a Git LFS pointer (git lfs pull fetches the picture)'],
-  [/^\s*<(!doctype|html)/i, 'an HTML page'],
+  [/^\s*<(!doctype html|html)/i, 'an HTML page'],
+  [/^(\xef\xbb\xbf)?\s*<(\?xml|!doctype svg|svg)/i, 'SVG or other XML'],
   [/^[\t\n\r\x20-\x7e\x80-\xff]+$/, 'text'],
 ];
 

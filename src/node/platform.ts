@@ -1,14 +1,17 @@
 import { statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ModelError } from '../common/errors.ts';
 import type { OpenedImage } from '../common/image.ts';
-import { besideUrl, downloadModel } from '../models/download.ts';
+import type { ReadLimits } from '../common/limits.ts';
+import { besideUrl } from '../models/download.ts';
 import { findModel } from '../models/registry.ts';
 import type { LoadOptions, ModelSource, Platform } from '../runtime/platform.ts';
 import { adapterHelp } from './adapter-help.ts';
 import { requestAdapter } from './dawn.ts';
-import { asUrl, readSource } from './files.ts';
-import { readImage } from './images.ts';
+import { asUrl, MODEL_FILE, readSource } from './files.ts';
+import { type EncodedImage, readImage } from './images.ts';
 import { resolveModel } from './models/resolve.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
@@ -31,20 +34,21 @@ export const nodePlatform: Platform = {
   openFrames: async () => null,
 };
 
-async function readModel(source: string | URL, { signal, onProgress }: LoadOptions): Promise<ModelSource> {
+async function readModel(source: string | URL, options: LoadOptions): Promise<ModelSource> {
+  const { signal, onProgress } = options;
   const file = isModelName(source)
     ? await resolveModel(source, { onNotice: notify, ...(signal && { signal }), ...(onProgress && { onProgress }) })
     : source;
-  const url = asUrl(file);
-  const bytes = url?.protocol.startsWith('http')
-    ? await downloadModel(url, { signal, onProgress })
-    : await readSource(file, signal, ModelError);
-  return { bytes, readExternal: (location) => readSource(besideModel(file, location), signal, ModelError) };
+  return {
+    bytes: await readSource(file, MODEL_FILE, options),
+    readExternal: async (location) =>
+      readSource(await besideModel(file, location), MODEL_FILE, { ...options, onProgress: undefined }),
+  };
 }
 
-async function openImage(source: unknown, signal: AbortSignal | undefined): Promise<OpenedImage> {
+async function openImage(source: unknown, signal: AbortSignal | undefined, limits?: ReadLimits): Promise<OpenedImage> {
   const encoded = source instanceof Blob ? await source.arrayBuffer() : source;
-  return { kind: 'pixels', ...(await readImage(encoded as string | URL | Uint8Array | ArrayBuffer, signal)) };
+  return { kind: 'pixels', ...(await readImage(encoded as EncodedImage, { signal, limits })) };
 }
 
 /** A file comes before a model of its name; a bare word without an extension can only be meant as a name. */
@@ -65,8 +69,24 @@ function notify(notice: string): void {
   process.stderr.write(`scrfd: ${notice}\n`);
 }
 
-/** @param location a relative path that stays in the folder: the loader has checked it */
-function besideModel(model: string | URL, location: string): string | URL {
+/**
+ * @param location a relative path that stays in the folder: the loader has checked it
+ * @throws ModelError where a symbolic link leaves the folder all the same, of the model's name or of the file that this links to
+ */
+async function besideModel(model: string | URL, location: string): Promise<string | URL> {
   const url = asUrl(model);
-  return url ? besideUrl(url, location) : join(dirname(String(model)), location);
+  if (url && url.protocol !== 'file:') return besideUrl(url, location);
+  const path = url ? fileURLToPath(url) : String(model);
+  const file = join(dirname(path), location);
+  const target = await realpath(file).catch(() => file);
+  const folders = await Promise.all([realpath(dirname(path)), realpath(path).then(dirname)]);
+  if (target === file || folders.some((folder) => isInside(folder, target))) return target;
+  throw new ModelError(
+    `${file}: expected an external file inside the model's folder, it links to ${target}; copy it there`,
+  );
+}
+
+function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return !isAbsolute(way) && way.split(sep)[0] !== '..';
 }

@@ -1,3 +1,4 @@
+import type { ReadLimits } from '../common/limits.ts';
 import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
 import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
@@ -30,6 +31,8 @@ export interface NetworkOptions {
   readonly autotune?: boolean;
   /** How values are stored between layers: see the detector's option. Inputs and outputs are float32. Default `f32`. */
   readonly precision?: Precision;
+  /** What is read of a model at most, in Node. */
+  readonly limits?: ReadLimits;
   /** Merge nodes into fewer kernels (default). Off, every node of the file runs as it stands. */
   readonly fuse?: boolean;
   /** Let intermediate values share memory (default). Off, each has its own. */
@@ -130,7 +133,7 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
     // before a model is read
     assertSessionOptions(rest);
     assertShape(rest.inputShape);
-    const { model } = await openModel(platform, input, { signal });
+    const { model } = await openModel(platform, input, { signal, limits: rest.limits });
     const prepare = (context: GpuContext, plan: NetworkPlan, executor: Executor, own: Own) =>
       new PreparedPlan(context, plan, executor, own);
     const open = () => Session.open(platform, model, rest, prepare);

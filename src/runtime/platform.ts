@@ -1,4 +1,5 @@
 import type { OpenedImage } from '../common/image.ts';
+import type { ReadLimits } from '../common/limits.ts';
 import type { DownloadProgress } from '../models/download.ts';
 import type { GpuProvider } from './gpu-context.ts';
 import type { TuningStore } from './tuner.ts';
@@ -11,6 +12,7 @@ export interface ModelSource {
 
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
+  readonly limits?: ReadLimits | undefined;
   /** Called while a model is downloaded. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
@@ -35,7 +37,7 @@ export interface Platform extends GpuProvider {
    * Opens an image that is neither pixels nor a texture: a path, a URL, encoded bytes, or what a page has images in.
    * Upright as its EXIF orientation says.
    */
-  openImage(source: unknown, signal: AbortSignal | undefined): Promise<OpenedImage>;
+  openImage(source: unknown, signal: AbortSignal | undefined, limits: ReadLimits | undefined): Promise<OpenedImage>;
   /** Null for what is no live source here. */
   openFrames(source: unknown, signal: AbortSignal | undefined): Promise<FrameSource<VideoFrame | ImageBitmap> | null>;
 }

@@ -1,13 +1,16 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/common/errors.ts';
 import type { Pixels } from '../../src/common/image.ts';
-import { readImage } from '../../src/node/images.ts';
+import { openEncoded, readImage } from '../../src/node/images.ts';
 import { dataDir } from '../support/data.ts';
+import { FaultServer } from '../support/fault-server.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -124,10 +127,10 @@ describe('sources', () => {
 
   test('an aborted signal rejects with its reason', async () => {
     const reason = new Error('enough');
-    await expect(readImage(join(folder, 'any.png'), AbortSignal.abort(reason))).rejects.toBe(reason);
-    await expect(readImage(await png(Uint8Array.of(1, 2, 3), 3, 'srgb'), AbortSignal.abort(reason))).rejects.toBe(
-      reason,
-    );
+    await expect(readImage(join(folder, 'any.png'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(
+      readImage(await png(Uint8Array.of(1, 2, 3), 3, 'srgb'), { signal: AbortSignal.abort(reason) }),
+    ).rejects.toBe(reason);
   });
 
   test('other types are a TypeError', async () => {
@@ -183,7 +186,91 @@ describe('errors name the file and what it is', () => {
     header.writeUInt32BE(60000, 16);
     header.writeUInt32BE(60000, 20);
     header.writeUInt32BE(crc32(header.subarray(12, 29)), 29);
-    await expect(readImage(header)).rejects.toThrow(/PNG of more than 268 megapixels is too large/);
+    await expect(readImage(header)).rejects.toThrow(
+      'picture: expected at most 268402689 pixels (maxPixels), got PNG of 60000×60000; scale it down first',
+    );
+  });
+});
+
+describe('what would never end, or take the machine', () => {
+  const server = new FaultServer();
+  beforeAll(() => server.start());
+  afterAll(() => server.stop());
+
+  test.skipIf(process.platform === 'win32')('pipes and devices are no files, and stall nothing', async () => {
+    const pipes = ['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg', 'e.jpg'].map((name) => join(folder, name));
+    execFileSync('mkfifo', pipes);
+    for (const pipe of pipes) await expect(readImage(pipe)).rejects.toThrow(`${pipe}: expected a file, got a pipe`);
+    await symlink('/dev/zero', join(folder, 'zero.jpg'));
+    await expect(readImage(join(folder, 'zero.jpg'))).rejects.toThrow(/zero\.jpg: expected a file, got a device/);
+  });
+
+  test('SVG is refused under any name, whatever it begins with', async () => {
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
+    for (const text of [svg, `<?xml version="1.0"?>${svg}`, ` \n<!DOCTYPE svg>${svg}`, `\ufeff${svg}`]) {
+      await expect(readImage(Buffer.from(text))).rejects.toThrow(/expected a JPEG, .* picture, got SVG or other XML/);
+    }
+    await expect(readImage(Buffer.from(`<!-- ${'x'.repeat(80)} -->${svg}`))).rejects.toThrow(/got text/);
+    await expect(readImage(gzipSync(svg))).rejects.toThrow(/got unknown data/);
+  });
+
+  test('limits of bytes and pixels, by path, URL and bytes', async () => {
+    const bytes = await png(new Uint8Array(3000), 3, 'srgb');
+    const path = join(folder, 'long.png');
+    await writeFile(path, bytes);
+    const url = server.whole('/long.png', bytes);
+    for (const source of [path, url]) {
+      expect((await readImage(source, { limits: { maxBytes: bytes.length } })).width).toBe(1000);
+      const refused = readImage(source, { limits: { maxBytes: bytes.length - 1 } });
+      await expect(refused).rejects.toThrow(new RegExp(`long\\.png: expected .*at most ${bytes.length - 1} bytes`));
+      await expect(refused).rejects.toThrow(ImageError);
+    }
+    await expect(readImage(bytes, { limits: { maxPixels: 999 } })).rejects.toThrow(
+      'picture: expected at most 999 pixels (maxPixels), got PNG of 1000×1; scale it down first',
+    );
+    for (const maxPixels of [0, -1, 1.5, Number.NaN, '9' as never, null as never]) {
+      await expect(readImage(bytes, { limits: { maxPixels } })).rejects.toThrow(RangeError);
+    }
+  });
+
+  test('servers that never end, unpack without end, stall or lead nowhere', async () => {
+    const endless = server.on('/endless', (_, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write(new Uint8Array(65536)));
+      };
+      response.on('drain', more);
+      more();
+    });
+    const bomb = server.whole('/bomb', gzipSync(new Uint8Array(2 ** 25)), { 'content-encoding': 'gzip' });
+    for (const url of [endless, bomb]) {
+      await expect(readImage(url, { limits: { maxBytes: 2 ** 20 } })).rejects.toThrow(
+        `${url}: expected a file of at most 1048576 (maxBytes) bytes, got more`,
+      );
+    }
+    const slow = server.on('/slow', (_, response) => void response.write('x'));
+    await expect(readImage(slow, { limits: { timeout: 200 } })).rejects.toThrow(
+      `${slow}: expected all of it within 0.2 s (timeout), got 1 bytes`,
+    );
+    const path = '/loop';
+    const loop = server.on(path, (_, response) => response.writeHead(302, { location: path }).end());
+    server.requests = [];
+    await expect(readImage(loop, { limits: { maxRedirects: 3 } })).rejects.toThrow(/at most 3 redirects/);
+    const out = server.on('/out', (_, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end());
+    await expect(readImage(out)).rejects.toThrow(/expected a redirect to http, got file:/);
+  });
+
+  test('an abort is heard while a picture is decoded', async () => {
+    const large = await sharp({ create: { width: 6000, height: 6000, channels: 3, background: 'red' } })
+      .png({ compressionLevel: 1 })
+      .toBuffer();
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const whole = readImage(large).then(() => 'decoded');
+    const image = await openEncoded(large, { signal: controller.signal });
+    const aborted = image.decode().catch((error: unknown) => error);
+    setTimeout(() => controller.abort(reason), 1);
+    expect(await Promise.race([whole, aborted])).toBe(reason);
+    await whole;
   });
 });
 

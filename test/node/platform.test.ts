@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -72,6 +73,47 @@ describe('readModel', () => {
     const reading = nodePlatform.readModel(`${origin}/slow`, { signal: controller.signal });
     setTimeout(() => controller.abort(reason), 20);
     await expect(reading).rejects.toBe(reason);
+  });
+});
+
+describe('files beside a model', () => {
+  test('links may stay in the folder, or lead to where the model itself is', async () => {
+    const at = (name: string) => join(folder, 'linked', name);
+    await mkdir(at('snapshot'), { recursive: true });
+    await mkdir(at('blobs'));
+    for (const name of ['m', 'w']) {
+      await writeFile(at(`blobs/${name}`), name);
+      await symlink(at(`blobs/${name}`), at(`snapshot/${name}`));
+    }
+    await writeFile(at('blobs/own'), 'own');
+    await symlink('own', at('blobs/alias'));
+    for (const [model, location] of [
+      ['snapshot/m', 'w'],
+      ['blobs/m', 'alias'],
+    ] as const) {
+      const { readExternal } = await nodePlatform.readModel(at(model), {});
+      expect(text(await readExternal!(location))).toBe(location === 'w' ? 'w' : 'own');
+    }
+    await writeFile(at('secret'), 'secret');
+    await symlink('../secret', at('blobs/out'));
+    await symlink('..', at('blobs/up'));
+    const { readExternal } = await nodePlatform.readModel(pathToFileURL(at('blobs/m')), {});
+    for (const location of ['out', 'up/secret']) {
+      await expect(readExternal!(location)).rejects.toThrow(
+        /expected an external file inside the model's folder, it links to .*secret; copy it there/,
+      );
+    }
+    execFileSync('mkfifo', [at('blobs/pipe')]);
+    await expect(readExternal!('pipe')).rejects.toThrow(/pipe: expected a file, got a pipe/);
+  });
+
+  test('nothing lies beside a data: URL', async () => {
+    const { readExternal } = await nodePlatform.readModel('data:application/octet-stream,model', {});
+    const error = await readExternal!('w.bin').catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(ModelError);
+    expect((error as Error).message).toBe(
+      "'w.bin': nothing lies beside a data: URL; load the model by path or http(s) URL",
+    );
   });
 });
 
