@@ -49,7 +49,7 @@ export interface DetectorOptions extends DetectOptions {
 }
 
 export interface AlignOptions {
-  /** Side of the crops: a multiple of 112 or 128. Default 112. */
+  /** Side of the crops: a multiple of 112 or 128, 16,384 at most. Default 112. */
   readonly size?: number;
   readonly signal?: AbortSignal;
 }

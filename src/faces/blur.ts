@@ -72,7 +72,9 @@ export function blurFaces(image: Pixels, faces: readonly Pick<Face, 'box'>[], op
   if (!(Number.isInteger(blocks) && blocks >= 1 && blocks <= 64)) {
     throw new RangeError(`blocks: expected an integer from 1 to 64, got ${blocks}`);
   }
-  if (!(margin >= 0 && margin <= 2)) throw new RangeError(`margin: expected a number from 0 to 2, got ${margin}`);
+  if (!(typeof margin === 'number' && margin >= 0 && margin <= 2)) {
+    throw new RangeError(`margin: expected a number from 0 to 2, got ${String(margin)}`);
+  }
   assertOneOf('shape', shape, ['ellipse', 'box']);
   const data = image.data.slice();
   for (const { box } of faces) {

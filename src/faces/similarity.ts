@@ -11,14 +11,17 @@ const ARCFACE: readonly Point[] = [
   [70.7299, 92.2041],
 ];
 
+/** Larger than the largest pictures. */
+const MAX_SIZE = 2 ** 14;
+
 /**
  * Where the five keypoints go in a crop of this size, as insightface's `face_align.estimate_norm` has it.
- * @param size a multiple of 112, or of 128, which leaves a margin at both sides
+ * @param size a multiple of 112, or of 128, which leaves a margin at both sides; 16,384 at most
  * @throws RangeError for another size
  */
 export function arcfaceTemplate(size: number): Point[] {
-  if (!(Number.isInteger(size) && size > 0 && (size % 112 === 0 || size % 128 === 0))) {
-    throw new RangeError(`size: expected a multiple of 112 or 128, got ${size}`);
+  if (!(Number.isInteger(size) && size > 0 && size <= MAX_SIZE && (size % 112 === 0 || size % 128 === 0))) {
+    throw new RangeError(`size: expected a multiple of 112 or 128 up to ${MAX_SIZE}, got ${size}`);
   }
   const [ratio, margin] = size % 112 === 0 ? [size / 112, 0] : [size / 128, (8 * size) / 128];
   return ARCFACE.map(([x, y]) => [x * ratio + margin, y * ratio]);

@@ -29,7 +29,7 @@ export interface DownloadOptions {
   readonly stallTimeout?: number | undefined;
   /** How often a cut transfer is taken up again. Default 2. */
   readonly retries?: number | undefined;
-  /** Bytes at most, after HTTP's own compression. Default 2^30: three times the largest archive of models. */
+  /** Bytes at most of a file whose size is not known, after HTTP's own compression. Default 2^30: three times the largest archive of models. */
   readonly maxBytes?: number | undefined;
   /** Whether a web page may be what is wanted. */
   readonly html?: boolean | undefined;
@@ -127,9 +127,9 @@ export async function download(
       if (start !== sink.size) await sink.reset();
       resumed = sink.size > 0;
       const end = expectedBytes ?? total;
-      if (end !== undefined && end > maxBytes) {
+      if (expectedBytes === undefined && total !== undefined && total > maxBytes) {
         await transfer.cancel();
-        throw new DownloadError(`expected a file of at most ${maxBytes} bytes (maxBytes), got one of ${end}`);
+        throw new DownloadError(`expected a file of at most ${maxBytes} bytes (maxBytes), got one of ${total}`);
       }
       for await (const chunk of transfer.chunks()) {
         if (sink.size + chunk.byteLength > (end ?? maxBytes)) {

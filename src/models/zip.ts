@@ -1,6 +1,9 @@
 import { type FileEntry, Reader, ZipReader } from '@zip.js/zip.js';
 import { DownloadError, type RemoteFile, type Sink } from './download.ts';
 
+/** What zip.js reads at once is headers and the archive's directory; the published ones have a kilobyte. */
+const MAX_DIRECTORY = 2 ** 24;
+
 /** Lets zip.js read an archive in pieces; a member comes in one request. */
 class PieceReader extends Reader<RemoteFile> {
   readonly #file: RemoteFile;
@@ -12,6 +15,7 @@ class PieceReader extends Reader<RemoteFile> {
   }
 
   override async readUint8Array(offset: number, length: number): Promise<Uint8Array> {
+    if (length > MAX_DIRECTORY) throw new DownloadError(`a zip archive whose directory has ${length} bytes`);
     const end = Math.min(offset + length, this.#file.size);
     const bytes = new Uint8Array(Math.max(0, end - offset));
     let at = 0;

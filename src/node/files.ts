@@ -73,8 +73,8 @@ export async function readSource(
   }
 }
 
-/** The first `stat` bytes of a file: what is no regular file may never end, or never begin. */
-async function readRegularFile(
+/** The bytes that a file has when it is opened: what is no regular file may never end, or never begin. */
+export async function readRegularFile(
   path: string | URL,
   maxBytes: number,
   signal: AbortSignal | undefined,

@@ -21,8 +21,8 @@ describe('arcfaceTemplate', () => {
     expect(arcfaceTemplate(256)[0]).toEqual([92.5892, 103.3926]);
   });
 
-  test.each([0, 100, 112.5, -112, Number.NaN])('%d is refused', (size) => {
-    expect(() => arcfaceTemplate(size)).toThrow(`size: expected a multiple of 112 or 128, got ${size}`);
+  test.each([0, 100, 112.5, -112, Number.NaN, 112 * 1e7, '112' as never, null as never])('%d is refused', (size) => {
+    expect(() => arcfaceTemplate(size)).toThrow(`size: expected a multiple of 112 or 128 up to 16384, got ${size}`);
   });
 });
 

@@ -75,6 +75,11 @@ describe('readSettings', () => {
     ],
     [{ inputSize: 640 }, 'inputSize: expected two integers of 1 to 65536 [width, height], got [640]'],
     [{ inputSize: [64, 64], inputSizes: [[64, 64]] }, 'expected this or inputSizes, got both'],
+    ...[null, '0.5', [0.5], true, {}, Number.NaN, -0.1].map((value): [unknown, string] => [
+      { scoreThreshold: value },
+      `scoreThreshold: expected a number from 0 to 1, got ${value}`,
+    ]),
+    [{ iouThreshold: null }, 'iouThreshold: expected a number from 0 to 1, got null'],
   ])('%j is refused', (options, message) => {
     expect(() => settings(options as DetectOptions)).toThrow(message);
   });

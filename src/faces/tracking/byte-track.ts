@@ -1,3 +1,4 @@
+import { assertFraction } from '../../common/check.ts';
 import { assign } from './assignment.ts';
 import { type Box, KalmanBox } from './kalman-box.ts';
 
@@ -53,7 +54,7 @@ export class ByteTracker {
     maxLost = 30,
   }: TrackerOptions = {}) {
     for (const [name, value] of Object.entries({ highScore, lowScore, newTrackScore })) {
-      if (!(value >= 0 && value <= 1)) throw new RangeError(`${name}: expected a number from 0 to 1, got ${value}`);
+      assertFraction(name, value);
     }
     if (lowScore > highScore) {
       throw new RangeError(`lowScore: expected at most highScore ${highScore}, got ${lowScore}`);

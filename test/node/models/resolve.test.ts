@@ -460,6 +460,16 @@ describe('an npm package', () => {
     expect((await failure(model(source))).message).toMatch(message);
   });
 
+  test.each(['--version', 'file:..', '../x', 'user/repository'])(
+    'whose name %s npm would take for another thing',
+    async (name) => {
+      await fakeNpm('cp $TGZ "$4/"', { 'package/test.onnx': BYTES });
+      expect((await failure(model({ ...source, package: name }))).message).toMatch(
+        /expected a package and its version/,
+      );
+    },
+  );
+
   test('of wrong bytes', async () => {
     await fakeNpm('cp $TGZ "$4/"', { 'package/test.onnx': WRONG });
     expect((await failure(model(source))).message).toMatch(/expected SHA-256/);
@@ -527,6 +537,54 @@ describe('the cache', () => {
     expect(await removeModel(entry, { home })).toBe(true);
     expect(await readdir(folder)).toEqual(['other.onnx']);
     expect(await removeModel(entry, { home })).toBe(false);
+  });
+
+  test.each(['../test.onnx', '..', 'a/b.onnx', 'a\\b', 'C:x', '.test', '', 'a\0b'])(
+    '%j is no place in it',
+    async (file) => {
+      await mkdir(join(home, 'models'), { recursive: true });
+      await writeFile(join(home, 'test.onnx'), BYTES);
+      const entry = { ...model(server.whole('/m', BYTES)), file };
+      for (const use of [resolve(entry), locateModel(entry, { home }), removeModel(entry, { home })]) {
+        await expect(use).rejects.toThrow(
+          `test_model: expected its file to be a plain name, got ${JSON.stringify(file)}`,
+        );
+      }
+      expect(await readFile(join(home, 'test.onnx'))).toEqual(Buffer.from(BYTES));
+    },
+  );
+
+  test("what a killed process left is deleted by the next download, whatever it was of; a living one's is not", async () => {
+    await mkdir(folder, { recursive: true });
+    const [dead, alive] = ['0', '1'].map((digit) => `other.zip.${digit}1234567-89ab-cdef-0123-456789abcdef.tmp`);
+    for (const name of [dead!, alive!, 'notes.tmp']) await writeFile(join(folder, name), 'x');
+    for (const name of [dead!, 'notes.tmp']) await utimes(join(folder, name), new Date(0), new Date(0));
+    await resolve(model(server.whole('/m', BYTES)));
+    expect((await readdir(folder)).sort()).toEqual(['notes.tmp', alive, 'test.onnx']);
+  });
+
+  test('an archive that says too much, and a directory that is too large', async () => {
+    const source: Source = {
+      kind: 'zip-member',
+      url: server.on('/huge', (_, response) => response.writeHead(200, { 'content-length': 2 ** 31 }).end()),
+      member: 'test.onnx',
+    };
+    expect((await failure(model(source))).message).toContain('expected a file of at most 1073741824 bytes');
+    const archive = await zip({ 'test.onnx': BYTES });
+    // the end of the central directory says how long it is
+    const view = new DataView(archive.buffer, archive.byteOffset);
+    view.setUint32(archive.byteLength - 10, 2 ** 28, true);
+    view.setUint32(archive.byteLength - 6, 0, true);
+    const padded = server.on('/directory', (request, response) => {
+      const [first, last] = /bytes=(\d+)-(\d+)/.exec(request.headers.range!)!.slice(1).map(Number) as [number, number];
+      const size = 2 ** 28 + 22;
+      const body = new Uint8Array(Math.min(last + 1, size) - first);
+      const at = size - 22 - first;
+      if (at >= 0 && at < body.length) body.set(archive.subarray(-22).subarray(0, body.length - at), at);
+      response.writeHead(206, { 'content-range': `bytes ${first}-${last}/${size}` }).end(body);
+    });
+    const { message } = await failure(model({ ...source, url: padded }));
+    expect(message).toContain('a zip archive whose directory has 268435456 bytes');
   });
 
   test('two downloads at once', async () => {
