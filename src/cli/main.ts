@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { printableLines } from '../node/printable.ts';
 import { addBench } from './commands/bench.ts';
 import { addDetect } from './commands/detect.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -9,6 +10,7 @@ import { addModels } from './commands/models.ts';
 import { addSynthesize } from './commands/synthesize.ts';
 import { addVerify } from './commands/verify.ts';
 import { addVideo } from './commands/video.ts';
+import { endInOrder } from './shared/interrupt.ts';
 import { reportError } from './shared/report.ts';
 import { readOwnPackage } from './shared/versions.ts';
 
@@ -16,7 +18,7 @@ const program = new Command('scrfd')
   .description('Finds faces in pictures with SCRFD models on WebGPU.')
   .version(readOwnPackage().version)
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'scrfd: ')) })
+  .configureOutput({ outputError: (text, write) => write(printableLines(text.replace(/^error: /, 'scrfd: '))) })
   .showHelpAfterError('Add --help for usage.')
   .addHelpText(
     'after',
@@ -43,11 +45,7 @@ addDoctor(program);
 addEval(program);
 addBench(program);
 
-// `scrfd … | head` closes the pipe early
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
+endInOrder();
 
 try {
   await program.parseAsync();

@@ -13,6 +13,7 @@ import { requestAdapter } from './dawn.ts';
 import { asUrl, MODEL_FILE, readSource } from './files.ts';
 import { type EncodedImage, readImage } from './images.ts';
 import { resolveModel } from './models/resolve.ts';
+import { printable } from './printable.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
 /** One sleep: short enough for whatever else the process does. */
@@ -66,7 +67,7 @@ function isFile(path: string): boolean {
 }
 
 function notify(notice: string): void {
-  process.stderr.write(`scrfd: ${notice}\n`);
+  process.stderr.write(`scrfd: ${printable(notice)}\n`);
 }
 
 /**

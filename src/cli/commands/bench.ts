@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +10,7 @@ import { countWork } from '../../graph/count-work.ts';
 import type { Precision } from '../../kernels/dispatch.ts';
 import { declaredSize } from '../../loader/model.ts';
 import { loadGpu } from '../../node/dawn.ts';
-import { writeWhole } from '../../node/files.ts';
+import { MODEL_FILE, readRegularFile, readSource } from '../../node/files.ts';
 import { nodePlatform } from '../../node/platform.ts';
 import { GpuContext } from '../../runtime/gpu-context.ts';
 import { openModel } from '../../runtime/open-model.ts';
@@ -40,10 +39,14 @@ import { formatResults } from '../bench/tables.ts';
 import { measureThroughput } from '../bench/throughput.ts';
 import { loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { parseCount, parseSize, precisionOption } from '../shared/options.ts';
-import { notify, reportError } from '../shared/report.ts';
+import { assertNotRead, STDOUT, writeResult } from '../shared/output.ts';
+import { notify, print, reportError } from '../shared/report.ts';
 import { readDependency, readOwnPackage } from '../shared/versions.ts';
 
 type Size = readonly [width: number, height: number];
+
+/** Results of thousands of cases. */
+const MAX_RESULTS = 2 ** 28;
 
 const DEFAULT_SIZE: Size = [640, 480];
 
@@ -129,7 +132,7 @@ async function pack(given: string, models: readonly string[]): Promise<void> {
   const folder = resolve(given);
   await writePack(folder, { models, commit: readCommit() });
   const archive = `tar -C ${dirname(folder)} -cJf ${folder}.tar.xz ${basename(folder)}`;
-  process.stdout.write(`${folder}: on the other machine, sh run.sh measures; ${archive} makes 42 MB of it\n`);
+  print(`${folder}: on the other machine, sh run.sh measures; ${archive} makes 42 MB of it\n`);
 }
 
 /** An option that may be given several values. */
@@ -139,6 +142,8 @@ function collecting<T>(flags: string, description: string, parse: (text: string)
 
 async function bench(options: BenchOptions): Promise<void> {
   const { compare, json, chart, markdown } = options;
+  const targets = { '--json': json, '--chart': chart, 'standard output': STDOUT } as const;
+  await assertNotRead(targets, compare === undefined ? options.models : [...options.models, compare]);
   const old = compare === undefined ? undefined : await readResults(compare);
   const models = await Promise.all(options.models.map(loadModel));
   const ort = await findOnnxRuntime(options);
@@ -173,8 +178,8 @@ async function bench(options: BenchOptions): Promise<void> {
       if (json !== undefined) await writeText(json, `${JSON.stringify(results, null, 2)}\n`);
     };
     await measureModels(context, models, ort, options, results, keep);
-    process.stdout.write(formatResults(results, markdown ? 'markdown' : 'text'));
-    if (old) process.stdout.write(`\n${compareResults(old, results)}`);
+    print(formatResults(results, markdown ? 'markdown' : 'text'));
+    if (old) print(`\n${compareResults(old, results)}`);
     if (chart !== undefined) await writeText(chart, drawChart(results));
     if (!results.parities.every(isSame)) process.exitCode = 1;
   } finally {
@@ -201,7 +206,7 @@ function readCommit(): string | null {
 
 async function loadModel(name: string): Promise<LoadedModel> {
   if (existsSync(name)) {
-    return { name: basename(name), bytes: new Uint8Array(await readFile(name)), scoreThreshold: 0.5 };
+    return { name: basename(name), bytes: await readSource(name, MODEL_FILE, {}), scoreThreshold: 0.5 };
   }
   try {
     // random weights score at random: no faces, as in most of a picture
@@ -321,12 +326,12 @@ async function open(context: GpuContext, provider: Provider, work: Workload, ort
 
 async function readResults(path: string) {
   try {
-    return parseResults(await readFile(path, 'utf8'));
+    return parseResults(new TextDecoder().decode(await readRegularFile(path, MAX_RESULTS, undefined)));
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 
 function writeText(path: string, text: string): Promise<void> {
-  return writeWhole(path, () => text, Error);
+  return writeResult(path, () => text, Error);
 }

@@ -1,24 +1,33 @@
-import { mkdir, realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, extname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ImageError } from '../../common/errors.ts';
 import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
 import type { Pixels } from '../../common/image.ts';
 import type { Compat } from '../../detector/options.ts';
-import type { Detector, Precision } from '../../index.node.ts';
-import { isWritable, writeAnnotated, writePicture } from '../../node/draw.ts';
-import { asUrl } from '../../node/files.ts';
-import { readImage } from '../../node/images.ts';
+import type { Detector, Precision, ReadLimits } from '../../index.node.ts';
+import { writeAnnotated, writePicture } from '../../node/draw.ts';
+import { openEncoded, type ReadImageOptions, type UndecodedImage } from '../../node/images.ts';
+import { printable } from '../../node/printable.ts';
+import { WeightedQueue } from '../../node/weighted-queue.ts';
 import { chooseDefault } from '../shared/default-model.ts';
-import { collectPictures, parseShard, type Shard } from '../shared/inputs.ts';
+import { collectPictures, parseShard, type Shard, shardList } from '../shared/inputs.ts';
+import { interruptible } from '../shared/interrupt.ts';
 import { mapConcurrent } from '../shared/map-concurrent.ts';
-import { modelOption, parseCount, parseFraction, parseSize, precisionOption, sizeOption } from '../shared/options.ts';
-import { assertNotRead, FORMATS, type Format, openOutput } from '../shared/output.ts';
+import {
+  modelOption,
+  parseCount,
+  parseFraction,
+  parseNatural,
+  parsePositive,
+  parseSize,
+  precisionOption,
+  sizeOption,
+} from '../shared/options.ts';
+import { assertNotRead, FORMATS, type Format, openOutput, STDOUT } from '../shared/output.ts';
+import { planOutputs } from '../shared/plan-outputs.ts';
 import { showRate } from '../shared/progress.ts';
-import { notify, reportError } from '../shared/report.ts';
+import { notify, Reported, reportError } from '../shared/report.ts';
 
 interface DetectOptions {
   model?: string;
@@ -38,10 +47,17 @@ interface DetectOptions {
   precision?: Precision;
   jobs: number;
   shard?: Shard;
+  maxBytes?: number;
+  maxPixels?: number;
+  timeout?: number;
+  maxRedirects?: number;
 }
 
 /** From so many pictures on, a run has a bar and ends with a summary. */
 const MANY = 10;
+
+/** Pixels that pictures have together from being decoded until they are done with: 800 MB, or one larger picture. */
+const PIXELS_HELD = 2 ** 28;
 
 function parseSizes(text: string): Size[] {
   return text.split(',').map(parseSize);
@@ -79,7 +95,21 @@ export function addDetect(program: Command): void {
     .addOption(precisionOption())
     .option('--jobs <N>', 'pictures decoded at a time', parseCount, availableParallelism())
     .option('--shard <i/n>', 'only every nth picture of the sorted list, from the ith on, from 0', parseShard)
+    .option('--max-bytes <N>', 'largest file of a picture (default: 2^30, by URL 2^28)', parseCount)
+    .option('--max-pixels <N>', 'most pixels of a picture, width times height (default: 16383 times 16383)', parseCount)
+    .option('--timeout <seconds>', 'that a URL, or decoding a picture, may take (default: 300)', parsePositive)
+    .option('--max-redirects <N>', 'that a URL may take (default: 10)', parseNatural)
     .action(detect);
+}
+
+/** What is read of pictures at most, as far as it was given. */
+function limitsOf({ maxBytes, maxPixels, timeout, maxRedirects }: DetectOptions): ReadLimits {
+  return {
+    ...(maxBytes !== undefined && { maxBytes }),
+    ...(maxPixels !== undefined && { maxPixels }),
+    ...(timeout !== undefined && { timeout: Math.ceil(timeout * 1000) }),
+    ...(maxRedirects !== undefined && { maxRedirects }),
+  };
 }
 
 /** The detector's options, as far as they were given. */
@@ -104,96 +134,127 @@ function checkOptions({ size, sizes, resume, output, format }: DetectOptions): v
   }
 }
 
+/** What is said to an interruption. */
+function hintOf({ output, format }: DetectOptions): string {
+  if (output === undefined) return 'the results are not all there';
+  if (format === 'ndjson') return 'the same command with --resume goes on where it stopped';
+  return `nothing is written to ${output}`;
+}
+
 async function detect(inputs: string[], given: DetectOptions): Promise<void> {
   const options: DetectOptions = { ...given, ...(given.json && { format: 'json' }) };
   checkOptions(options);
-  const { format, out, crops, jobs } = options;
-  const all = await collectPictures(inputs, options.shard);
-  const targets = out === undefined ? undefined : await planOutputs(all, out);
-  const cropTargets = crops === undefined ? undefined : await planOutputs(all, crops);
-  const model = options.model ?? (await chooseDefault());
-  if (options.output !== undefined) await assertNotRead('--output', options.output, [...all, model]);
+  await interruptible(hintOf(options), (signal) => detectAll(inputs, options, signal));
+}
+
+async function detectAll(inputs: readonly string[], options: DetectOptions, signal: AbortSignal): Promise<void> {
+  const { format, output: file, resume = false } = options;
+  const all = await collectPictures(inputs);
+  const isMine = shardList(all, options.shard);
+  const model = options.model ?? (await chooseDefault(signal));
+  await assertNotRead({ '--output': file, 'standard output': STDOUT }, [...all, model]);
+  // for all shards together, so that none writes over another's
+  const paths = await planOutputs(all, options, file === undefined ? [model] : [model, file]);
   const { createDetector } = await import('../../index.node.ts');
-  const detector = await createDetector(model, detectorOptions(options));
-  const output = await openOutput(format, options.output, options.resume === true);
-  const images = [...all.entries()].filter(([, image]) => !output.done.has(image));
-  const bar = images.length >= MANY ? await showRate('pictures', all.length, output.done.size) : undefined;
-  let failed = 0;
+  const detector = await createDetector(model, { ...detectorOptions(options), signal });
   try {
-    const decoded = mapConcurrent(images, jobs, ([, image]) => readPicture(image));
-    const searched = mapConcurrent(decoded, 2, async ({ item, result: pixels, error }) => {
-      if (!pixels) throw error;
-      return { pixels, faces: await detector.detect(pixels), item };
+    const output = await openOutput(format, file, resume);
+    const waiting: number[] = [];
+    let kept = 0;
+    all.forEach((image, i) => {
+      if (!isMine(i)) return;
+      if (output.done.has(image)) kept++;
+      else waiting.push(i);
     });
-    for await (const { item, result, error } of searched) {
-      const [i, image] = item.item;
-      try {
+    const bar = waiting.length >= MANY ? await showRate('pictures', kept + waiting.length, kept) : undefined;
+    let failed = 0;
+    try {
+      const read = inTurn((image) => openPicture(image, { signal, limits: limitsOf(options) }));
+      const decoded = mapConcurrent(waiting, options.jobs, (i) => read(all[i]!));
+      const searched = mapConcurrent(decoded, 2, async ({ result, error }) => {
         if (!result) throw error;
-        const { pixels, faces } = result;
-        const { width, height } = pixels;
-        if (targets) await writeAnnotated(targets[i]!, pixels, faces);
-        if (cropTargets) await writeCrops(detector, cropTargets[i]!, pixels, faces);
-        // last, because `--resume` takes a picture with a result for done
-        await output.write({ image, width, height, faces });
-        if (targets && format === 'table') process.stdout.write(`written to ${targets[i]}\n`);
-      } catch (cause) {
-        failed++;
-        reportError(cause, image);
+        return detector.detect(result.pixels, { signal });
+      });
+      for await (const { item: picture, result: faces, error } of searched) {
+        signal.throwIfAborted();
+        const i = picture.item;
+        const image = all[i]!;
+        try {
+          if (!picture.result || !faces) throw error;
+          const { pixels } = picture.result;
+          const { width, height } = pixels;
+          if (paths.pictures) await writeAnnotated(paths.pictures(i), pixels, faces);
+          if (paths.crops) await writeCrops(detector, paths.crops(i), pixels, faces);
+          // last, because `--resume` takes a picture with a result for done
+          await output.write({ image, width, height, faces });
+          if (paths.pictures && format === 'table') {
+            process.stdout.write(`written to ${printable(paths.pictures(i))}\n`);
+          }
+        } catch (cause) {
+          if (cause instanceof Reported || signal.aborted) throw cause;
+          failed++;
+          reportError(cause, image);
+        } finally {
+          picture.result?.leave();
+        }
+        bar?.increment();
       }
-      bar?.increment();
+      await output.end();
+    } catch (error) {
+      await output.abandon();
+      throw error;
+    } finally {
+      bar?.stop();
+    }
+    if (waiting.length >= MANY) {
+      notify(`${waiting.length} pictures, ${failed} failed${kept > 0 ? `, ${kept} done before` : ''}`);
     }
   } finally {
-    bar?.stop();
-    await output.end();
     await detector.dispose();
   }
-  if (images.length >= MANY) {
-    const kept = output.done.size > 0 ? `, ${all.length - images.length} done before` : '';
-    notify(`${images.length} pictures, ${failed} failed${kept}`);
-  }
 }
 
-/** Decodes a picture. @throws ImageError for one too small to show a face, too */
-async function readPicture(image: string): Promise<Pixels> {
-  const pixels = await readImage(image);
-  const { width, height } = pixels;
-  if (width < 2 || height < 2) throw new ImageError(`${image}: expected at least 2×2 pixels, got ${width}×${height}`);
-  return pixels;
+/** A decoded picture in memory. */
+interface HeldPicture {
+  readonly pixels: Pixels;
+  /** Makes room for others. */
+  leave(): void;
 }
 
-/** `name-1.png`, `name-2.png` and so on, in the order of the faces. */
-async function writeCrops(detector: Detector, target: string, pixels: Pixels, faces: readonly Face[]): Promise<void> {
-  const crops = await detector.alignFaces(pixels, faces);
-  const stem = target.slice(0, -extname(target).length);
-  for (const [i, crop] of crops.entries()) await writePicture(`${stem}-${i + 1}.png`, crop);
-}
-
-/** A path in `directory` for every picture: its own name, numbered where that would replace another picture. */
-async function planOutputs(images: readonly string[], directory: string): Promise<string[]> {
-  try {
-    await mkdir(directory, { recursive: true });
-  } catch (error) {
-    throw new ImageError(`${directory}: expected a folder to write to (${(error as Error).message})`, { cause: error });
-  }
-  const folder = await realpath(directory);
-  // lower case, because two names that differ by case alone are one file on macOS and Windows
-  const taken = new Set(await Promise.all(images.map(async (image) => (await localPath(image)).toLowerCase())));
-  return images.map((image) => {
-    const name = basename(asUrl(image)?.pathname ?? image);
-    const stem = basename(name, extname(name)) || 'picture';
-    const extension = isWritable(name) ? extname(name) : '.png';
-    for (let n = 1; ; n++) {
-      const path = join(folder, n === 1 ? `${stem}${extension}` : `${stem}-${n}${extension}`);
-      if (taken.has(path.toLowerCase())) continue;
-      taken.add(path.toLowerCase());
-      return path;
+/**
+ * Decodes pictures as there is room for their pixels: in the order in which they are asked for, so that none waits for one that
+ * comes after it. Files and headers are read meanwhile.
+ */
+function inTurn(open: (image: string) => Promise<UndecodedImage>): (image: string) => Promise<HeldPicture> {
+  const memory = new WeightedQueue(PIXELS_HELD);
+  let admitted: Promise<unknown> = Promise.resolve();
+  return async (image) => {
+    const opening = open(image);
+    const entering = Promise.allSettled([opening, admitted]).then(async () => {
+      const picture = await opening;
+      return { picture, leave: await memory.enter(picture.width * picture.height) };
+    });
+    admitted = entering.catch(() => {});
+    const { picture, leave } = await entering;
+    try {
+      return { pixels: await picture.decode(), leave };
+    } catch (error) {
+      leave();
+      throw error;
     }
-  });
+  };
 }
 
-async function localPath(image: string): Promise<string> {
-  const url = asUrl(image);
-  if (url !== undefined && url.protocol !== 'file:') return url.href;
-  const path = resolve(url === undefined ? image : fileURLToPath(url));
-  return realpath(path).catch(() => path);
+/** @throws ImageError for a picture too small to show a face, too */
+async function openPicture(image: string, options: ReadImageOptions): Promise<UndecodedImage> {
+  const picture = await openEncoded(image, options);
+  const { width, height } = picture;
+  if (width < 2 || height < 2) throw new ImageError(`${image}: expected at least 2×2 pixels, got ${width}×${height}`);
+  return picture;
+}
+
+/** `stem-1.png`, `stem-2.png` and so on, in the order of the faces. */
+async function writeCrops(detector: Detector, stem: string, pixels: Pixels, faces: readonly Face[]): Promise<void> {
+  const crops = await detector.alignFaces(pixels, faces);
+  for (const [i, crop] of crops.entries()) await writePicture(`${stem}-${i + 1}.png`, crop);
 }

@@ -2,8 +2,10 @@ import type { Command } from 'commander';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import { bestModels } from '../../models/registry.ts';
 import { STAND_IN } from '../../node/models/default.ts';
+import { printableJson } from '../../node/printable.ts';
 import { type AdapterReport, examine, type Report } from '../doctor/examine.ts';
 import type { VulkanReport } from '../doctor/vulkan.ts';
+import { print } from '../shared/report.ts';
 
 /** What the kernels use, and what tells one adapter from another. */
 const FEATURES = ['subgroups', 'shader-f16', 'timestamp-query'] as const;
@@ -21,7 +23,7 @@ export function addDoctor(program: Command): void {
 
 async function doctor({ json }: { json?: true }): Promise<void> {
   const report = await examine();
-  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatText(report));
+  print(json ? `${printableJson(report, 2)}\n` : formatText(report));
   if (!report.ok) process.exitCode = 1;
 }
 

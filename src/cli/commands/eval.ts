@@ -4,8 +4,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
 import type { DetectOptions } from '../../detector/options.ts';
-import { writeWhole } from '../../node/files.ts';
 import { nodePlatform } from '../../node/platform.ts';
+import { printable } from '../../node/printable.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { evaluatePredictions, type SettingResult } from '../eval/average-precision.ts';
 import { type Dataset, type ImageFile, listImages, openDataset } from '../eval/dataset.ts';
@@ -23,8 +23,9 @@ import { formatPredictions, type Predictions, parsePredictions } from '../eval/p
 import { type Protocol, protocolOptions } from '../eval/protocol.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { modelOption, parseCount, parseSize } from '../shared/options.ts';
+import { assertNotRead, STDOUT, writeResult } from '../shared/output.ts';
 import { showRate } from '../shared/progress.ts';
-import { notify, reportError } from '../shared/report.ts';
+import { notify, print, reportError } from '../shared/report.ts';
 
 interface EvalOptions {
   data: string;
@@ -35,6 +36,9 @@ interface EvalOptions {
   limit?: number;
   out?: string;
 }
+
+const REPORT = 'report.json';
+const CURVES = 'precision-recall.svg';
 
 export function addEval(program: Command): void {
   const version = program.version()!;
@@ -102,6 +106,8 @@ interface Outcome {
 async function evaluate(options: EvalOptions, command: Command, version: string): Promise<void> {
   const { data, model, predictions, out, limit } = options;
   if (model === undefined && predictions === undefined) command.error('error: expected --model or --predictions');
+  const written = out === undefined ? {} : { '--out': join(out, REPORT), 'its curves': join(out, CURVES) };
+  await assertNotRead({ ...written, 'standard output': STDOUT }, model === undefined ? [] : [model]);
   const dataset = await openDataset(data);
   const outcome =
     model === undefined
@@ -114,7 +120,7 @@ async function evaluate(options: EvalOptions, command: Command, version: string)
     found.map((each) => each.image),
     found.map((each) => each.predictions),
   );
-  process.stdout.write(formatResults(dataset, found.length, results));
+  print(formatResults(dataset, found.length, results));
   if (out !== undefined) await writeReport(out, dataset, found.length, results, origin);
 }
 
@@ -254,11 +260,8 @@ async function writeReport(
     })),
   };
   await makeFolder(out);
-  const write = (name: string, text: string) => writeWhole(join(out, name), () => text, EvaluationError);
-  await write('report.json', `${JSON.stringify(report)}\n`);
-  await write(
-    'precision-recall.svg',
-    plotPrecisionRecall(results, `WIDER FACE validation, ${describeSubset(dataset, evaluated)}`),
-  );
-  process.stdout.write(`written to ${join(out, 'report.json')} and ${join(out, 'precision-recall.svg')}\n`);
+  const write = (name: string, text: string) => writeResult(join(out, name), () => text, EvaluationError);
+  await write(REPORT, `${JSON.stringify(report)}\n`);
+  await write(CURVES, plotPrecisionRecall(results, `WIDER FACE validation, ${describeSubset(dataset, evaluated)}`));
+  print(`written to ${printable(join(out, REPORT))} and ${printable(join(out, CURVES))}\n`);
 }

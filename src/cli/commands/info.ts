@@ -7,8 +7,10 @@ import { countWork, planMemory } from '../../graph/count-work.ts';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../../loader/model.ts';
 import { nodePlatform } from '../../node/platform.ts';
+import { printableJson } from '../../node/printable.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { modelOption, sizeOption } from '../shared/options.ts';
+import { print } from '../shared/report.ts';
 import { formatTable } from '../shared/table.ts';
 
 interface InfoOptions {
@@ -34,7 +36,7 @@ async function info({ model: path, json, size }: InfoOptions): Promise<void> {
   const { bytes, model } = await openModel(nodePlatform, path);
   const identity = await identifyModel(bytes, model);
   const description = { identity, ...describe(model, size ?? declaredSize(model) ?? [640, 640]) };
-  process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : formatText(description));
+  print(json ? `${printableJson(description, 2)}\n` : formatText(description));
 }
 
 type Description = ReturnType<typeof describe> & { readonly identity: ModelIdentity | null };

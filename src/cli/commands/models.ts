@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { ModelError } from '../../common/errors.ts';
 import { modelNames } from '../../models/registry.ts';
 import { locateModel, removeModel, requireModel, resolveModel } from '../../node/models/resolve.ts';
+import { printable, printableJson } from '../../node/printable.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { showDownload } from '../shared/progress.ts';
-import { notify, reportError } from '../shared/report.ts';
+import { notify, print, reportError } from '../shared/report.ts';
 import { formatTable } from '../shared/table.ts';
 
 /** `scrfd models`, and what others add to it. */
@@ -25,7 +26,7 @@ export function addModels(program: Command): Command {
     .command('path')
     .description('Print the path of a model that is on this machine; downloads nothing.')
     .argument('<name>', 'name or alias')
-    .action(printPath);
+    .action(showPath);
   models
     .command('remove')
     .description('Delete a model from the cache.')
@@ -51,7 +52,7 @@ async function list({ json }: { json?: true }): Promise<void> {
     return [name, `${(bytes / 1e6).toFixed(1)} MB`, state, aliases.join(', '), licence];
   });
   const table = formatTable([header, ...rows], header.length);
-  process.stdout.write(json ? `${JSON.stringify(models, null, 2)}\n` : table);
+  print(json ? `${printableJson(models, 2)}\n` : table);
 }
 
 async function fetchModels(names: string[], { offline }: { offline?: true }): Promise<void> {
@@ -68,7 +69,7 @@ async function fetchModels(names: string[], { offline }: { offline?: true }): Pr
           onNotice: notify,
         });
         bar?.stop();
-        process.stdout.write(`${path}\n`);
+        printPath(path);
       } catch (error) {
         bar?.stop();
         reportError(error, entry.name);
@@ -78,8 +79,13 @@ async function fetchModels(names: string[], { offline }: { offline?: true }): Pr
   });
 }
 
-async function printPath(name: string): Promise<void> {
-  process.stdout.write(`${await resolveModel(requireModel(name), { offline: true })}\n`);
+async function showPath(name: string): Promise<void> {
+  printPath(await resolveModel(requireModel(name), { offline: true }));
+}
+
+/** As it is where a program reads it. */
+function printPath(path: string): void {
+  process.stdout.write(`${process.stdout.isTTY ? printable(path) : path}\n`);
 }
 
 async function remove(name: string): Promise<void> {

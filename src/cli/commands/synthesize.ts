@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { countLayers } from '../../architectures/layers.ts';
 import { type Architecture, findArchitecture } from '../../architectures/published.ts';
 import { parseArchitecture, sampleArchitecture } from '../../architectures/sample.ts';
 import { synthesizeModel } from '../../architectures/synthesize.ts';
 import { ModelError } from '../../common/errors.ts';
-import { writeWhole } from '../../node/files.ts';
+import { readRegularFile } from '../../node/files.ts';
+import { printable, printableJson } from '../../node/printable.ts';
 import { parseNatural, parsePositive, parseSize } from '../shared/options.ts';
+import { assertNotRead, STDOUT, writeResult } from '../shared/output.ts';
+import { print } from '../shared/report.ts';
 
 interface SynthesizeOptions {
   out: string;
@@ -18,6 +20,9 @@ interface SynthesizeOptions {
   unfolded?: true;
   force?: true;
 }
+
+/** An architecture in JSON has a kilobyte. */
+const MAX_TEXT = 2 ** 20;
 
 export function addSynthesize(models: Command): void {
   models
@@ -41,14 +46,15 @@ async function synthesize(name: string | undefined, options: SynthesizeOptions, 
   if ([name, file, gmacs].filter((given) => given !== undefined).length !== 1) {
     command.error('error: expected a name, --architecture or --gmacs');
   }
+  await assertNotRead({ '--out': out, 'standard output': STDOUT }, file === undefined ? [] : [file]);
   if (!force && existsSync(out)) throw new ModelError(`${out}: exists already; --force replaces it`);
   const architecture = file === undefined ? choose(name, gmacs, seed) : await readArchitecture(file);
   const bytes = synthesizeModel(architecture, { seed, foldBatchNorm: !unfolded, ...(shape && { shape }) });
-  await writeWhole(out, () => bytes, ModelError);
+  await writeResult(out, () => bytes, ModelError);
   const { parameters, macs } = countLayers(architecture);
   const work = `${(parameters / 1e6).toFixed(2)} M parameters, ${(macs / 1e9).toFixed(3)} GMAC at 640×480`;
-  process.stdout.write(`${out}: ${work}\n`);
-  if (gmacs !== undefined) process.stdout.write(`${JSON.stringify(architecture)}\n`);
+  print(`${printable(out)}: ${work}\n`);
+  if (gmacs !== undefined) print(`${printableJson(architecture)}\n`);
 }
 
 function choose(name: string | undefined, gmacs: number | undefined, seed: number): Architecture {
@@ -57,7 +63,8 @@ function choose(name: string | undefined, gmacs: number | undefined, seed: numbe
 
 async function readArchitecture(file: string): Promise<Architecture> {
   try {
-    return parseArchitecture(JSON.parse(await readFile(file, 'utf8')));
+    const bytes = await readRegularFile(file, MAX_TEXT, undefined);
+    return parseArchitecture(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (error) {
     throw new ModelError(`${file}: ${(error as Error).message}`, { cause: error });
   }

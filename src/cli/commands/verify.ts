@@ -5,11 +5,13 @@ import { declaredSize, type Model } from '../../loader/model.ts';
 import { bytes, concatenate, string } from '../../loader/protobuf-writer.ts';
 import { readImage } from '../../node/images.ts';
 import { nodePlatform } from '../../node/platform.ts';
+import { printable } from '../../node/printable.ts';
 import { loadSharp } from '../../node/sharp.ts';
 import type { OutputTensor } from '../../runtime/network.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { createSession, loadOnnxRuntime, type OnnxRuntime } from '../shared/onnxruntime.ts';
 import { modelOption, parseCount, sizeOption } from '../shared/options.ts';
+import { print } from '../shared/report.ts';
 
 interface VerifyOptions {
   model: string;
@@ -49,14 +51,14 @@ async function verify({ model: path, image, size, layers, batch }: VerifyOptions
     const actual = await network.run(x, { tap: names.filter((name) => !network.outputNames.includes(name)) });
     // variances of few elements lose digits in any order of summation
     const tolerance = model.nodes.some(({ op }) => op === 'InstanceNormalization') ? 5e-4 : 1e-4;
-    const wide = Math.max(...names.map((name) => name.length));
+    const wide = Math.max(...names.map((name) => printable(name).length));
     let failures = 0;
     for (const [name, values] of expected) {
       const { ok, text } = compare(actual[name], values, tolerance);
       if (!ok) failures++;
-      process.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(wide)}  ${text}\n`);
+      print(`${ok ? 'ok  ' : 'FAIL'}  ${printable(name).padEnd(wide)}  ${text}\n`);
     }
-    process.stdout.write(
+    print(
       `${names.length - failures} of ${names.length} tensors within ${tolerance} (absolute or relative) of onnxruntime\n`,
     );
     if (failures > 0) process.exitCode = 1;

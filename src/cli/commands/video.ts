@@ -5,13 +5,15 @@ import type { Pixels } from '../../common/image.ts';
 import { blurFaces } from '../../faces/blur.ts';
 import { ByteTracker } from '../../faces/tracking/byte-track.ts';
 import { paintFaces } from '../../node/draw.ts';
+import { printableJson } from '../../node/printable.ts';
 import { probeVideo, readFrames, type VideoInfo, writeVideo } from '../../node/video.ts';
 import { chooseDefault } from '../shared/default-model.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { modelOption, parseFraction, sizeOption } from '../shared/options.ts';
-import { assertNotRead } from '../shared/output.ts';
+import { assertNotRead, STDOUT } from '../shared/output.ts';
 import { showRate } from '../shared/progress.ts';
 import { notify } from '../shared/report.ts';
+import { standardOutput } from '../shared/result-file.ts';
 
 interface VideoOptions {
   model?: string;
@@ -52,8 +54,8 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
   const { out, json, track, blur, size, score, iou } = options;
   if (out === undefined && !json) throw new InvalidArgumentError('Expected --out, --json or both.');
   if (blur && out === undefined) throw new InvalidArgumentError('--blur: expected --out with it.');
-  const model = options.model ?? (await chooseDefault());
-  if (out !== undefined) await assertNotRead('--out', out, [path, model]);
+  const model = options.model ?? (await chooseDefault(signal));
+  await assertNotRead({ '--out': out, 'standard output': STDOUT }, [path, model]);
   const info = await probeVideo(path);
   const { createDetector } = await import('../../index.node.ts');
   const detector = await createDetector(model, {
@@ -72,7 +74,7 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
       const shown = tracker ? followFaces(tracker, faces, score) : faces;
       if (json) {
         const time = Number((count * secondsPerFrame).toFixed(6));
-        process.stdout.write(`${JSON.stringify({ frame: count, time, faces: shown })}\n`);
+        await standardOutput.put(`${printableJson({ frame: count, time, faces: shown })}\n`);
       }
       await writer?.write(await markFaces(frame, shown, blur === true));
       count++;

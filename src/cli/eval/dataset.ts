@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type FileKind, MODEL_FILE, readRegularFile, readSource } from '../../node/files.ts';
 import { EvaluationError } from './errors.ts';
 import { type AnnotatedImage, type GroundTruth, MAT_FILES, readLabels, readMatGroundTruth } from './ground-truth.ts';
 
@@ -7,6 +8,14 @@ import { type AnnotatedImage, type GroundTruth, MAT_FILES, readLabels, readMatGr
 const IMAGE_FOLDERS = ['images', 'WIDER_val/images'];
 const MAT_FOLDERS = ['ground_truth', 'eval_tools/ground_truth', 'gt'];
 const LABEL_FILE = 'labelv2.txt';
+
+const MAX_BYTES = 2 ** 30;
+const EVALUATION_FILE: FileKind = { ...MODEL_FILE, Failure: EvaluationError, maxBytes: { file: MAX_BYTES, url: 0 } };
+
+/** @throws EvaluationError that names the file */
+export function readEvaluationFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  return readSource(path, EVALUATION_FILE, {});
+}
 
 export interface Dataset extends GroundTruth {
   readonly folder: string;
@@ -26,17 +35,16 @@ export async function openDataset(folder: string): Promise<Dataset> {
     if (missing.length > 0) {
       throw new EvaluationError(`${join(folder, place)}: expected ${missing.join(', ')} too`);
     }
-    const read = async (file: keyof typeof MAT_FILES) =>
-      new Uint8Array(await readFile(join(folder, place, MAT_FILES[file])));
+    const read = (file: keyof typeof MAT_FILES) => readEvaluationFile(join(folder, place, MAT_FILES[file]));
     return { ...(await readMatGroundTruth(read)), folder, annotations: 'mat' };
   }
   const path = join(folder, LABEL_FILE);
-  const labels = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const labels = await readRegularFile(path, MAX_BYTES, undefined).catch((error: NodeJS.ErrnoException) => {
     const places = `${MAT_FOLDERS.map((place) => `${place}/${MAT_FILES.faces}`).join(', ')} or ${LABEL_FILE}`;
     const reason = error.code === 'ENOENT' || error.code === 'ENOTDIR' ? `expected ${places}` : error.message;
     throw new EvaluationError(`${folder}: ${reason}`, { cause: error });
   });
-  return { ...readLabels(labels, path), folder, annotations: 'labelv2' };
+  return { ...readLabels(new TextDecoder().decode(labels), path), folder, annotations: 'labelv2' };
 }
 
 export interface ImageFile {

@@ -1,10 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeWhole } from '../../node/files.ts';
-import { findFiles } from './dataset.ts';
+import { readRegularFile, writeWhole } from '../../node/files.ts';
+import { findFiles, readEvaluationFile } from './dataset.ts';
 import { EvaluationError } from './errors.ts';
 import type { AnnotatedImage } from './ground-truth.ts';
 import { type Predictions, parsePredictions } from './predictions.ts';
+
+const MAX_SETTINGS = 2 ** 20;
 
 /** What predictions depend on. */
 export interface PredictionSettings {
@@ -47,11 +49,11 @@ export async function makeFolder(path: string): Promise<void> {
 /** Compares the folder's settings with these, or writes these where it has neither settings nor predictions. */
 async function claimFolder(out: string, settings: PredictionSettings, predictions: number): Promise<void> {
   const path = join(out, 'settings.json');
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readRegularFile(path, MAX_SETTINGS, undefined).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new EvaluationError(`${path}: ${error.message}`, { cause: error });
   });
-  if (text === undefined) {
+  if (bytes === undefined) {
     if (predictions > 0) {
       throw new EvaluationError(
         `${out}: holds predictions of unknown settings (no settings.json); choose another folder or evaluate them with --predictions`,
@@ -61,7 +63,7 @@ async function claimFolder(out: string, settings: PredictionSettings, prediction
     await writeWhole(path, () => `${JSON.stringify(settings, null, 2)}\n`, EvaluationError);
     return;
   }
-  const kept = parseSettings(text, path);
+  const kept = parseSettings(new TextDecoder().decode(bytes), path);
   const differences = Object.entries(settings).flatMap(([key, value]) =>
     kept[key] === value ? [] : [`${key} ${String(kept[key])} instead of ${value}`],
   );
@@ -94,7 +96,10 @@ export interface ImagePredictions {
 export async function readPredictions(folder: string, images: readonly AnnotatedImage[]): Promise<ImagePredictions[]> {
   const found: ImagePredictions[] = [];
   for (const { image, path } of await findFiles(folder, images, 'txt')) {
-    found.push({ image, predictions: parsePredictions(await readFile(path, 'utf8'), image, path) });
+    found.push({
+      image,
+      predictions: parsePredictions(new TextDecoder().decode(await readEvaluationFile(path)), image, path),
+    });
   }
   return found;
 }

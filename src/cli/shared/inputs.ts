@@ -27,15 +27,20 @@ export function parseShard(text: string): Shard {
 
 /**
  * The pictures that arguments name, each once: paths and URLs in their order, the pictures of folders and what patterns
- * match by name, and for `-` a line of standard input each. A shard is of the whole list, sorted, so that it does not
- * matter who lists it.
+ * match by name, and for `-` a line of standard input each.
  * @throws ImageError for a folder or pattern without pictures
  */
-export async function collectPictures(inputs: readonly string[], shard?: Shard): Promise<string[]> {
+export async function collectPictures(inputs: readonly string[]): Promise<string[]> {
   const found = new Set<string>();
   for (const input of inputs) for (const path of await expand(input)) found.add(path);
-  if (!shard) return [...found];
-  return [...found].sort().filter((_, i) => i % shard.count === shard.index);
+  return [...found];
+}
+
+/** Sorts a list for shards, so that it does not matter who made it. @returns whether the `i`th is in this one */
+export function shardList(pictures: string[], shard: Shard | undefined): (i: number) => boolean {
+  if (!shard) return () => true;
+  pictures.sort();
+  return (i) => i % shard.count === shard.index;
 }
 
 async function expand(input: string): Promise<string[]> {

@@ -1,23 +1,45 @@
+import { Reported, reportError } from './report.ts';
+
 /** The signals that end a process in order, and what it then exits with. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/**
- * Runs a task with a signal that Ctrl-C and SIGTERM abort; the process will then exit with 130 or 143.
- * @param hint what the message of the abort says besides
- */
+/** Ends a task under way. @param why the beginning of what is said, none where it has been said */
+type Stop = (why?: string) => void;
+
+const running = new Set<Stop>();
+
+/** Runs a task with a signal that Ctrl-C, SIGTERM and the loss of standard output abort. @param hint what is said of it besides */
 export async function interruptible<T>(hint: string, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const interrupt = new AbortController();
-  let exitCode: number | undefined;
-  const onSignal = (name: NodeJS.Signals) => {
-    exitCode ??= EXIT_CODES[name as keyof typeof EXIT_CODES];
-    interrupt.abort(new Error(`interrupted; ${hint}`));
-  };
-  const names = Object.keys(EXIT_CODES) as NodeJS.Signals[];
-  for (const name of names) process.once(name, onSignal);
+  const stop: Stop = (why) => interrupt.abort(why === undefined ? new Reported() : new Error(`${why}; ${hint}`));
+  running.add(stop);
   try {
     return await task(interrupt.signal);
   } finally {
-    for (const name of names) process.off(name, onSignal);
-    if (exitCode !== undefined) process.exitCode = exitCode;
+    running.delete(stop);
   }
+}
+
+/** Lets signals, and a standard output that is closed or full, end what is under way in order, or else the process. */
+export function endInOrder(): void {
+  for (const [name, exitCode] of Object.entries(EXIT_CODES)) {
+    process.once(name, () => {
+      process.exitCode = exitCode;
+      if (running.size === 0) reportError(new Error('interrupted'));
+      stopAll('interrupted');
+    });
+  }
+  let lost = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (lost) return;
+    lost = true;
+    // `scrfd … | head` closes the pipe early: nothing to tell
+    if (error.code !== 'EPIPE') reportError(new Error(`standard output: cannot be written (${error.message})`));
+    stopAll();
+  });
+}
+
+function stopAll(why?: string): void {
+  if (running.size === 0) process.exit();
+  for (const stop of running) stop(why);
 }

@@ -1,6 +1,14 @@
-import { open, readFile, stat, truncate } from 'node:fs/promises';
+import { fstatSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { Face } from '../../common/face.ts';
+import { writeWhole } from '../../node/files.ts';
+import { printable, printableJson } from '../../node/printable.ts';
+import { interruptible } from './interrupt.ts';
+import { mapConcurrent } from './map-concurrent.ts';
+import { openResultFile, standardOutput } from './result-file.ts';
+import { keepWholeLines } from './resume.ts';
 
 export const FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -13,35 +21,62 @@ export interface Result {
   readonly faces: readonly Face[];
 }
 
-/** @throws InvalidArgumentError when a file to be written is one of those that are read, under whatever name */
-export async function assertNotRead(option: string, path: string, inputs: readonly string[]): Promise<void> {
-  const target = await identityOf(path);
-  if (target === undefined) return;
-  for (const input of inputs) {
-    if ((await identityOf(input)) !== target) continue;
-    throw new InvalidArgumentError(`${option}: expected another file than ${input}, which is read.`);
+/** Where results go that are no file of an option. */
+export const STDOUT = 1;
+
+/**
+ * @param targets what is to be written, by option: paths, or `STDOUT`
+ * @throws InvalidArgumentError when one is a file that is read, under whatever name, or that another option writes
+ */
+export async function assertNotRead(
+  targets: Readonly<Record<string, string | typeof STDOUT | undefined>>,
+  inputs: readonly string[],
+): Promise<void> {
+  const written = new Map<string, string>();
+  for (const [option, target] of Object.entries(targets)) {
+    if (target === undefined) continue;
+    const identity = (await identityOf(target)) ?? resolve(String(target));
+    const other = written.get(identity);
+    if (other !== undefined) throw new InvalidArgumentError(`${option}: expected another file than that of ${other}.`);
+    written.set(identity, option);
+  }
+  if (written.size === 0) return;
+  for await (const { item: input, result } of mapConcurrent(inputs, 64, identityOf)) {
+    const option = result !== undefined && written.get(result);
+    if (option) throw new InvalidArgumentError(`${option}: expected another file than ${input}, which is read.`);
   }
 }
 
 /** The same for all names of a file; undefined for what is none. */
-async function identityOf(path: string): Promise<string | undefined> {
+async function identityOf(file: string | typeof STDOUT): Promise<string | undefined> {
   try {
-    const { dev, ino } = await stat(path, { bigint: true });
+    const { dev, ino } = file === STDOUT ? fstatSync(file, { bigint: true }) : await stat(file, { bigint: true });
     return `${dev} ${ino}`;
   } catch {
     return undefined;
   }
 }
 
-/** Opens standard output or a file for results as they come. `resume` keeps the whole lines that an NDJSON file has. */
+/** Writes a file whole, to the end where a signal comes meanwhile. A failure is a `Failure` that names the path. */
+export function writeResult(...file: Parameters<typeof writeWhole>): Promise<void> {
+  return interruptible('', () => writeWhole(...file));
+}
+
+/**
+ * Opens standard output or a file for results as they come. Of a file that is there NDJSON alone takes the place at once, and with
+ * `resume` keeps it; others do when they are whole.
+ */
 export async function openOutput(format: Format, path: string | undefined, resume: boolean) {
-  const done = resume && path !== undefined ? await keepWholeLines(path) : new Set<string>();
-  const file = path === undefined ? undefined : await open(path, resume ? 'a' : 'w');
-  const put = async (text: string) => {
-    if (file) await file.appendFile(text);
-    else if (!process.stdout.write(text)) await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+  let done: ReadonlySet<string> = new Set();
+  const keep = async (place: string) => {
+    done = await keepWholeLines(place);
   };
-  const records: string[] = [];
+  const target =
+    path === undefined
+      ? standardOutput
+      : await openResultFile(path, format === 'ndjson' ? 'growing' : 'whole', resume ? keep : undefined);
+  const put = (text: string) => target.put(text);
+  let records = 0;
   if (format === 'csv') await put(CSV_HEADER);
   return {
     /** Pictures that a run before has finished. */
@@ -51,7 +86,8 @@ export async function openOutput(format: Format, path: string | undefined, resum
         case 'table':
           return put(formatTable(result));
         case 'json':
-          records.push(formatJson(result));
+          await put(`${records === 0 ? '[' : ','}\n${formatJson(result)}`);
+          records++;
           return;
         case 'ndjson':
           return put(`${formatJson(result)}\n`);
@@ -62,50 +98,16 @@ export async function openOutput(format: Format, path: string | undefined, resum
       }
     },
     async end(): Promise<void> {
-      if (format === 'json') await put(records.length === 0 ? '[]\n' : `[\n${records.join(',\n')}\n]\n`);
-      await file?.close();
+      if (format === 'json') await put(records === 0 ? '[]\n' : '\n]\n');
+      await target.end();
     },
+    /** Ends after a failure or an interruption. */
+    abandon: () => target.abandon(),
   };
 }
 
-/** What every line of NDJSON begins with. */
-const LINE_START = '{"image":"';
-
-/** Drops a line that an interrupted run did not finish. */
-async function keepWholeLines(path: string): Promise<Set<string>> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Set();
-    throw error;
-  }
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  const rest = text.slice(whole.length);
-  const lines = whole.split('\n').filter((line) => line !== '');
-  const refuse = (line: number) => new Error(`${path}: expected a result in line ${line}; is this another file?`);
-  const done = lines.map((line, i) => {
-    const image = parseImage(line);
-    if (image === undefined) throw refuse(i + 1);
-    return image;
-  });
-  // nothing is cut off a file before all of it is known for ours
-  if (!rest.startsWith(LINE_START) && !LINE_START.startsWith(rest)) throw refuse(lines.length + 1);
-  if (rest !== '') await truncate(path, Buffer.byteLength(whole));
-  return new Set(done);
-}
-
-function parseImage(line: string): string | undefined {
-  try {
-    const { image } = JSON.parse(line) as Partial<Result>;
-    return typeof image === 'string' ? image : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function formatJson({ image, width, height, faces }: Result): string {
-  return JSON.stringify({
+  return printableJson({
     image,
     width,
     height,
@@ -116,9 +118,13 @@ function formatJson({ image, width, height, faces }: Result): string {
 const POINTS = [1, 2, 3, 4, 5].flatMap((k) => [`kx${k}`, `ky${k}`]);
 const CSV_HEADER = `image,width,height,face,score,x1,y1,x2,y2,${POINTS.join(',')}\n`;
 
-/** A row a face, as RFC 4180 quotes; a picture without faces has none. */
+/**
+ * A row a face, as RFC 4180 quotes; a picture without faces has none. A name that a spreadsheet would take for a formula has an
+ * apostrophe before it, as OWASP advises against CSV injection.
+ */
 function formatCsv({ image, width, height, faces }: Result): string {
-  const name = /[",\r\n]/.test(image) ? `"${image.replaceAll('"', '""')}"` : image;
+  const text = printable(/^[=+\-@\t\r]/.test(image) ? `'${image}` : image);
+  const name = text === image && !/[",]/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
   return faces
     .map(({ box, score, keypoints }, i) => {
       const points = keypoints?.flat() ?? POINTS.map(() => '');
@@ -129,7 +135,7 @@ function formatCsv({ image, width, height, faces }: Result): string {
 
 function formatTable({ image, width, height, faces }: Result): string {
   const count = faces.length === 1 ? '1 face' : `${faces.length} faces`;
-  const lines = [`${image}  ${width}×${height}  ${count}`];
+  const lines = [`${printable(image)}  ${width}×${height}  ${count}`];
   if (faces.length > 0) {
     lines.push(tableRow('#', 'score', ['x1', 'y1', 'x2', 'y2'], 'keypoints'));
   }

@@ -1,3 +1,5 @@
+import { printable } from '../../node/printable.ts';
+
 export type TableStyle = 'text' | 'markdown';
 
 /**
@@ -5,8 +7,9 @@ export type TableStyle = 'text' | 'markdown';
  * @param leading columns that are words and stand to the left; numbers stand to the right
  */
 export function formatTable(rows: readonly (readonly string[])[], leading: number, style: TableStyle = 'text'): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
+  const shown = rows.map((row) => row.map(printable));
+  const widths = shown[0]!.map((_, column) => Math.max(...shown.map((row) => row[column]!.length)));
+  const lines = shown.map((row) =>
     row.map((cell, column) => (column < leading ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))),
   );
   if (style === 'text') return lines.map((cells) => `${cells.join('  ').trimEnd()}\n`).join('');
