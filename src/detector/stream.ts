@@ -67,17 +67,24 @@ export async function* streamResults<F, R>(
   signal?.throwIfAborted();
   const iterator = Symbol.asyncIterator in frames ? frames[Symbol.asyncIterator]() : frames[Symbol.iterator]();
   const pending: { readonly frame: F; readonly faces: Promise<R> }[] = [];
-  const aborted = abortion(signal);
+  let onAbort: (reason: unknown) => void = () => {};
+  const listener = () => onAbort(signal?.reason);
+  signal?.addEventListener('abort', listener);
   let coming: Promise<IteratorResult<F>> | null = null;
   let ended = false;
   try {
     for (;;) {
+      signal?.throwIfAborted();
       if (!ended && pending.length < inFlight) coming ??= Promise.resolve(iterator.next());
       const events: Promise<Event<F>>[] = [];
       if (pending[0]) events.push(pending[0].faces.then(() => ({ kind: 'result' })));
       if (coming) events.push(coming.then((next) => ({ kind: 'frame', next })));
       if (events.length === 0) return;
-      const event = await Promise.race([...events, aborted.promise]);
+      // anew each time: one that lasts would keep what comes of every race, frames and all
+      const aborted = new Promise<never>((_, reject) => {
+        onAbort = reject;
+      });
+      const event = await Promise.race([...events, aborted]);
       if (event.kind === 'result') {
         const { frame, faces } = pending[0]!;
         yield { frame, faces: await faces };
@@ -97,7 +104,7 @@ export async function* streamResults<F, R>(
       pending.push({ frame, faces });
     }
   } finally {
-    aborted.forget();
+    signal?.removeEventListener('abort', listener);
     // a frame that is still asked for is closed by the source, or here if it comes all the same
     if (release) coming?.then(({ done, value }) => done || release(value)).catch(() => {});
     coming?.catch(() => {});
@@ -107,15 +114,4 @@ export async function* streamResults<F, R>(
     await Promise.allSettled(pending.map(({ faces }) => faces));
     if (release) for (const { frame } of pending) release(frame);
   }
-}
-
-/** A promise that rejects when the signal does, and how to stop listening. */
-function abortion(signal: AbortSignal | undefined): { readonly promise: Promise<never>; forget(): void } {
-  let onAbort = () => {};
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal?.reason);
-  });
-  promise.catch(() => {});
-  signal?.addEventListener('abort', onAbort);
-  return { promise, forget: () => signal?.removeEventListener('abort', onAbort) };
 }

@@ -119,15 +119,16 @@ export function writeVideo(path: string, { width, height, frameRate }: VideoInfo
   ];
   const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
   const end = finished(child, path);
-  end.catch(() => {});
+  const ended = new AbortController();
+  end.catch(() => {}).finally(() => ended.abort());
   // `end` tells what ffmpeg says of a broken pipe
   child.stdin.on('error', () => {});
   return {
     async write({ data }: Pixels): Promise<void> {
       if (child.exitCode !== null) await end;
+      if (child.stdin.write(data)) return;
       // a closed pipe says less than ffmpeg does of why it closed it
-      const drained = () => once(child.stdin, 'drain').catch(() => end);
-      if (!child.stdin.write(data)) await Promise.race([drained(), end]);
+      await once(child.stdin, 'drain', { signal: ended.signal }).catch(() => end);
     },
     /** Ends the file and puts it into its place. */
     async end(): Promise<void> {

@@ -97,6 +97,19 @@ describe('mapConcurrent', () => {
   });
 });
 
+test('mapConcurrent yields what is done before it asks for more', async () => {
+  // as pictures do, which are decoded as there is room for them
+  let consumed = 0;
+  const items = [1, 2, 3];
+  for await (const { item } of mapConcurrent(items, 3, async (each) => {
+    while (consumed < each - 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  })) {
+    consumed++;
+    expect(item).toBe(consumed);
+  }
+  expect(consumed).toBe(3);
+});
+
 withData('scrfd detect', () => {
   const options = () => ['--model', modelNamed('scrfd_500m_kps.onnx'), '--size', '160'];
 

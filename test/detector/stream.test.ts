@@ -81,6 +81,18 @@ describe('streamResults', () => {
     expect(log).toContain('closed');
   });
 
+  test('frames that are done with are not kept', async () => {
+    async function* source() {
+      for (let i = 0; i < 1000; i++) yield new Uint8Array(1e6);
+    }
+    const { signal } = new AbortController();
+    let most = 0;
+    for await (const _ of streamResults(source(), () => later(0), { inFlight: 2, signal })) {
+      most = Math.max(most, process.memoryUsage().arrayBuffers);
+    }
+    expect(most).toBeLessThan(400e6);
+  });
+
   test('abort rejects with the reason, even while a source has no frame', async () => {
     const silent = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<IteratorResult<number>>(() => {}) }) };
     const { detect } = track();

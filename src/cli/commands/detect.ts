@@ -215,10 +215,25 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
 }
 
 /** A decoded picture in memory. */
-interface HeldPicture {
-  readonly pixels: Pixels;
+class HeldPicture {
+  #pixels: Pixels | null;
+  readonly #leave: () => void;
+
+  constructor(pixels: Pixels, leave: () => void) {
+    this.#pixels = pixels;
+    this.#leave = leave;
+  }
+
+  get pixels(): Pixels {
+    return this.#pixels!;
+  }
+
   /** Makes room for others. */
-  leave(): void;
+  leave(): void {
+    // loops that wait for the next picture still hold this one
+    this.#pixels = null;
+    this.#leave();
+  }
 }
 
 /**
@@ -237,7 +252,7 @@ function inTurn(open: (image: string) => Promise<UndecodedImage>): (image: strin
     admitted = entering.catch(() => {});
     const { picture, leave } = await entering;
     try {
-      return { pixels: await picture.decode(), leave };
+      return new HeldPicture(await picture.decode(), leave);
     } catch (error) {
       leave();
       throw error;

@@ -1,15 +1,16 @@
+import { streamResults } from '../../detector/stream.ts';
+
 /** What became of one item. */
 export type Outcome<T, R> =
   | { readonly item: T; readonly result: R; readonly error?: undefined }
   | { readonly item: T; readonly result?: undefined; readonly error: unknown };
 
-/** Runs a task for every item, `limit` of them at a time, and yields what became of each in the items' order. */
+/** Runs a task for every item, `limit` of them at a time, and yields what became of each, as soon as it can in the items' order. */
 export async function* mapConcurrent<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
   limit: number,
   task: (item: T) => Promise<R>,
 ): AsyncGenerator<Outcome<T, R>> {
-  const pending: Promise<Outcome<T, R>>[] = [];
   const start = async (item: T): Promise<Outcome<T, R>> => {
     try {
       return { item, result: await task(item) };
@@ -17,9 +18,5 @@ export async function* mapConcurrent<T, R>(
       return { item, error };
     }
   };
-  for await (const item of items) {
-    pending.push(start(item));
-    if (pending.length >= limit) yield await pending.shift()!;
-  }
-  for (const outcome of pending) yield await outcome;
+  for await (const { faces: outcome } of streamResults(items, start, { inFlight: limit })) yield outcome;
 }
