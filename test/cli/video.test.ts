@@ -207,6 +207,44 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     }
   });
 
+  test('a face that is missed inside a track stays hidden', { timeout: 60_000 }, async () => {
+    // a person; in frames 6 and 7 stripes in the place of the face, which nobody takes for one
+    const gap = join(folder, 'gap.mp4');
+    const stripes = "geq=lum='255*mod(floor(X/8)+floor(Y/8),2)':cb=128:cr=128";
+    const inputs = ['-loop', '1', '-t', '1.2', '-r', '10', '-i', imageNamed('astronaut_nasa.png')];
+    const filter = `[0]scale=320:320,format=yuv420p[f];[1]${stripes}[s];[f][s]overlay=80:0:enable='between(n,6,7)'`;
+    const codecs = ['-c:v', 'libx264', '-crf', '12', '-pix_fmt', 'yuv420p'];
+    const pattern = ['-f', 'lavfi', '-i', 'color=s=160x160:r=10:d=1.2'];
+    await run('ffmpeg', ['-v', 'error', ...inputs, ...pattern, '-filter_complex', filter, ...codecs, gap]);
+    const model = ['--model', modelNamed('scrfd_500m_kps.onnx')];
+    const { stdout } = await runCli(['video', gap, '--json', ...model]);
+    const faces = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as Line).faces);
+    expect(faces.map(({ length }) => length)).toEqual([1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1]);
+    const [x1, y1, x2, y2] = faces[5]![0]!.box.map(Math.round) as [number, number, number, number];
+    const contrast = ({ data }: Pixels) => {
+      let sum = 0;
+      const [left, right] = [x1 + (x2 - x1) / 4, x2 - (x2 - x1) / 4].map(Math.round) as [number, number];
+      const y = Math.round((y1 + y2) / 2);
+      for (let x = left; x < right; x++) sum += Math.abs(data[(y * 320 + x) * 3]! - data[(y * 320 + x + 8) * 3]!);
+      return sum / (right - left);
+    };
+    for (const [track, shown] of [
+      [[], true],
+      [['--track'], false],
+    ] as const) {
+      const out = join(folder, `gap-${track.length}.mp4`);
+      expect((await runCli(['video', gap, '--blur', '--out', out, ...model, ...track])).code).toBe(0);
+      const frames = await framesOf(out);
+      for (const i of [6, 7]) {
+        if (shown) expect(contrast(frames[i]!)).toBeGreaterThan(150);
+        else expect(contrast(frames[i]!)).toBeLessThan(60);
+      }
+    }
+  });
+
   test('what is no video, and what leads nowhere, is said; no half file stays', { timeout: 60_000 }, async () => {
     const text = join(folder, 'text.mp4');
     writeFileSync(text, 'no video');

@@ -41,7 +41,10 @@ export function addVideo(program: Command): void {
     .option('-o, --out <file>', 'write the video with its faces marked or hidden, sound kept')
     .option('--json', 'print a line of JSON a frame: { frame, time, faces }')
     .option('--track', 'number the faces: one number a person, as long as they are in sight (ByteTrack)')
-    .option('--blur', 'hide the faces in --out instead of marking them')
+    .option(
+      '--blur',
+      'hide the faces in --out instead of marking them; with --track also those missed for up to 30 frames',
+    )
     .addOption(sizeOption())
     .option('--score <S>', 'lowest score of a face, 0 to 1', parseFraction, 0.5)
     .option('--iou <I>', 'highest overlap of two faces, 0 to 1 (default: 0.4)', parseFraction)
@@ -76,7 +79,9 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
         const time = Number((count * secondsPerFrame).toFixed(6));
         await standardOutput.put(`${printableJson({ frame: count, time, faces: shown })}\n`);
       }
-      await writer?.write(await markFaces(frame, shown, blur === true));
+      // missed in this frame, and known from those before
+      const missed = blur && tracker ? tracker.outOfSight : [];
+      await writer?.write(await (blur ? hideFaces(frame, [...shown, ...missed]) : markFaces(frame, shown)));
       count++;
       bar?.increment();
     }
@@ -108,7 +113,10 @@ function followFaces(tracker: ByteTracker, faces: readonly Face[], score: number
   });
 }
 
-async function markFaces(frame: Pixels, faces: readonly Face[], blur: boolean): Promise<Pixels> {
-  if (faces.length === 0) return frame;
-  return blur ? blurFaces(frame, faces) : paintFaces(frame, faces);
+function hideFaces(frame: Pixels, faces: readonly Pick<Face, 'box'>[]): Pixels {
+  return faces.length === 0 ? frame : blurFaces(frame, faces);
+}
+
+async function markFaces(frame: Pixels, faces: readonly Face[]): Promise<Pixels> {
+  return faces.length === 0 ? frame : paintFaces(frame, faces);
 }

@@ -30,6 +30,8 @@ interface Track {
   readonly motion: KalmanBox;
   readonly firstFrame: number;
   lastFrame: number;
+  /** Where it was found in that frame. */
+  lastBox: Box;
   /** Tentative until it is found a second time; lost while it is out of sight. */
   state: 'tentative' | 'tracked' | 'lost';
 }
@@ -99,6 +101,15 @@ export class ByteTracker {
     return ids.map((id) => (id !== undefined && told.has(id) ? id : undefined));
   }
 
+  /**
+   * Where tracks that the last frame had no detection for may be, as long as they are remembered: from where each was last found
+   * to where its motion has brought it since.
+   */
+  get outOfSight(): readonly { readonly track: number; readonly box: Box }[] {
+    const lost = this.#tracks.filter(({ state }) => state === 'lost');
+    return lost.map(({ id, lastBox, motion }) => ({ track: id, box: hull(lastBox, motion.box) }));
+  }
+
   /** Gives tracks their detections; returns the tracks and the detections that are left over. */
   #associate(
     tracks: readonly Track[],
@@ -119,6 +130,7 @@ export class ByteTracker {
       track.motion.correct(box);
       track.state = 'tracked';
       track.lastFrame = this.#frame;
+      track.lastBox = box;
       ids[index] = track.id;
     }
     return {
@@ -130,7 +142,8 @@ export class ByteTracker {
   #begin(box: Box): number {
     const id = ++this.#lastId;
     const state = this.#frame === 1 ? 'tracked' : 'tentative';
-    this.#tracks.push({ id, motion: new KalmanBox(box), firstFrame: this.#frame, lastFrame: this.#frame, state });
+    const frame = this.#frame;
+    this.#tracks.push({ id, motion: new KalmanBox(box), firstFrame: frame, lastFrame: frame, lastBox: box, state });
     return id;
   }
 
@@ -166,6 +179,10 @@ function overlap(a: Box, b: Box): number {
   const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
   if (width <= 0 || height <= 0) return 0;
   return (width * height) / (areaOf(a) + areaOf(b) - width * height);
+}
+
+function hull(a: Box, b: Box): Box {
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
 }
 
 function areaOf([x1, y1, x2, y2]: Box): number {

@@ -41,6 +41,24 @@ describe('ByteTracker', () => {
     expect(run(15)).toBe(2);
   });
 
+  test('a face out of sight may be anywhere between where it was found and where it was going, until it is forgotten', () => {
+    const tracker = new ByteTracker({ maxLost: 5 });
+    for (let frame = 0; frame < 20; frame++) tracker.update([face(10 * frame, 50), face(400, 300)]);
+    expect(tracker.outOfSight).toEqual([]);
+    for (let frame = 20; frame < 25; frame++) {
+      tracker.update([face(400, 300)]);
+      const [{ track, box } = { track: 0, box: [] as never }, ...others] = tracker.outOfSight;
+      expect([track, others]).toEqual([1, []]);
+      const { box: last } = face(190, 50);
+      const { box: now } = face(10 * frame, 50);
+      for (const [i, side] of [last[0], last[1], now[2], now[3]].entries()) {
+        expect(Math.abs(box[i]! - side), `frame ${frame}`).toBeLessThan(2);
+      }
+    }
+    tracker.update([face(400, 300)]);
+    expect(tracker.outOfSight).toEqual([]);
+  });
+
   test('something seen once is never told of, save in the first frame', () => {
     const tracker = new ByteTracker();
     expect(tracker.update([face(10, 10)])).toEqual([1]);
