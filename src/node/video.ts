@@ -1,11 +1,13 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/image.ts';
-import { placeBeside } from './files.ts';
+import { placeBeside, typeOf } from './files.ts';
 
 /** What a video file says of its picture; upright, as players show it. */
 export interface VideoInfo {
@@ -13,22 +15,85 @@ export interface VideoInfo {
   readonly height: number;
   /** Frames a second as a fraction, for example `30000/1001`. */
   readonly frameRate: string;
+  /** Width of a pixel by its height; undefined for square ones. */
+  readonly pixelAspect?: string | undefined;
+  /** As far as the file says; in ffmpeg's words. */
+  readonly colours: Colours;
+  /** Codecs of its subtitles, in order. */
+  readonly subtitles: readonly string[];
+}
+
+interface Colours {
+  readonly colorspace?: string;
+  readonly range?: string;
+  readonly color_primaries?: string;
+  readonly color_trc?: string;
 }
 
 interface Stream {
+  readonly codec_type?: string;
+  readonly codec_name?: string;
   readonly width?: number;
   readonly height?: number;
   readonly avg_frame_rate?: string;
   readonly r_frame_rate?: string;
+  readonly sample_aspect_ratio?: string;
+  readonly color_space?: string;
+  readonly color_range?: string;
+  readonly color_primaries?: string;
+  readonly color_transfer?: string;
   readonly side_data_list?: readonly { readonly rotation?: number }[];
+  readonly disposition?: { readonly attached_pic?: number };
+}
+
+/** What a container takes. */
+interface Container {
+  readonly video: readonly string[];
+  readonly audio: string;
+  /** What subtitles in text become; none where it holds none. */
+  readonly subtitles?: string;
+}
+
+const H264: Pick<Container, 'video' | 'audio'> = { video: ['libx264', '-crf', '20'], audio: 'aac' };
+const MP4: Container = { ...H264, subtitles: 'mov_text' };
+const VP9 = ['libvpx-vp9', '-crf', '24', '-b:v', '0', '-deadline', 'realtime', '-cpu-used', '5', '-row-mt', '1'];
+
+const CONTAINERS: Readonly<Record<string, Container>> = {
+  '.mp4': MP4,
+  '.m4v': MP4,
+  '.mov': MP4,
+  '.mkv': { ...H264, subtitles: 'subrip' },
+  '.webm': { video: VP9, audio: 'libopus', subtitles: 'webvtt' },
+  '.avi': H264,
+  '.ts': H264,
+  '.flv': H264,
+};
+
+/** Subtitles that are text; others are pictures. */
+const TEXTS: readonly string[] = ['subrip', 'srt', 'ass', 'ssa', 'webvtt', 'mov_text', 'text'];
+
+/** Matrices from RGB, by their names in files and in ffmpeg's filter `scale`. */
+const MATRICES: Readonly<Record<string, string>> = {
+  bt709: 'bt709',
+  smpte170m: 'smpte170m',
+  bt470bg: 'bt601',
+  smpte240m: 'smpte240m',
+  fcc: 'fcc',
+  bt2020nc: 'bt2020',
+};
+
+/** @throws RangeError for a name of no container that videos are written in */
+export function assertContainer(path: string): void {
+  if (Object.hasOwn(CONTAINERS, extname(path).toLowerCase())) return;
+  throw new RangeError(`${path}: expected the extension ${Object.keys(CONTAINERS).join(', ')}, got '${extname(path)}'`);
 }
 
 const MISSING =
   'videos need ffmpeg and ffprobe: apt-get install ffmpeg, brew install ffmpeg, or see https://ffmpeg.org/download.html';
 
-/** A path as an argument of ffmpeg's: what begins with a dash would be an option. */
-function fileArgument(path: string): string {
-  return path.startsWith('-') ? `./${path}` : path;
+/** A file, or whatever else ffmpeg reads, as its argument: a name with a dash or a colon would be an option or a protocol. */
+function sourceArgument(path: string): string {
+  return existsSync(path) ? `file:${path}` : path.replace(/^-/, './-');
 }
 
 /** The last line that ffmpeg wrote: what went wrong. */
@@ -53,22 +118,75 @@ async function finished(
 
 /** @throws ImageError for what is no video, and when ffmpeg is missing */
 export async function probeVideo(path: string): Promise<VideoInfo> {
-  const args = ['-v', 'error', '-select_streams', 'v:0', '-show_streams', '-of', 'json', fileArgument(path)];
+  const stats = await stat(path).catch(() => undefined);
+  if (stats && !stats.isFile()) throw new ImageError(`${path}: expected a video, got ${typeOf(stats)}`);
+  const args = ['-v', 'error', '-show_streams', '-of', 'json', sourceArgument(path)];
   const child = spawn('ffprobe', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const [json] = await Promise.all([text(child.stdout), finished(child, path)]);
-  const [stream] = (JSON.parse(json) as { streams?: Stream[] }).streams ?? [];
+  const { streams = [] } = JSON.parse(json) as { streams?: Stream[] };
+  const stream = streams.find(({ codec_type }) => codec_type === 'video');
   const { width, height } = stream ?? {};
   if (!width || !height) throw new ImageError(`${path}: expected a video, it has no video stream`);
   const rates = [stream?.avg_frame_rate, stream?.r_frame_rate];
   const frameRate = rates.find((rate) => rate !== undefined && Number.parseInt(rate, 10) > 0) ?? '25/1';
   const rotation = stream?.side_data_list?.find((data) => data.rotation !== undefined)?.rotation ?? 0;
-  return Math.abs(rotation) % 180 === 90 ? { width: height, height: width, frameRate } : { width, height, frameRate };
+  const turned = Math.abs(rotation) % 180 === 90;
+  return {
+    ...(turned ? { width: height, height: width } : { width, height }),
+    frameRate,
+    pixelAspect: readAspect(stream?.sample_aspect_ratio, turned),
+    colours: readColours(stream ?? {}),
+    subtitles: streams.flatMap(({ codec_type, codec_name = '' }) => (codec_type === 'subtitle' ? [codec_name] : [])),
+  };
+}
+
+function readAspect(text: string | undefined, turned: boolean): string | undefined {
+  const [, x, y] = /^(\d+):(\d+)$/.exec(text ?? '') ?? [];
+  if (!Number(x) || !Number(y) || x === y) return undefined;
+  return turned ? `${y}/${x}` : `${x}/${y}`;
+}
+
+function readColours(stream: Stream): Colours {
+  const { color_space, color_range, color_primaries, color_transfer } = stream;
+  const known = { colorspace: color_space, range: color_range, color_primaries, color_trc: color_transfer };
+  const told = Object.entries(known).filter(
+    ([, value]) => value !== undefined && /^(?!unknown|reserved)[\w-]+$/.test(value),
+  );
+  return Object.fromEntries(told);
+}
+
+/** The filters that make of RGB frames what the source's colours and pixels were, in a size that every player knows. */
+function filtersOf({ pixelAspect, colours }: VideoInfo): string {
+  const { colorspace, range } = colours;
+  // what ffmpeg takes a source without a tag for; RGB and rarer ones become HD's
+  const known = colorspace === undefined ? 'smpte170m' : colorspace in MATRICES ? colorspace : 'bt709';
+  const tags = { ...colours, ...(colorspace !== undefined && { colorspace: known }) };
+  const params = Object.entries(tags).map(([name, value]) => `${name}=${value}`);
+  return [
+    'pad=ceil(iw/2)*2:ceil(ih/2)*2',
+    `scale=out_color_matrix=${MATRICES[known]}:out_range=${range === 'pc' ? 'pc' : 'tv'}:flags=bicubic+accurate_rnd`,
+    'format=yuv420p',
+    ...(params.length > 0 ? [`setparams=${params.join(':')}`] : []),
+    ...(pixelAspect === undefined ? [] : [`setsar=${pixelAspect}`]),
+  ].join(',');
+}
+
+/** Arguments that take the source's subtitles along, where the container can. */
+function subtitleArguments(subtitles: readonly string[], path: string): string[] {
+  const { subtitles: codec } = CONTAINERS[extname(path).toLowerCase()]!;
+  if (codec === undefined) return [];
+  const holdsPictures = extname(path).toLowerCase() === '.mkv';
+  const taken = subtitles.flatMap((name, i) => {
+    if (holdsPictures && name !== 'mov_text') return [{ i, as: 'copy' }];
+    return TEXTS.includes(name) ? [{ i, as: codec }] : [];
+  });
+  return taken.flatMap(({ i, as }, n) => ['-map', `1:s:${i}`, `-c:s:${n}`, as]);
 }
 
 /** The frames of a video as RGB pixels, at its rate without gaps. Never more than a few are in memory. */
 export async function* readFrames(path: string, { width, height, frameRate }: VideoInfo): AsyncGenerator<Pixels> {
   const output = ['-map', '0:v:0', '-r', frameRate, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'];
-  const child = spawn('ffmpeg', ['-v', 'error', '-i', fileArgument(path), ...output], {
+  const child = spawn('ffmpeg', ['-v', 'error', '-i', sourceArgument(path), ...output], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const end = finished(child, path);
@@ -97,25 +215,20 @@ export async function* readFrames(path: string, { width, height, frameRate }: Vi
 }
 
 /**
- * A file of RGB frames, H.264 in the container that its name says, with the sound of another file. It is written beside its
- * place until `end`: what is there stays whole until then, and where `abort` comes instead.
+ * A file of RGB frames in the container that its name says, with the sound, the subtitles, the colours and the shape of pixels of
+ * another file. It is written beside its place until `end`: what is there stays whole until then, and where `abort` comes instead.
+ * @throws RangeError for a name of another container
  */
-export function writeVideo(path: string, { width, height, frameRate }: VideoInfo, soundOf: string) {
+export function writeVideo(path: string, info: VideoInfo, source: string) {
+  assertContainer(path);
+  const { width, height, frameRate, subtitles } = info;
+  const { video, audio } = CONTAINERS[extname(path).toLowerCase()]!;
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', frameRate, '-i', '-'];
-  // H.264 with the chroma that every player knows wants even sides
-  const video = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '20', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2'];
-  const sound = ['-map', '0:v:0', '-map', '1:a?', '-c:a', 'aac'];
   const temporary = placeBeside(path);
   const args = [
-    '-v',
-    'error',
-    '-n',
-    ...input,
-    '-i',
-    fileArgument(soundOf),
-    ...sound,
-    ...video,
-    fileArgument(temporary),
+    ...['-v', 'error', '-n', ...input, '-i', sourceArgument(source), '-map', '0:v:0', '-map', '1:a?'],
+    ...['-c:v', ...video, '-vf', filtersOf(info), '-c:a', audio, ...subtitleArguments(subtitles, path)],
+    `file:${temporary}`,
   ];
   const child = spawn('ffmpeg', args, { stdio: ['pipe', 'ignore', 'pipe'] });
   const end = finished(child, path);

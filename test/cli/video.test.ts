@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
@@ -188,6 +188,65 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     }
   });
 
+  /** A red video with subtitles, turned by 90°, whose pixels are 4:3. */
+  async function redVideo(matrix: string, range: string): Promise<string> {
+    const path = join(folder, `red-${matrix}-${range}.mp4`);
+    const texts = join(folder, 'texts.srt');
+    writeFileSync(texts, '1\n00:00:00,000 --> 00:00:00,400\nred\n');
+    const upright = join(folder, 'upright.mp4');
+    const filter = `scale=out_color_matrix=${matrix === 'bt709' ? matrix : 'bt601'}:out_range=${range},format=yuv420p,setsar=4/3`;
+    const colours = ['-colorspace', matrix, '-color_primaries', 'bt709', '-color_trc', 'bt709', '-color_range', range];
+    await run('ffmpeg', [
+      ...['-v', 'error', '-y', '-f', 'lavfi', '-i', 'color=c=0xC81E1E:size=640x360:rate=5', '-i', texts, '-t', '0.4'],
+      ...['-vf', filter, ...colours, '-c:v', 'libx264', '-crf', '5', '-c:s', 'mov_text', upright],
+    ]);
+    const turned = ['-metadata:s:v', 'rotate=90', '-map', '0', '-c', 'copy'];
+    await run('ffmpeg', ['-v', 'error', '-y', '-i', upright, ...turned, path]);
+    return path;
+  }
+
+  /** Luma and chroma of the first frame, as they are in the file. */
+  async function firstPixel(path: string): Promise<number[]> {
+    const raw = ['-frames:v', '1', '-f', 'rawvideo', '-'];
+    const { stdout } = await run('ffmpeg', ['-v', 'error', '-i', path, ...raw], {
+      encoding: 'buffer',
+      maxBuffer: 2 ** 24,
+    });
+    const pixels = stdout.length / 1.5;
+    return [stdout[0]!, stdout[pixels]!, stdout[pixels * 1.25]!];
+  }
+
+  test.each([
+    ['bt709', 'tv', '.mp4', 'h264', 'mov_text'],
+    ['smpte170m', 'pc', '.mkv', 'h264', 'subrip'],
+    ['bt709', 'tv', '.webm', 'vp9', 'webvtt'],
+  ])(
+    'colours of %s, %s, pixels, turn and subtitles stay in %s',
+    { timeout: 60_000 },
+    async (matrix, range, extension, codec, texts) => {
+      const source = await redVideo(matrix, range);
+      const out = join(folder, `copy${extension}`);
+      const model = ['--model', modelNamed('scrfd_500m_kps.onnx'), '--size', '160'];
+      expect(await runCli(['video', source, '--out', out, ...model])).toMatchObject({ code: 0 });
+      const streams = await streamsOf(out);
+      expect(streams.map(({ codec_name }) => codec_name)).toEqual([codec, texts]);
+      expect(streams[0]).toMatchObject({
+        ...{ width: 360, height: 640, sample_aspect_ratio: '3:4' },
+        ...{ color_space: matrix, color_range: range, color_primaries: 'bt709', color_transfer: 'bt709' },
+      });
+      const [before, after] = await Promise.all([source, out].map(firstPixel));
+      for (const [i, value] of before!.entries()) expect(Math.abs(after![i]! - value)).toBeLessThanOrEqual(2);
+    },
+  );
+
+  test('a source without tags stays without', { timeout: 60_000 }, async () => {
+    const out = join(folder, 'untagged.mkv');
+    expect(await runCli(['video', clip, '--out', out, ...options()])).toMatchObject({ code: 0 });
+    const [stream] = await streamsOf(out);
+    expect(stream).not.toHaveProperty('color_space');
+    expect(stream).not.toHaveProperty('color_primaries');
+  });
+
   test('tracking takes no face away that is found without it', { timeout: 60_000 }, async () => {
     // nobody for five frames, then a person: a face of its first frame has no track yet
     const enter = join(folder, 'enter.mp4');
@@ -261,8 +320,13 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     expect(await runCli(['video', clip, '--blur', '--json', ...options()])).toMatchObject({ code: 2 });
     const bad = join(folder, 'bad.unknown');
     const { code, stderr } = await runCli(['video', clip, '--out', bad, ...options()]);
-    expect(code).toBe(1);
-    expect(stderr).toContain('bad.unknown');
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      "bad.unknown: expected the extension .mp4, .m4v, .mov, .mkv, .webm, .avi, .ts, .flv, got '.unknown'",
+    );
+    const pipe = join(folder, 'pipe.mp4');
+    execFileSync('mkfifo', [pipe]);
+    expect((await runCli(['video', pipe, '--json', ...options()])).stderr).toContain('expected a video, got a pipe');
     expect(existsSync(bad)).toBe(false);
   });
 });

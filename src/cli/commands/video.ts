@@ -6,7 +6,7 @@ import { blurFaces } from '../../faces/blur.ts';
 import { ByteTracker } from '../../faces/tracking/byte-track.ts';
 import { paintFaces } from '../../node/draw.ts';
 import { printableJson } from '../../node/printable.ts';
-import { probeVideo, readFrames, type VideoInfo, writeVideo } from '../../node/video.ts';
+import { assertContainer, probeVideo, readFrames, type VideoInfo, writeVideo } from '../../node/video.ts';
 import { chooseDefault } from '../shared/default-model.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { modelOption, parseFraction, sizeOption } from '../shared/options.ts';
@@ -38,7 +38,10 @@ export function addVideo(program: Command): void {
     .description('Find faces in a video file, frame by frame, through ffmpeg.')
     .argument('<video>', 'any file that ffmpeg reads')
     .addOption(modelOption().makeOptionMandatory(false))
-    .option('-o, --out <file>', 'write the video with its faces marked or hidden, sound kept')
+    .option(
+      '-o, --out <file>',
+      'write the video with its faces marked or hidden, sound kept: .mp4, .m4v, .mov, .mkv, .webm, .avi, .ts or .flv',
+    )
     .option('--json', 'print a line of JSON a frame: { frame, time, faces }')
     .option('--track', 'number the faces: one number a person, as long as they are in sight (ByteTrack)')
     .option(
@@ -59,6 +62,7 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
   if (blur && out === undefined) throw new InvalidArgumentError('--blur: expected --out with it.');
   const model = options.model ?? (await chooseDefault(signal));
   await assertNotRead({ '--out': out, 'standard output': STDOUT }, [path, model]);
+  if (out !== undefined) checkContainer(out);
   const info = await probeVideo(path);
   const { createDetector } = await import('../../index.node.ts');
   const detector = await createDetector(model, {
@@ -96,6 +100,14 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
     await detector.dispose();
   }
   notify(`${path}: ${count} frames${out === undefined ? '' : `, written to ${out}`}`);
+}
+
+function checkContainer(out: string): void {
+  try {
+    assertContainer(out);
+  } catch (error) {
+    throw new InvalidArgumentError(`--out: ${(error as Error).message}.`);
+  }
 }
 
 function rateOf({ frameRate }: VideoInfo): number {
