@@ -5,7 +5,7 @@
 export interface ReadLimits {
   /**
    * Bytes of a picture or model as they are in the file, or after HTTP's own compression. Default for pictures 2^30 by path and
-   * 2^28 by URL, for models and the files beside them 2^31 - 1 and 2^29.
+   * 2^28 by URL, for a model with all the files beside it 2^31 - 1 and 2^29.
    */
   readonly maxBytes?: number;
   /** Width × height of a picture. Default 16,383². */

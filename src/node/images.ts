@@ -5,7 +5,7 @@ import { assertLimits, describeSource, type FileKind, readSource } from './files
 import { loadSharp } from './sharp.ts';
 import { WeightedQueue } from './weighted-queue.ts';
 
-export type EncodedImage = string | URL | Uint8Array | ArrayBuffer;
+export type EncodedImage = string | URL | Uint8Array | ArrayBuffer | Blob;
 
 export interface ReadImageOptions {
   readonly signal?: AbortSignal | undefined;
@@ -73,13 +73,16 @@ export async function openEncoded(
     );
   }
   // warnings (stray bytes before a marker) are common and harmless in camera files; missing data is an error
-  const decode = () =>
-    sharp(bytes, { autoOrient: true, failOn: 'error', ignoreIcc: space !== 'cmyk', limitInputPixels: maxPixels })
+  const decode = async () => {
+    // given up while others were decoded
+    signal?.throwIfAborted();
+    return sharp(bytes, { autoOrient: true, failOn: 'error', ignoreIcc: space !== 'cmyk', limitInputPixels: maxPixels })
       .timeout({ seconds: Math.min(Math.ceil(timeout / 1000), SHARP_MOST_SECONDS) })
       .removeAlpha()
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
+  };
   return {
     width,
     height,
@@ -98,8 +101,14 @@ async function encodedBytes(source: EncodedImage, options: ReadImageOptions): Pr
   signal?.throwIfAborted();
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (source instanceof Blob) {
+    // a blob may be a file that is not read yet
+    const { maxBytes = PICTURE_FILE.maxBytes.file } = options.limits ?? {};
+    if (source.size <= maxBytes) return new Uint8Array(await source.arrayBuffer());
+    throw new ImageError(`picture: expected at most ${maxBytes} bytes (maxBytes), got ${source.size}`);
+  }
   if (typeof source === 'string' || source instanceof URL) return readSource(source, PICTURE_FILE, options);
-  throw new TypeError(`readImage: expected a path, URL, Uint8Array or ArrayBuffer, got ${typeof source}`);
+  throw new TypeError(`readImage: expected a path, URL, Uint8Array, ArrayBuffer or Blob, got ${typeof source}`);
 }
 
 /** Rejects with `signal.reason` as soon as it comes, whatever the work goes on with. */

@@ -10,7 +10,7 @@ import { findModel } from '../models/registry.ts';
 import type { LoadOptions, ModelSource, Platform } from '../runtime/platform.ts';
 import { adapterHelp } from './adapter-help.ts';
 import { requestAdapter } from './dawn.ts';
-import { asUrl, MODEL_FILE, readSource } from './files.ts';
+import { asUrl, MODEL_FILE, type ReadOptions, readSource } from './files.ts';
 import { type EncodedImage, readImage } from './images.ts';
 import { resolveModel } from './models/resolve.ts';
 import { printable } from './printable.ts';
@@ -40,16 +40,23 @@ async function readModel(source: string | URL, options: LoadOptions): Promise<Mo
   const file = isModelName(source)
     ? await resolveModel(source, { onNotice: notify, ...(signal && { signal }), ...(onProgress && { onProgress }) })
     : source;
+  const { limits, ...rest } = options;
+  const isLocal = (asUrl(file)?.protocol ?? 'file:') === 'file:';
+  // of the model and all that lies beside it: a model may name many large files
+  let left = limits?.maxBytes ?? MODEL_FILE.maxBytes[isLocal ? 'file' : 'url'];
+  const read = async (each: string | URL, more: ReadOptions): Promise<Uint8Array<ArrayBuffer>> => {
+    const bytes = await readSource(each, MODEL_FILE, { ...more, limits: { ...limits, maxBytes: left } });
+    left = Math.max(1, left - bytes.byteLength);
+    return bytes;
+  };
   return {
-    bytes: await readSource(file, MODEL_FILE, options),
-    readExternal: async (location) =>
-      readSource(await besideModel(file, location), MODEL_FILE, { ...options, onProgress: undefined }),
+    bytes: await read(file, rest),
+    readExternal: async (location) => read(await besideModel(file, location), { signal }),
   };
 }
 
 async function openImage(source: unknown, signal: AbortSignal | undefined, limits?: ReadLimits): Promise<OpenedImage> {
-  const encoded = source instanceof Blob ? await source.arrayBuffer() : source;
-  return { kind: 'pixels', ...(await readImage(encoded as EncodedImage, { signal, limits })) };
+  return { kind: 'pixels', ...(await readImage(source as EncodedImage, { signal, limits })) };
 }
 
 /** A file comes before a model of its name; a bare word without an extension can only be meant as a name. */

@@ -168,6 +168,20 @@ withData('scrfd detect', () => {
     expect(readFileSync(file, 'utf8')).toBe(foreign);
   });
 
+  test('limits of what is read', async () => {
+    const pictures = ['hopper.png', 'astronaut_nasa.png'].map(imageNamed);
+    const args = ['detect', ...pictures, ...options(), '--format', 'ndjson'];
+    for (const [limit, message] of [
+      [['--max-pixels', '100000'], 'expected at most 100000 pixels (maxPixels), got PNG of 512×512'],
+      [['--max-bytes', '100000'], 'expected at most 100000 bytes (maxBytes), got '],
+    ] as const) {
+      const { code, stdout, stderr } = await runCli([...args, ...limit]);
+      expect(code).toBe(1);
+      expect(stdout.trimEnd().split('\n')).toHaveLength(1);
+      expect(errorLines(stderr)).toEqual([expect.stringContaining(`astronaut_nasa.png: ${message}`)]);
+    }
+  });
+
   test('no picture is written over by --output', async () => {
     const picture = join(folder, 'own.png');
     copyFileSync(imageNamed('hopper.png'), picture);

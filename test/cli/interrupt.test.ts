@@ -38,11 +38,21 @@ async function runScrfd(
 ): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
     cwd: root,
-    stdio: ['ignore', stdout, 'pipe'],
+    stdio: ['pipe', stdout, 'pipe'],
   });
   const [stderr, [code, signal]] = await Promise.all([text(child.stderr!), once(child, 'exit'), meddle(child)]);
   return { code: code as number | null, signal: signal as NodeJS.Signals | null, stderr };
 }
+
+test('a list on standard input that never ends is no hindrance', async () => {
+  const { code, stderr } = await runScrfd(['detect', '-', '--model', 'm.onnx'], 'pipe', async (child) => {
+    child.stdin!.write('a.jpg\n');
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    child.kill('SIGINT');
+  });
+  expect(code).toBe(130);
+  expect(errorLines(stderr)).toEqual(['scrfd: interrupted; the results are not all there']);
+});
 
 const hasFull = existsSync('/dev/full');
 

@@ -190,6 +190,25 @@ withData('detector', () => {
     expect(await detector.detect(await (await import('node:fs/promises')).readFile(path))).toEqual(faces);
   });
 
+  test('limits of what is read', async () => {
+    const { device } = await openGpu();
+    const [model, picture] = [modelNamed('scrfd_500m_kps.onnx'), imageNamed('hopper.png')];
+    const limits = { maxPixels: 1000 };
+    await using detector = await createDetector(model, { device, inputSize: [64, 64], limits });
+    for (const image of [picture, readFileSync(picture)]) {
+      await expect(detector.detect(image)).rejects.toThrow(
+        'expected at most 1000 pixels (maxPixels), got PNG of 128×128',
+      );
+    }
+    for (const opening of [
+      createDetector(model, { device, limits: { maxBytes: 1000 } }),
+      createNetwork(model, { device, inputShape: [1, 3, 64, 64], limits: { maxBytes: 1000 } }),
+    ]) {
+      await expect(opening).rejects.toThrow('scrfd_500m_kps.onnx: expected at most 1000 bytes (maxBytes), got 2');
+      await expect(opening).rejects.toThrow(ModelError);
+    }
+  });
+
   test('memory that threads share gives the same faces', async () => {
     const { device } = await openGpu();
     const share = (bytes: Uint8Array) => {

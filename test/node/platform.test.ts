@@ -107,6 +107,15 @@ describe('files beside a model', () => {
     await expect(readExternal!('pipe')).rejects.toThrow(/pipe: expected a file, got a pipe/);
   });
 
+  test('a model and all that lies beside it are limited together', async () => {
+    const { readExternal } = await nodePlatform.readModel(join(folder, 'm.onnx'), { limits: { maxBytes: 13 } });
+    expect(text(await readExternal!('weights/a b.bin'))).toBe('weights');
+    await expect(readExternal!('weights/a b.bin')).rejects.toThrow('expected at most 1 bytes (maxBytes), got 7');
+    await expect(nodePlatform.readModel(`${origin}/models/m.onnx`, { limits: { maxBytes: 11 } })).rejects.toThrow(
+      'models/m.onnx: expected a file of at most 11',
+    );
+  });
+
   test('nothing lies beside a data: URL', async () => {
     const { readExternal } = await nodePlatform.readModel('data:application/octet-stream,model', {});
     const error = await readExternal!('w.bin').catch((error: unknown) => error);

@@ -149,7 +149,7 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
 
 async function detectAll(inputs: readonly string[], options: DetectOptions, signal: AbortSignal): Promise<void> {
   const { format, output: file, resume = false } = options;
-  const all = await collectPictures(inputs);
+  const all = await collectPictures(inputs, signal);
   const isMine = shardList(all, options.shard);
   const model = options.model ?? (await chooseDefault(signal));
   await assertNotRead({ '--output': file, 'standard output': STDOUT }, [...all, model]);

@@ -30,9 +30,9 @@ export function parseShard(text: string): Shard {
  * match by name, and for `-` a line of standard input each.
  * @throws ImageError for a folder or pattern without pictures
  */
-export async function collectPictures(inputs: readonly string[]): Promise<string[]> {
+export async function collectPictures(inputs: readonly string[], signal?: AbortSignal): Promise<string[]> {
   const found = new Set<string>();
-  for (const input of inputs) for (const path of await expand(input)) found.add(path);
+  for (const input of inputs) for (const path of await expand(input, signal)) found.add(path);
   return [...found];
 }
 
@@ -43,8 +43,9 @@ export function shardList(pictures: string[], shard: Shard | undefined): (i: num
   return (i) => i % shard.count === shard.index;
 }
 
-async function expand(input: string): Promise<string[]> {
-  if (input === '-') return readLines();
+async function expand(input: string, signal: AbortSignal | undefined): Promise<string[]> {
+  signal?.throwIfAborted();
+  if (input === '-') return readLines(signal);
   if (asUrl(input)) return [input];
   const stats = await stat(input).catch(() => undefined);
   if (stats?.isDirectory()) return listFolder(input);
@@ -62,8 +63,10 @@ async function listFolder(folder: string): Promise<string[]> {
   return paths.sort();
 }
 
-async function readLines(): Promise<string[]> {
+async function readLines(signal: AbortSignal | undefined): Promise<string[]> {
   const paths: string[] = [];
-  for await (const line of createInterface({ input: process.stdin })) if (line !== '') paths.push(line);
+  const lines = createInterface({ input: process.stdin, ...(signal && { signal }) });
+  for await (const line of lines) if (line !== '') paths.push(line);
+  signal?.throwIfAborted();
   return paths;
 }

@@ -33,25 +33,29 @@ export async function assertNotRead(
   inputs: readonly string[],
 ): Promise<void> {
   const written = new Map<string, string>();
+  let exists = false;
   for (const [option, target] of Object.entries(targets)) {
     if (target === undefined) continue;
-    const identity = (await identityOf(target)) ?? resolve(String(target));
+    const present = await identityOf(target);
+    const identity = present ?? resolve(String(target));
+    exists ||= present !== undefined;
     const other = written.get(identity);
     if (other !== undefined) throw new InvalidArgumentError(`${option}: expected another file than that of ${other}.`);
     written.set(identity, option);
   }
-  if (written.size === 0) return;
+  // of what is not there yet nothing can be read
+  if (!exists) return;
   for await (const { item: input, result } of mapConcurrent(inputs, 64, identityOf)) {
     const option = result !== undefined && written.get(result);
     if (option) throw new InvalidArgumentError(`${option}: expected another file than ${input}, which is read.`);
   }
 }
 
-/** The same for all names of a file; undefined for what is none. */
+/** The same for all names of a regular file; undefined for what is none. */
 async function identityOf(file: string | typeof STDOUT): Promise<string | undefined> {
   try {
-    const { dev, ino } = file === STDOUT ? fstatSync(file, { bigint: true }) : await stat(file, { bigint: true });
-    return `${dev} ${ino}`;
+    const stats = file === STDOUT ? fstatSync(file, { bigint: true }) : await stat(file, { bigint: true });
+    return stats.isFile() ? `${stats.dev} ${stats.ino}` : undefined;
   } catch {
     return undefined;
   }
