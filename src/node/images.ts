@@ -1,3 +1,4 @@
+import { unshared } from '../common/caller-memory.ts';
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/image.ts';
 import type { ReadLimits } from '../common/limits.ts';
@@ -99,7 +100,7 @@ const SHARP_MOST_SECONDS = 3600;
 async function encodedBytes(source: EncodedImage, options: ReadImageOptions): Promise<Uint8Array> {
   const { signal } = options;
   signal?.throwIfAborted();
-  if (source instanceof Uint8Array) return source;
+  if (source instanceof Uint8Array) return unshared(source);
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (source instanceof Blob) {
     // a blob may be a file that is not read yet

@@ -103,6 +103,22 @@ withData('scrfd detect', () => {
     },
   );
 
+  test.skipIf(!hasFull)('goes on where nobody can be told of errors', async () => {
+    const full = openSync('/dev/full', 'w');
+    const bad = join(folder, 'bad.png');
+    writeFileSync(bad, 'text');
+    const args = ['detect', bad, imageNamed('hopper.png'), ...options(), '--format', 'ndjson'];
+    const stdio = ['ignore', 'pipe', full] as const;
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+      cwd: root,
+      stdio: [...stdio],
+    });
+    const [lines, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit')]);
+    closeSync(full);
+    expect(code).toBe(1);
+    expect(lines).toMatch(/^\{"image":".*hopper\.png".*\}\n$/);
+  });
+
   test('ends in order at a signal: NDJSON has whole lines, other files are as they were', {
     timeout: 120_000,
   }, async () => {

@@ -225,6 +225,9 @@ describe('what would never end, or take the machine', () => {
       await expect(refused).rejects.toThrow(new RegExp(`long\\.png: expected .*at most ${bytes.length - 1} bytes`));
       await expect(refused).rejects.toThrow(ImageError);
     }
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    shared.set(bytes);
+    expect((await readImage(shared)).width).toBe(1000);
     const blob = new Blob([new Uint8Array(bytes)]);
     expect((await readImage(blob)).width).toBe(1000);
     await expect(readImage(blob, { limits: { maxBytes: 9 } })).rejects.toThrow('picture: expected at most 9 bytes');

@@ -29,6 +29,8 @@ export function endInOrder(): void {
       stopAll('interrupted');
     });
   }
+  // nobody is left to tell
+  process.stderr.on('error', () => {});
   let lost = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (lost) return;

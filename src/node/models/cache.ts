@@ -188,8 +188,8 @@ async function claim(folder: string, key: string, path: string): Promise<void> {
 }
 
 /** Deletes what processes that died have left in the folder. */
-async function sweep(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+export async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name);
     if (TEMPORARY.test(name) && (await isAbandoned(path).catch(() => false))) await rm(path, { force: true });
   }

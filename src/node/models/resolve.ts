@@ -5,7 +5,7 @@ import { ModelError } from '../../common/errors.ts';
 import { DownloadError, download, openRemote, RangeRefused } from '../../models/download.ts';
 import { type FetchOptions, noSource, noticeOf, wrongSha256 } from '../../models/fetch-options.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from '../../models/registry.ts';
-import { archiveKey, cacheFolder, cachePath, checkFile, PartialFile, removeFromCache } from './cache.ts';
+import { archiveKey, cacheFolder, cachePath, checkFile, PartialFile, removeFromCache, sweep } from './cache.ts';
 import { installedFiles, unpackFromNpm } from './npm.ts';
 
 export interface ResolveOptions extends FetchOptions {
@@ -29,9 +29,12 @@ export interface LocatedModel {
 export async function resolveModel(model: string | ModelEntry, options: ResolveOptions = {}): Promise<string> {
   const entry = typeof model === 'string' ? requireModel(model) : model;
   options.signal?.throwIfAborted();
-  const found = await locateModel(entry, options);
-  if (found !== undefined) return found.path;
   const folder = cacheFolder(options.home);
+  const found = await locateModel(entry, options);
+  if (found !== undefined) {
+    await sweep(folder);
+    return found.path;
+  }
   if (options.offline ?? Boolean(process.env.SCRFD_OFFLINE)) throw await missing(entry, folder);
   options.onNotice?.(noticeOf(entry));
   return fetchModel(entry, folder, options);

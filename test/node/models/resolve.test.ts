@@ -559,8 +559,13 @@ describe('the cache', () => {
     const [dead, alive] = ['0', '1'].map((digit) => `other.zip.${digit}1234567-89ab-cdef-0123-456789abcdef.tmp`);
     for (const name of [dead!, alive!, 'notes.tmp']) await writeFile(join(folder, name), 'x');
     for (const name of [dead!, 'notes.tmp']) await utimes(join(folder, name), new Date(0), new Date(0));
-    await resolve(model(server.whole('/m', BYTES)));
+    const entry = model(server.whole('/m', BYTES));
+    await resolve(entry);
     expect((await readdir(folder)).sort()).toEqual(['notes.tmp', alive, 'test.onnx']);
+    // no download is needed for it
+    await utimes(join(folder, alive!), new Date(0), new Date(0));
+    await resolve(entry);
+    expect((await readdir(folder)).sort()).toEqual(['notes.tmp', 'test.onnx']);
   });
 
   test('an archive that says too much, and a directory that is too large', async () => {
