@@ -168,6 +168,19 @@ withData('scrfd detect', () => {
     expect(readFileSync(file, 'utf8')).toBe(foreign);
   });
 
+  test('shards with one --out do not write over each other', async () => {
+    const out = join(folder, 'sharded');
+    for (const name of ['x', 'y']) {
+      mkdirSync(join(folder, 'equal', name), { recursive: true });
+      copyFileSync(imageNamed('hopper.png'), join(folder, 'equal', name, 'hopper.png'));
+    }
+    for (const shard of ['0/2', '1/2']) {
+      const args = ['detect', join(folder, 'equal'), ...options(), '--shard', shard, '--out', out, '--crops', out];
+      expect((await runCli(args)).code).toBe(0);
+    }
+    expect(readdirSync(out).sort()).toEqual(['hopper-2-1.png', 'hopper-2.png', 'hopper-3-1.png', 'hopper.png']);
+  });
+
   test('limits of what is read', async () => {
     const pictures = ['hopper.png', 'astronaut_nasa.png'].map(imageNamed);
     const args = ['detect', ...pictures, ...options(), '--format', 'ndjson'];

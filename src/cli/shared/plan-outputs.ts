@@ -19,42 +19,45 @@ export async function planOutputs(
   { out, crops }: { readonly out?: string | undefined; readonly crops?: string | undefined },
   reserved: readonly string[],
 ): Promise<{ pictures: PathOf | undefined; crops: PathOf | undefined }> {
-  const folders = { pictures: out && (await makeFolder(out)), crops: crops && (await makeFolder(crops)) };
-  const taken = await namesIn(Object.values(folders).filter(Boolean) as string[], images, reserved);
-  const take = (path: string) => {
-    const key = path.toLowerCase();
-    return !taken.has(key) && Boolean(taken.add(key));
-  };
-  const { pictures, crops: cropped } = folders;
+  const pictureFolder = out === undefined ? undefined : await makeFolder(out);
+  const cropFolder = crops === undefined ? undefined : await makeFolder(crops);
+  const folders = [pictureFolder, cropFolder].filter((folder) => folder !== undefined);
+  const taken = await pathsIn(folders, images, reserved);
+  // what is annotated first, because crops may lie in the same folder
+  const pictures =
+    pictureFolder === undefined ? undefined : nameAll(images, (name) => join(pictureFolder, name), taken);
+  const stems = stemsOfCrops(taken);
   return {
-    pictures: pictures && nameAll(images, (name) => join(pictures, name), take),
-    crops: cropped && nameAll(images, (name) => join(cropped, stemOf(name)), cropTaker(taken)),
-  } as { pictures: PathOf | undefined; crops: PathOf | undefined };
+    pictures,
+    crops: cropFolder === undefined ? undefined : nameAll(images, (name) => join(cropFolder, stemOf(name)), stems),
+  };
 }
 
-/** Takes stems of which no number is taken: `stem-1.png`, `stem-2.png` and so on. */
-function cropTaker(taken: ReadonlySet<string>): (stem: string) => boolean {
+/** Stems of which a crop, `stem-1.png` and so on, would take the place of something. */
+function stemsOfCrops(taken: ReadonlySet<string>): Set<string> {
   const stems = new Set<string>();
   for (const path of taken) {
     const [, stem] = /^(.*)-\d+\.png$/s.exec(path) ?? [];
     if (stem !== undefined) stems.add(stem);
   }
-  return (stem) => {
-    const key = stem.toLowerCase();
-    return !stems.has(key) && Boolean(stems.add(key));
-  };
+  return stems;
 }
 
-/** Only numbers are kept, because there may be millions of pictures. */
-function nameAll(images: readonly string[], place: (name: string) => string, take: (path: string) => boolean): PathOf {
+/**
+ * Only numbers are kept, because there may be millions of pictures.
+ * @param taken places in lower case, because two names that differ by case alone are one file on macOS and Windows; the new ones
+ * are added
+ */
+function nameAll(images: readonly string[], place: (name: string) => string, taken: Set<string>): PathOf {
   const pathOf = (image: string, n: number) => place(numbered(nameOf(image), n));
   // where the numbers of a name that came before end
   const next = new Map<string, number>();
   const numbers = Uint32Array.from(images, (image) => {
-    const key = nameOf(image).toLowerCase();
-    let n = next.get(key) ?? 1;
-    while (!take(pathOf(image, n))) n++;
-    if (n > 1) next.set(key, n + 1);
+    const name = nameOf(image).toLowerCase();
+    let n = next.get(name) ?? 1;
+    while (taken.has(pathOf(image, n).toLowerCase())) n++;
+    taken.add(pathOf(image, n).toLowerCase());
+    if (n > 1) next.set(name, n + 1);
     return n;
   });
   return (i) => pathOf(images[i]!, numbers[i]!);
@@ -84,9 +87,8 @@ async function makeFolder(path: string): Promise<string> {
   }
 }
 
-/** Paths of files that are in these folders, by their own names or by those that link to them; in lower case, because two names
- * that differ by case alone are one file on macOS and Windows. */
-async function namesIn(
+/** Places in these folders, in lower case, of what is read or reserved: by its own name, or by one that links to it. */
+async function pathsIn(
   folders: readonly string[],
   images: readonly string[],
   reserved: readonly string[],
