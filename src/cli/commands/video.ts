@@ -71,21 +71,28 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
     ...(iou !== undefined && { iouThreshold: iou }),
     scoreThreshold: track ? Math.min(LOW_SCORE, score) : score,
   });
-  const tracker = track && new ByteTracker({ highScore: score, lowScore: Math.min(LOW_SCORE, score) });
+  const scores = { highScore: score, lowScore: Math.min(LOW_SCORE, score) };
+  const tracker = track && new ByteTracker(scores);
+  // of one's own, because what was seen once has no number, and is to be hidden all the same where it is missed then
+  const hider = track && blur && new ByteTracker({ ...scores, newTrackScore: score, confirm: false });
+  // as the GPU compares them
+  const least = Math.fround(score);
   const writer = out === undefined ? undefined : writeVideo(out, info, path);
   const secondsPerFrame = 1 / rateOf(info);
   const bar = json ? undefined : await showRate('frames', 0);
   let count = 0;
   try {
     for await (const { frame, faces } of detector.stream(readFrames(path, info), { signal })) {
-      const shown = tracker ? followFaces(tracker, faces, score) : faces;
+      const numbers = tracker?.update(faces) ?? [];
+      const shown = numberFaces(faces, numbers, least);
       if (json) {
         const time = Number((count * secondsPerFrame).toFixed(6));
         await standardOutput.put(`${printableJson({ frame: count, time, faces: shown })}\n`);
       }
-      // missed in this frame, and known from those before
-      const missed = blur && tracker ? tracker.outOfSight : [];
-      await writer?.write(await (blur ? hideFaces(frame, [...shown, ...missed]) : markFaces(frame, shown)));
+      const followed = hider?.update(faces) ?? [];
+      const hidden = faces.filter((face, i) => face.score >= least || (numbers[i] ?? followed[i]) !== undefined);
+      const missed = hider?.outOfSight ?? [];
+      await writer?.write(await (blur ? hideFaces(frame, [...hidden, ...missed]) : markFaces(frame, shown)));
       count++;
       bar?.increment();
     }
@@ -116,12 +123,15 @@ function rateOf({ frameRate }: VideoInfo): number {
 }
 
 /** The faces with the numbers of their tracks: all that score enough, in a track or not, and weaker ones of a track. */
-function followFaces(tracker: ByteTracker, faces: readonly Face[], score: number): TrackedFace[] {
-  const ids = tracker.update(faces);
+function numberFaces(
+  faces: readonly Face[],
+  numbers: readonly (number | undefined)[],
+  least: number,
+): readonly TrackedFace[] {
   return faces.flatMap((face, i) => {
-    const id = ids[i];
-    if (id !== undefined) return [{ ...face, track: id }];
-    return face.score >= score ? [face] : [];
+    const track = numbers[i];
+    if (track !== undefined) return [{ ...face, track }];
+    return face.score >= least ? [face] : [];
   });
 }
 

@@ -16,6 +16,8 @@ interface TrackerOptions {
   readonly newTrackScore?: number;
   /** Frames that a track is remembered for while it is out of sight. Default 30: one second at 30 frames a second. */
   readonly maxLost?: number;
+  /** Whether a track counts only once it is found a second time. Default true, as in ByteTrack; off, one that was seen once is followed, too. */
+  readonly confirm?: boolean;
 }
 
 /** Distances below which a track and a detection are the same; as in the authors' code. */
@@ -54,6 +56,7 @@ export class ByteTracker {
     lowScore = Math.min(0.1, highScore),
     newTrackScore = Math.min(1, highScore + 0.1),
     maxLost = 30,
+    confirm = true,
   }: TrackerOptions = {}) {
     for (const [name, value] of Object.entries({ highScore, lowScore, newTrackScore })) {
       assertFraction(name, value);
@@ -64,7 +67,7 @@ export class ByteTracker {
     if (!Number.isInteger(maxLost) || maxLost < 0) {
       throw new RangeError(`maxLost: expected a non-negative integer, got ${maxLost}`);
     }
-    this.#options = { highScore, lowScore, newTrackScore, maxLost };
+    this.#options = { highScore, lowScore, newTrackScore, maxLost, confirm };
   }
 
   /**
@@ -141,7 +144,7 @@ export class ByteTracker {
 
   #begin(box: Box): number {
     const id = ++this.#lastId;
-    const state = this.#frame === 1 ? 'tracked' : 'tentative';
+    const state = this.#frame === 1 || !this.#options.confirm ? 'tracked' : 'tentative';
     const frame = this.#frame;
     this.#tracks.push({ id, motion: new KalmanBox(box), firstFrame: frame, lastFrame: frame, lastBox: box, state });
     return id;

@@ -59,6 +59,18 @@ describe('ByteTracker', () => {
     expect(tracker.outOfSight).toEqual([]);
   });
 
+  test('something seen once is followed where nothing need be confirmed', () => {
+    const [usual, eager] = [new ByteTracker(), new ByteTracker({ newTrackScore: 0.5, confirm: false })];
+    for (const tracker of [usual, eager]) tracker.update([]);
+    // found every other frame, and not well
+    for (let frame = 0; frame < 9; frame++) {
+      const found = frame % 2 === 0 ? [face(50 + frame, 60, 0.55)] : [];
+      for (const tracker of [usual, eager]) tracker.update(found);
+      expect(usual.outOfSight).toEqual([]);
+      expect(eager.outOfSight.map(({ track }) => track)).toEqual(frame % 2 === 0 ? [] : [1]);
+    }
+  });
+
   test('something seen once is never told of, save in the first frame', () => {
     const tracker = new ByteTracker();
     expect(tracker.update([face(10, 10)])).toEqual([1]);
