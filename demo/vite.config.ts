@@ -33,12 +33,13 @@ function localModel(): Plugin {
   };
 }
 
-export default defineConfig({
+export default defineConfig(({ isPreview }) => ({
   root: at('.'),
   // relative, so that the built page works in any folder of any server
   base: './',
   resolve: { alias: { 'scrfd-webgpu': at('../dist/browser/index.js') } },
   plugins: [localModel()],
   build: { target: 'es2022', emptyOutDir: true },
-  logLevel: 'warn',
-});
+  // the preview's address is information, too
+  logLevel: isPreview ? 'info' : 'warn',
+}));

@@ -3,9 +3,12 @@
 set -euo pipefail
 
 scripts=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=scripts/quiet-dawn.sh
+. "$scripts/quiet-dawn.sh"
 bash "$scripts/setup.sh" >&2
+main=$(realpath "$scripts/../dist/cli/main.js")
 if [ $# -eq 0 ]; then
   cd "$scripts/.."
-  exec node dist/cli/main.js detect assets/astronaut.png --out out/
+  set -- assets/astronaut.png --out out/
 fi
-exec node "$scripts/../dist/cli/main.js" detect "$@"
+quiet_dawn node "$main" detect "$@"

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# as .npmrc says, whose key npm's next major version does not read: the install script downloads CUDA libraries
+# for npm before 11, which knows no allowScripts: the install script downloads CUDA libraries that nothing here uses
 export ONNXRUNTIME_NODE_INSTALL=skip
 npm ci --include=dev --no-audit --no-fund
 bash scripts/install-software-vulkan.sh

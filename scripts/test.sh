@@ -3,6 +3,8 @@
 # (Mesa's lavapipe where there is no GPU) and again on SwiftShader, and the pages in Chromium. Ends with "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/quiet-dawn.sh
+. scripts/quiet-dawn.sh
 
 bash scripts/setup.sh
 bash scripts/install-chromium.sh || echo "Going on without Chromium." >&2
@@ -14,13 +16,14 @@ npm run types
 
 reports=$(mktemp -d)
 status=0
-npx vitest run --reporter=default --reporter=json --outputFile.json="$reports/default.json" || status=1
+quiet_dawn npx vitest run --reporter=default --reporter=json --outputFile.json="$reports/default.json" || status=1
 
 # A second, independent implementation of Vulkan: subgroups of 4, other limits, other rounding. Ten times slower,
 # so the longest tests take fewer cases there.
 swiftshader=/usr/lib/chromium/vk_swiftshader_icd.json
 if [ -f "$swiftshader" ]; then
-  SCRFD_SLOW_ADAPTER=1 VK_DRIVER_FILES="$swiftshader" VK_ICD_FILENAMES="$swiftshader" npx vitest run \
+  SCRFD_SLOW_ADAPTER=1 VK_DRIVER_FILES="$swiftshader" VK_ICD_FILENAMES="$swiftshader" \
+    quiet_dawn npx vitest run \
     --reporter=default --reporter=json --outputFile.json="$reports/swiftshader.json" \
     test/kernels test/graph/random-networks.test.ts test/graph/non-finite.test.ts test/detector test/runtime || status=1
 elif [ -n "${CI:-}" ]; then

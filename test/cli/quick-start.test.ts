@@ -36,7 +36,7 @@ test('the picture is the one that assets/README.md speaks of', async () => {
 test('the README begins with the command, and the command with the set-up', async () => {
   const readme = await readFile('README.md', 'utf8');
   expect(/```sh\n(\S+)/.exec(readme)?.[1]).toBe('scripts/quick-start.sh');
-  expect(await readFile('scripts/quick-start.sh', 'utf8')).toContain(`detect ${picture} --out`);
+  expect(await readFile('scripts/quick-start.sh', 'utf8')).toContain(`set -- ${picture} --out`);
 });
 
 // An empty home has no compiled shaders either.

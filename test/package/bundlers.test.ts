@@ -136,7 +136,7 @@ describe('the packed package', { timeout: 120_000 }, () => {
       ...{ strict: true, noEmit: true, lib: ['ES2023', 'ESNext.Disposable', 'DOM'], types: [], skipLibCheck: true },
     };
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['use.ts'] }));
-    const tsc = join(root, 'node_modules/.bin/tsc');
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
     const { stdout } = await run(tsc, ['-p', project]).catch((error: { stdout: string }) => error);
     expect(stdout).toBe('');
   });
