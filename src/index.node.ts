@@ -7,6 +7,7 @@ import { nodePlatform } from './node/platform.ts';
 import { Network, type NetworkOptions } from './runtime/network.ts';
 import type { ModelInput } from './runtime/open-model.ts';
 import type { FetchModelOptions } from './web/model-cache.ts';
+import type { WorkerDetector, WorkerDetectorOptions } from './web/worker/worker-detector.ts';
 
 /**
  * A face detector for one SCRFD model.
@@ -24,6 +25,18 @@ export function createDetector(model: ModelInput, options: DetectorOptions = {})
  */
 export function createNetwork(model: ModelInput, options: NetworkOptions): Promise<Network> {
   return Network.create(nodePlatform, model, options);
+}
+
+/**
+ * In pages a detector in a worker. Node has no web workers: frameworks that render a page's code on a server, too, find the
+ * name, and a call rejects.
+ * @throws TypeError
+ */
+export async function createWorkerDetector(
+  _model: ModelInput,
+  _options: WorkerDetectorOptions = {},
+): Promise<WorkerDetector> {
+  throw new TypeError('createWorkerDetector: expected a page, got Node, which has no web workers: use createDetector');
 }
 
 /**
