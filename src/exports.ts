@@ -12,7 +12,7 @@ export {
 } from './common/errors.ts';
 export type { Face } from './common/face.ts';
 export type { AffineMatrix, Size } from './common/geometry.ts';
-export type { ImageInput, Pixels, TextureSource } from './common/image.ts';
+export type { ImageDataLike, ImageInput, Pixels, TextureSource } from './common/image.ts';
 export type { ReadLimits } from './common/limits.ts';
 export type { Keypoints } from './detector/align-faces.ts';
 export type { AlignOptions, Detector, DetectorEventMap, DetectorOptions } from './detector/detector.ts';

@@ -19,3 +19,35 @@ export function assertInFlight(inFlight: number): void {
   if (Number.isInteger(inFlight) && inFlight > 0) return;
   throw new RangeError(`inFlight: expected an integer of at least 1, got ${inFlight}`);
 }
+
+/** Every option of an interface; the compiler wants it whole. */
+export type OptionNames<Options> = Readonly<Record<keyof Options, 1>>;
+
+/** @throws TypeError for an option that there is not, with the one that was meant */
+export function assertKnown(options: object, known: Readonly<Record<string, 1>>): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(known, name)) continue;
+    const meant = nearest(name, Object.keys(known));
+    throw new TypeError(`${name}: no such option${meant === undefined ? '' : `; did you mean ${meant}?`}`);
+  }
+}
+
+/** The name that differs by the fewest letters, and by less than half of them. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const distances = names.map((each) => editDistance(name.toLowerCase(), each.toLowerCase()));
+  const least = Math.min(...distances);
+  return least < name.length / 2 ? names[distances.indexOf(least)] : undefined;
+}
+
+/** Levenshtein's. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const above = row;
+    row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + Number(a[i - 1] !== b[j - 1])));
+    }
+  }
+  return row.at(-1)!;
+}

@@ -9,6 +9,11 @@ export interface Pixels {
   readonly channels: 3 | 4;
 }
 
+/** Pixels that need not say how many channels they have, which their length tells: a page's `ImageData`, and what is made like it. */
+export interface ImageDataLike extends Omit<Pixels, 'channels'> {
+  readonly channels?: 3 | 4;
+}
+
 /** What WebGPU copies to a texture by itself. */
 export type TextureSource = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame;
 
@@ -30,7 +35,7 @@ export type OpenedImage =
  * own device, with usage COPY_SRC, in one of the formats rgba8unorm and bgra8unorm.
  */
 export type ImageInput =
-  | Pixels
+  | ImageDataLike
   | Uint8Array
   | ArrayBuffer
   | string
@@ -41,23 +46,28 @@ export type ImageInput =
   | TextureSource
   | GPUTexture;
 
-export function isPixels(image: unknown): image is Pixels {
-  return classNameOf(image) === 'Object' && 'data' in (image as object) && 'width' in (image as object);
+export function isPixels(image: unknown): image is ImageDataLike {
+  return /^(Object|ImageData)$/.test(classNameOf(image)) && 'data' in (image as object) && 'width' in (image as object);
 }
 
 /** @throws RangeError or TypeError for a wrong size, number of channels or type */
-export function assertPixels({ data, width, height, channels }: Pixels): void {
+export function checkPixels({ data, width, height, channels: told }: ImageDataLike): Pixels {
   if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
     throw new RangeError(`image: expected a width and height of at least 1 pixel, got ${width}×${height}`);
   }
-  if (channels !== 3 && channels !== 4) throw new RangeError(`image: expected 3 or 4 channels, got ${channels}`);
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
     throw new TypeError('image: expected data to be a Uint8Array or Uint8ClampedArray');
+  }
+  const channels = told ?? data.length / (width * height);
+  if (channels !== 3 && channels !== 4) {
+    const got = told ?? `${data.length} bytes for ${width}×${height}`;
+    throw new RangeError(`image: expected 3 or 4 channels, got ${got}`);
   }
   const expected = width * height * channels;
   if (data.length !== expected) {
     throw new RangeError(`image: expected ${expected} bytes for ${width}×${height}×${channels}, got ${data.length}`);
   }
+  return { data, width, height, channels };
 }
 
 /** RGBA → RGB. */

@@ -1,10 +1,11 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { ModelIdentity } from '../architectures/identify.ts';
 import { unshared } from '../common/caller-memory.ts';
+import { assertKnown, type OptionNames } from '../common/check.ts';
 import { classNameOf } from '../common/class-name.ts';
 import type { Face } from '../common/face.ts';
 import type { Size } from '../common/geometry.ts';
-import { assertPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
+import { checkPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
 import type { ReadLimits } from '../common/limits.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TypedEventTarget } from '../common/typed-event-target.ts';
@@ -12,12 +13,18 @@ import type { Precision } from '../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 import { type ModelInput, openModel } from '../runtime/open-model.ts';
 import type { LiveInput, Platform } from '../runtime/platform.ts';
-import type { Progress } from '../runtime/progress.ts';
 import { type DeviceEventMap, Renewable } from '../runtime/renewable.ts';
 import type { Keypoints } from './align-faces.ts';
 import { DetectorEngine, type RunObserver } from './engine.ts';
 import { openTexture } from './image-buffer.ts';
-import { type DetectOptions, mergeOptions, readSettings, type Settings, type Timings } from './options.ts';
+import {
+  DETECT_OPTIONS,
+  type DetectOptions,
+  mergeOptions,
+  readSettings,
+  type Settings,
+  type Timings,
+} from './options.ts';
 import { type StreamOptions, type StreamResult, streamFaces } from './stream.ts';
 
 export interface DetectorOptions extends DetectOptions {
@@ -44,9 +51,12 @@ export interface DetectorOptions extends DetectOptions {
   readonly warmUp?: boolean;
   /** What is read of models and pictures at most, in Node. */
   readonly limits?: ReadLimits;
-  /** Called while the model is downloaded and its kernels are compiled: see `Progress`. */
-  readonly onProgress?: (progress: Progress) => void;
 }
+
+const DETECTOR_OPTIONS: OptionNames<DetectorOptions> = {
+  ...DETECT_OPTIONS,
+  ...{ device: 1, inFlight: 1, autotune: 1, precision: 1, warmUp: 1, limits: 1 },
+};
 
 export interface AlignOptions {
   /** Side of the crops: a multiple of 112 or 128, 16,384 at most. Default 112. */
@@ -55,6 +65,8 @@ export interface AlignOptions {
 }
 
 export type DetectorEventMap = DeviceEventMap;
+
+const ALIGN_OPTIONS: OptionNames<AlignOptions> = { size: 1, signal: 1 };
 
 const EMPTY: OpenedImage = { kind: 'pixels', data: new Uint8Array(3), width: 1, height: 1, channels: 3 };
 
@@ -92,6 +104,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
 
   /** For the entries of each platform; users call `createDetector`. */
   static async create(platform: Platform, input: ModelInput, options: DetectorOptions): Promise<Detector> {
+    assertKnown(options, DETECTOR_OPTIONS);
     const { signal, onProgress, warmUp = false, ...rest } = options;
     const { bytes, model } = await openModel(platform, input, { signal, onProgress, limits: rest.limits });
     // before a device is opened
@@ -161,13 +174,19 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
    * @throws what `detect` does; one bad picture fails the batch
    */
   async detectBatch(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Face[][]> {
-    const { onTimings, signal, ...merged } = mergeOptions(this.#options, options);
+    assertKnown(options, DETECT_OPTIONS);
+    const { onTimings, onProgress, signal, ...merged } = mergeOptions(this.#options, options);
     const settings = readSettings(merged, this.#model);
     return this.#engine.call(signal, async () => {
       if (images.length === 0) return [];
       return this.#withImages(images, signal, async (opened) => {
         const engine = await this.#engine.usable();
-        return engine.run(opened, settings, onTimings && observeStages(onTimings), signal);
+        return engine.run(
+          opened,
+          settings,
+          { ...(onTimings && observeStages(onTimings)), onCompile: onProgress },
+          signal,
+        );
       });
     });
   }
@@ -203,8 +222,10 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   async alignFaces(
     image: ImageInput,
     faces: readonly Pick<Face, 'keypoints'>[],
-    { size = 112, signal }: AlignOptions = {},
+    options: AlignOptions = {},
   ): Promise<Pixels[]> {
+    assertKnown(options, ALIGN_OPTIONS);
+    const { size = 112, signal } = options;
     const keypoints = faces.map((face, i): Keypoints => {
       if (face.keypoints) return face.keypoints;
       throw new TypeError(`faces[${i}]: expected five keypoints, got none: use a model that finds them`);
@@ -236,11 +257,9 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   async #open(image: ImageInput, signal: AbortSignal | undefined): Promise<OpenedImage> {
     if (classNameOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
     const opened = isPixels(image)
-      ? ({ ...image, kind: 'pixels' } as const)
+      ? ({ ...checkPixels(image), kind: 'pixels' } as const)
       : await this.#platform.openImage(image, signal, this.#options.limits);
-    if (opened.kind !== 'pixels') return opened;
-    assertPixels(opened);
-    return { ...opened, data: unshared(opened.data) };
+    return opened.kind === 'pixels' ? { ...opened, data: unshared(opened.data) } : opened;
   }
 
   /** Frees all GPU memory once the calls under way have ended. Idempotent. */

@@ -15,6 +15,7 @@ import type { GpuContext, Own } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import type { GpuTimer, Granularity } from '../runtime/gpu-timer.ts';
 import type { Platform } from '../runtime/platform.ts';
+import type { OnCompile } from '../runtime/progress.ts';
 import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 import { type CompileOptions, Session, type SessionOptions } from '../runtime/session.ts';
 import { alignFaces, type Keypoints } from './align-faces.ts';
@@ -41,6 +42,7 @@ export interface RunObserver {
     readonly report: (ms: readonly number[]) => void;
   };
   readonly onPhaseEnd?: OnPhaseEnd;
+  readonly onCompile?: OnCompile | undefined;
 }
 
 /** What one run takes. */
@@ -154,12 +156,12 @@ export class DetectorEngine {
   run(
     images: readonly OpenedImage[],
     settings: Settings,
-    { gpuTimes, onPhaseEnd }: RunObserver = {},
+    { gpuTimes, onPhaseEnd, onCompile }: RunObserver = {},
     signal?: AbortSignal,
   ): Promise<Face[][]> {
     return this.#runs.run(async () => {
       signal?.throwIfAborted();
-      return this.#use(settings, images, async (prepared) => {
+      const task = async (prepared: PreparedPlan) => {
         const timer = gpuTimes && (await prepared.takeTimer(gpuTimes.by));
         const staging = await prepared.reader.takeStaging();
         const submit = () => this.#submit(prepared, { images, settings, timer, staging, onPhaseEnd });
@@ -175,7 +177,8 @@ export class DetectorEngine {
           if (timer) prepared.giveTimer(gpuTimes.by, timer);
           prepared.reader.giveStaging(staging);
         }
-      });
+      };
+      return this.#use(settings, images, task, { onCompile });
     });
   }
 

@@ -1,9 +1,10 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
-import { assertFraction, assertOneOf } from '../common/check.ts';
+import { assertFraction, assertOneOf, type OptionNames } from '../common/check.ts';
 import type { ImageSize, Size } from '../common/geometry.ts';
 import type { ImageParams } from '../kernels/detection/image-params.ts';
 import { type Fit, fitLetterbox, type Interpolation } from '../kernels/detection/letterbox.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
+import type { Progress } from '../runtime/progress.ts';
 
 /** How to choose when more faces than `maxFaces` are found: large and near the image centre, or just large. */
 export type MaxFacesMetric = 'default' | 'max';
@@ -47,8 +48,18 @@ export interface DetectOptions {
   readonly interpolation?: Interpolation;
   /** Called with the GPU's own times, where the device has the feature `timestamp-query`. */
   readonly onTimings?: (timings: Timings) => void;
+  /**
+   * Called while kernels are compiled for a size that comes for the first time, and by `createDetector` while the model is
+   * downloaded: see `Progress`.
+   */
+  readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
+
+export const DETECT_OPTIONS: OptionNames<DetectOptions> = {
+  ...{ compat: 1, scoreThreshold: 1, iouThreshold: 1, maxFaces: 1, maxFacesMetric: 1, inputSize: 1, inputSizes: 1 },
+  ...{ padding: 1, interpolation: 1, onTimings: 1, onProgress: 1, signal: 1 },
+};
 
 /** Checked options with all defaults in place. */
 export interface Settings

@@ -1,6 +1,6 @@
-import { assertOneOf } from '../common/check.ts';
+import { assertKnown, assertOneOf, type OptionNames } from '../common/check.ts';
 import type { Face } from '../common/face.ts';
-import { assertPixels, type Pixels } from '../common/image.ts';
+import { checkPixels, type ImageDataLike, type Pixels } from '../common/image.ts';
 
 export interface BlurOptions {
   /** Squares along a face's longer side, margin included, 1 to 64; fewer show less. Default 6. */
@@ -10,6 +10,8 @@ export interface BlurOptions {
   /** Default `ellipse`, the one that fits the box with its margin. */
   readonly shape?: 'ellipse' | 'box';
 }
+
+const BLUR_OPTIONS: OptionNames<BlurOptions> = { blocks: 1, margin: 1, shape: 1 };
 
 /** A hidden area along x or y: its extent, the squares that divide it, and its pixels, `from` to before `to`. */
 interface Axis {
@@ -66,9 +68,14 @@ function blendsOf(axis: Axis): Blend[] {
  * @returns new pixels of the same size and channels; alpha stays
  * @throws RangeError for bad options or pixels
  */
-export function blurFaces(image: Pixels, faces: readonly Pick<Face, 'box'>[], options: BlurOptions = {}): Pixels {
+export function blurFaces(
+  picture: ImageDataLike,
+  faces: readonly Pick<Face, 'box'>[],
+  options: BlurOptions = {},
+): Pixels {
+  assertKnown(options, BLUR_OPTIONS);
   const { blocks = 6, margin = 0.15, shape = 'ellipse' } = options;
-  assertPixels(image);
+  const image = checkPixels(picture);
   if (!(Number.isInteger(blocks) && blocks >= 1 && blocks <= 64)) {
     throw new RangeError(`blocks: expected an integer from 1 to 64, got ${blocks}`);
   }

@@ -1,3 +1,4 @@
+import { assertKnown, type OptionNames } from '../common/check.ts';
 import type { Face } from '../common/face.ts';
 
 /** What of a 2D canvas the marks need: a page's or a worker's. */
@@ -16,6 +17,8 @@ export interface DrawOptions {
   readonly colours?: { readonly box?: string; readonly point?: string };
 }
 
+const DRAW_OPTIONS: OptionNames<DrawOptions> = { scale: 1, pixelRatio: 1, lineWidth: 1, labels: 1, colours: 1 };
+
 /** The colours that faces are marked with, in pages and in files. */
 export const MARK_COLOURS = { box: '#00e676', point: '#ff4081', shade: '#102018' } as const;
 
@@ -29,6 +32,7 @@ export function lineWidth(pictureLine: number, [x1, y1, x2, y2]: readonly number
 
 /** Draws boxes, scores and keypoints over a picture on a canvas. Leaves the context's state as it was. */
 export function drawFaces(context: DrawingContext, faces: readonly Face[], options: DrawOptions = {}): void {
+  assertKnown(options, DRAW_OPTIONS);
   const { scale = 1, pixelRatio = 1, lineWidth: width = 2, labels = true } = options;
   const colours = { ...MARK_COLOURS, ...options.colours };
   context.save();

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { ImageError } from '../common/errors.ts';
 import type { Face } from '../common/face.ts';
-import { dropAlpha, type Pixels } from '../common/image.ts';
+import { checkPixels, dropAlpha, type ImageDataLike, type Pixels } from '../common/image.ts';
 import { lineWidth, MARK_COLOURS } from '../faces/draw.ts';
 import { writeWhole } from './files.ts';
 import { loadSharp } from './sharp.ts';
@@ -24,9 +24,9 @@ const GLYPHS: Readonly<Record<string, string>> = {
 };
 
 /** The picture, as RGB, with a box, a score and the keypoints drawn for every face; lines scale with the picture. */
-export async function paintFaces(image: Pixels, faces: readonly Face[]): Promise<Pixels> {
+export async function paintFaces(image: ImageDataLike, faces: readonly Face[]): Promise<Pixels> {
   const sharp = await loadSharp();
-  const { data, width, height, channels } = image;
+  const { data, width, height, channels } = checkPixels(image);
   try {
     const overlay = Buffer.from(renderOverlay(width, height, faces));
     // by hand, because sharp composites before it removes an alpha channel
@@ -52,7 +52,7 @@ export function isWritable(path: string): boolean {
 }
 
 /** Draws the faces and writes the picture, in the format that the file's extension names, completely or not at all. */
-export async function writeAnnotated(path: string, image: Pixels, faces: readonly Face[]): Promise<void> {
+export async function writeAnnotated(path: string, image: ImageDataLike, faces: readonly Face[]): Promise<void> {
   assertWritable(path);
   await writePicture(path, await paintFaces(image, faces));
 }

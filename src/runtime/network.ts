@@ -1,3 +1,4 @@
+import { assertKnown, type OptionNames } from '../common/check.ts';
 import type { ReadLimits } from '../common/limits.ts';
 import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
@@ -46,6 +47,11 @@ export interface RunOptions {
   readonly inputShape?: InputShape;
   readonly signal?: AbortSignal;
 }
+
+const NETWORK_OPTIONS: OptionNames<NetworkOptions> = {
+  ...{ inputShape: 1, device: 1, signal: 1, autotune: 1, precision: 1, fuse: 1, reuse: 1, limits: 1 },
+};
+const RUN_OPTIONS: OptionNames<RunOptions> = { tap: 1, inputShape: 1, signal: 1 };
 
 /** A result tensor, row-major. */
 export interface OutputTensor {
@@ -131,6 +137,7 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
   static async create(platform: Platform, input: ModelInput, options: NetworkOptions): Promise<Network> {
     const { signal, ...rest } = options;
     // before a model is read
+    assertKnown(options, NETWORK_OPTIONS);
     assertSessionOptions(rest);
     assertShape(rest.inputShape);
     const { model } = await openModel(platform, input, { signal, limits: rest.limits });
@@ -176,6 +183,7 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
    * @throws RangeError for another number of elements, ModelError for an unknown tapped value, DeviceError
    */
   async run(x: Float32Array, options: RunOptions = {}): Promise<Record<string, OutputTensor>> {
+    assertKnown(options, RUN_OPTIONS);
     const { tap = [], inputShape = this.#options.inputShape, signal } = options;
     signal?.throwIfAborted();
     assertShape(inputShape);

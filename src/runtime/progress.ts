@@ -7,7 +7,7 @@ export interface CompileProgress {
   readonly total: number;
 }
 
-/** What `createDetector` is at; once its promise has resolved, it is ready. */
+/** What `createDetector` is at, or a call whose input size comes for the first time; once the promise has resolved, all is ready. */
 export type Progress = DownloadProgress | CompileProgress;
 
 export type OnCompile = (progress: CompileProgress) => void;

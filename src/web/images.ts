@@ -77,7 +77,6 @@ interface Images {
   OffscreenCanvas: OffscreenCanvas;
   HTMLVideoElement: HTMLVideoElement;
   HTMLImageElement: HTMLImageElement;
-  ImageData: ImageData;
   Blob: Blob;
   File: File;
   Uint8Array: Uint8Array<ArrayBuffer>;
@@ -86,7 +85,7 @@ interface Images {
   URL: URL;
 }
 
-/** Every kind of image that a page has, by the name of its class. */
+/** Every kind of image that a page has besides pixels, by the name of its class. */
 const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
   ImageBitmap: {
     open: (bitmap) => borrow(bitmap, bitmap.width, bitmap.height),
@@ -116,11 +115,6 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
       return openBitmap(image, name);
     },
     send: sendBitmap,
-  },
-  ImageData: {
-    open: ({ data, width, height }) => {
-      return { kind: 'pixels', data: data as Uint8ClampedArray, width, height, channels: 4 };
-    },
   },
   Blob: { open: (blob) => openBitmap(blob, 'picture') },
   File: { open: (file) => openBitmap(file, file.name) },

@@ -90,6 +90,12 @@ withData('detector', () => {
     await expect(detect(blank(4, 4), { maxFaces: 1.5 })).rejects.toThrow('maxFaces');
     await expect(detect('no/such/picture.jpg')).rejects.toThrow(ImageError);
     await expect(detect(blank(4, 4), { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
+    await expect(detect(blank(4, 4), { scoreTreshold: 0.3 })).rejects.toThrow('did you mean scoreThreshold?');
+    await expect(detect(blank(4, 4), { warmUp: true })).rejects.toThrow('warmUp: no such option');
+    await expect(detector.alignFaces(blank(4, 4), [], { sizes: 112 } as object)).rejects.toThrow('did you mean size?');
+    await expect(createDetector(tiny(), { inputsize: [64, 64] } as object)).rejects.toThrow('did you mean inputSize?');
+    const shape = { inputShape: [1, 3, 32, 32], inputshape: 0 } as const;
+    await expect(createNetwork(tiny(), shape)).rejects.toThrow('did you mean inputShape?');
     // none of it broke the detector
     expect(await detect(blank(4, 4))).toEqual([]);
   });
@@ -136,6 +142,12 @@ withData('detector', () => {
       expect(submit.mock.calls.length).toBe(warmUp ? 1 : 0);
       await detector.detect(blank(96, 64));
       expect(compile.mock.calls.length).toBe(total);
+      progress.length = 0;
+      const report = { onProgress: (now: Progress) => progress.push(now) };
+      await detector.detect(blank(96, 64), { inputSize: [64, 96], ...report });
+      expect(progress.at(-1)).toMatchObject({ phase: 'compile', compiled: progress.length, total: progress.length });
+      await detector.detect(blank(96, 64), { inputSize: [64, 96], ...report });
+      expect(progress.at(-1)).toMatchObject({ compiled: progress.length });
       await detector.dispose();
     }
     compile.mockRestore();
@@ -187,6 +199,8 @@ withData('detector', () => {
     const faces = await detector.detect(path);
     expect(faces).toHaveLength(1);
     expect(await detector.detect({ ...image, data: rgba, channels: 4 })).toEqual(faces);
+    const { width, height } = image;
+    for (const data of [rgba, image.data]) expect(await detector.detect({ data, width, height })).toEqual(faces);
     expect(await detector.detect(await (await import('node:fs/promises')).readFile(path))).toEqual(faces);
   });
 

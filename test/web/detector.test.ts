@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   createDetector,
+  createWorkerDetector,
   type Detector,
   type Face,
   type Pixels,
@@ -358,8 +359,6 @@ inChromium('models and devices', (pages) => {
   });
 });
 
-describe('the bundle', () => {
-  test('is imported by nothing that Node runs', async () => {
-    expect(await import('../../src/index.node.ts')).not.toHaveProperty('createWorkerDetector');
-  });
+test('a detector in a worker is refused by Node', async () => {
+  await expect(createWorkerDetector('m.onnx')).rejects.toThrow('which has no web workers: use createDetector');
 });

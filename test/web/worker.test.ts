@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Face, Progress } from '../../src/index.node.ts';
+import { serveFiles } from '../support/browser.ts';
 import { inChromium } from './pages.ts';
 
 inChromium('createWorkerDetector', (pages) => {
@@ -114,5 +116,39 @@ inChromium('createWorkerDetector', (pages) => {
       expect(found[i]).toMatch(pattern);
     });
     expect(found.slice(patterns.length)).toEqual([0, 0]);
+  });
+
+  test('a library of another origin says what to do, and with that it works', async () => {
+    const cdn = await serveFiles(
+      { '/': fileURLToPath(new URL('../../dist/browser', import.meta.url)) },
+      { headers: { 'access-control-allow-origin': '*' } },
+    );
+    onTestFinished(() => cdn.close());
+    const page = await pages().open();
+    const content = `globalThis.cdn = await import('${cdn.origin}/index.js')`;
+    await page.addScriptTag({ type: 'module', content });
+    await page.waitForFunction(() => 'cdn' in globalThis);
+    const found = await page.evaluate(async (origin) => {
+      const { createWorkerDetector } = (globalThis as unknown as { cdn: typeof lib }).cdn;
+      const refused = await createWorkerDetector(model).catch((error: Error) => error.message);
+      // as docs/worker.md has it
+      const createWorker = () => {
+        const start = new Blob([`import '${origin}/worker.js';`], { type: 'text/javascript' });
+        return new Worker(URL.createObjectURL(start), { type: 'module' });
+      };
+      const detector = await createWorkerDetector(model, { createWorker, inputSize: [160, 160] });
+      const progress: number[] = [];
+      const faces = await detector.detect('data/images/astronaut_nasa.png', {
+        inputSize: [128, 128],
+        onProgress: (now) => now.phase === 'compile' && progress.push(now.compiled),
+      });
+      await detector.dispose();
+      return { refused, faces: faces.length, progress: progress.length };
+    }, cdn.origin);
+    expect(found).toMatchObject({
+      refused: expect.stringMatching(/worker cannot start .*cannot be accessed.*: pass createWorker/),
+      faces: 1,
+    });
+    expect(found.progress).toBeGreaterThan(5);
   });
 });

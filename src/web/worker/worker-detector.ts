@@ -47,7 +47,12 @@ type Callbacks = Pick<Call, 'onProgress' | 'onTimings'> & { readonly signal?: Ab
 type Unsent<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 function startWorker(): Worker {
-  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  try {
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  } catch (cause) {
+    const advice = "pass createWorker, which starts one of the page's own that imports it: see docs/worker.md";
+    throw new Error(`the detector's worker cannot start (${(cause as Error).message}): ${advice}`, { cause });
+  }
 }
 
 /** A model as a worker can take it: addresses are relative to the page. */
@@ -108,7 +113,7 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
 
   /** As `Detector.detectBatch`. */
   async detectBatch(images: readonly ImageInput[], options: DetectOptions = {}): Promise<Face[][]> {
-    const { signal, onTimings, ...rest } = options;
+    const { signal, onTimings, onProgress, ...rest } = options;
     return this.#begin(signal, async () => {
       const sent = await Promise.all(images.map(sendImage));
       const pictures = sent.map(({ image }) => image);
@@ -116,7 +121,7 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
       return this.#call(
         request,
         sent.flatMap(({ transfer }) => transfer),
-        { signal, onTimings },
+        { signal, onTimings, onProgress },
       );
     });
   }

@@ -4,6 +4,7 @@ import type { ImageInput } from '../../common/image.ts';
 import { Detector } from '../../detector/detector.ts';
 import type { Timings } from '../../detector/options.ts';
 import type { ModelInput } from '../../runtime/open-model.ts';
+import type { Progress } from '../../runtime/progress.ts';
 import { closeImage } from '../images.ts';
 import { browserPlatform } from '../platform.ts';
 import { type Message, type Request, sendError } from './protocol.ts';
@@ -16,12 +17,16 @@ function post(message: Message, transfer: Transferable[] = []): void {
   (postMessage as (message: unknown, transfer: Transferable[]) => void)(message, transfer);
 }
 
+function reportProgress(id: number) {
+  return (progress: Progress) => post({ id, kind: 'progress', progress });
+}
+
 async function create(request: Extract<Request, { kind: 'create' }>, signal: AbortSignal) {
   const { id, model, options } = request;
   detector = await Detector.create(browserPlatform, model as ModelInput, {
     ...options,
     signal,
-    onProgress: (progress) => post({ id, kind: 'progress', progress }),
+    onProgress: reportProgress(id),
   });
   detector.addEventListener('devicelost', ({ detail }) => post({ kind: 'devicelost', error: sendError(detail) }));
   detector.addEventListener('devicerestored', () => post({ kind: 'devicerestored' }));
@@ -36,7 +41,12 @@ async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
       const { id, images, options, timed } = request;
       const onTimings = timed && { onTimings: (timings: Timings) => post({ id, kind: 'timings', timings }) };
       try {
-        return await detector!.detectBatch(images as ImageInput[], { ...options, ...onTimings, signal });
+        return await detector!.detectBatch(images as ImageInput[], {
+          ...options,
+          ...onTimings,
+          signal,
+          onProgress: reportProgress(id),
+        });
       } finally {
         images.forEach(closeImage);
       }
