@@ -1,32 +1,94 @@
-import type { DetectOptions, Detector, Timings } from 'scrfd-webgpu';
-import sample from '../assets/astronaut.png';
+import {
+  createDetector,
+  createWorkerDetector,
+  type DetectOptions,
+  type Face,
+  isSupported,
+  type Pixels,
+  type Progress,
+} from 'scrfd-webgpu';
+import one from '../assets/astronaut.png';
+import crowd from '../assets/contact-sheet.jpg';
+import group from '../assets/solvay-1911.jpg';
 import { explain } from './explain.ts';
-import { listModels, loadPicked, onPick, pick, picked, pickFile } from './models.ts';
-import { element, say } from './page.ts';
-import { describeAdapter, list, type Shown, show, time } from './results.ts';
+import { type Choice, listModels, megabytes, onPick, picked, pickFile, settle } from './models.ts';
+import { element, say, sayBusy } from './page.ts';
+import { describeAdapter, linkRows, list, render, show, time } from './results.ts';
+import { type AnyDetector, type Found, type Source, Studio } from './studio.ts';
 import { startTheme } from './theme.ts';
 
 const score = element('score', HTMLInputElement);
 const iou = element('iou', HTMLInputElement);
 const size = element('size', HTMLSelectElement);
+const blur = element('blur', HTMLInputElement);
+const inWorker = element('worker', HTMLInputElement);
 const cameraButton = element('camera', HTMLButtonElement);
+const stopButton = element('stop', HTMLButtonElement);
+const copyButton = element('copy', HTMLButtonElement);
+const downloadButton = element('download', HTMLButtonElement);
 const stage = element('stage', HTMLElement);
 
-let detector: Detector | undefined;
-let works = '';
-let loading = new AbortController();
-let live = new AbortController();
-// the picture on the stage, which sliders detect in again
-let picture: ImageBitmap | undefined;
+/** Why a task was given up that another one has taken the place of. */
+const SUPERSEDED = new Error('superseded');
 
-function options(): DetectOptions {
+const studio = new Studio({ options, onDetecting, onProgress, onFound, onFailed, onEnded });
+let used: Choice | undefined;
+let loading = new AbortController();
+let opening = new AbortController();
+/** What was found in the picture on the stage, or in the last frame. */
+let faces: readonly Face[] = [];
+let crops: readonly Pixels[] = [];
+
+function options({ fixedInputSize }: AnyDetector): DetectOptions {
   const inputSizes = size.value.split('+').map((side): [number, number] => [Number(side), Number(side)]);
-  const fixed = detector?.fixedInputSize;
   return {
-    inputSizes: fixed ? [fixed] : inputSizes,
+    inputSizes: fixedInputSize ? [fixedInputSize] : inputSizes,
     scoreThreshold: score.valueAsNumber,
     iouThreshold: iou.valueAsNumber,
   };
+}
+
+function onDetecting({ kind }: Source): void {
+  if (kind === 'picture') sayBusy('Looking for faces…');
+  else sayBusy('Starting. The first frame waits for the kernels.');
+}
+
+function onProgress(now: Progress): void {
+  if (now.phase === 'download') {
+    const { received, total } = now;
+    const text = total ? `${megabytes(received)} of ${megabytes(total)}` : megabytes(received);
+    return sayBusy('Downloading the model…', { text, ...(total && { part: received / total }) });
+  }
+  const { compiled, total } = now;
+  if (compiled < total)
+    return sayBusy('Compiling kernels…', { text: `${compiled} of ${total}`, part: compiled / total });
+  sayBusy('Looking for faces… The first time takes longest.');
+}
+
+function onFound(found: Found, { kind }: Source): void {
+  ({ faces, crops } = found);
+  show(found.shown, faces, blur.checked);
+  list(faces, blur.checked ? [] : crops);
+  time(found.timings, found.ms, found.framesPerSecond);
+  copyButton.disabled = faces.length === 0;
+  downloadButton.disabled = kind === 'live';
+  if (kind === 'live') say('Live. Stop, or choose a picture.');
+  else
+    say(`Ready. Searched in ${found.ms < 1000 ? `${found.ms.toFixed(0)} ms` : `${(found.ms / 1000).toFixed(1)} s`}.`);
+}
+
+/** Live frames do so by themselves. */
+function redraw(): void {
+  if (studio.source?.kind === 'picture') show(studio.source.bitmap, faces, blur.checked);
+}
+
+function onFailed(error: unknown): void {
+  say(explain(error), 'bad');
+}
+
+function onEnded(): void {
+  stop();
+  say('Ready. That was the end.');
 }
 
 /** Runs a task and says what goes wrong. */
@@ -34,159 +96,166 @@ async function attempt(task: () => Promise<void>): Promise<void> {
   try {
     await task();
   } catch (error) {
-    if (error !== SUPERSEDED) say(explain(error), 'bad');
+    if (error !== SUPERSEDED) onFailed(error);
   }
 }
-
-/** Why a task was given up that another one has taken the place of. */
-const SUPERSEDED = new Error('superseded');
 
 async function load(): Promise<void> {
   loading.abort(SUPERSEDED);
   loading = new AbortController();
   const { signal } = loading;
-  say('Loading the model…');
+  const choice = picked();
+  sayBusy('Reading the model…');
   try {
-    const loaded = await loadPicked(signal);
-    signal.throwIfAborted();
-    void detector?.dispose();
-    detector = loaded;
-    works = picked();
-  } catch (error) {
-    // what worked before still does
-    if (error !== SUPERSEDED && works) pick(works);
-    throw error;
+    const create = inWorker.checked ? createWorkerDetector : createDetector;
+    // compiled when a picture comes, for its size
+    const detector = await create(choice.model, {
+      inputSize: 'image',
+      signal,
+      onProgress: (now) => signal.aborted || onProgress(now),
+    });
+    if (signal.aborted) {
+      void detector.dispose();
+      return;
+    }
+    await use(detector);
+    used = choice;
+  } finally {
+    // the picker names what runs, also when another model did not come
+    if (!signal.aborted) settle(used);
   }
+}
+
+async function use(detector: AnyDetector): Promise<void> {
   detector.addEventListener('devicelost', () => say('The GPU went away. The next picture starts it again.', 'bad'));
-  detector.addEventListener('devicerestored', () => describeAdapter(detector!.device));
-  describeAdapter(detector.device);
   const fixed = detector.fixedInputSize;
   size.disabled = fixed !== null;
   element('size-note', HTMLElement).textContent = fixed ? `This model takes ${fixed.join(' × ')} only.` : '';
-  say('Ready. Drop a picture, paste one, or turn on the webcam.');
-  if (picture) await detectPicture();
+  if (!studio.source) say('Ready. Drop a picture, paste one, choose a sample, or turn on the webcam.');
+  studio.setDetector(detector);
+  cameraButton.disabled = false;
+  if ('device' in detector) return describeAdapter(detector.device.adapterInfo, detector.device.features);
+  // a worker's device stays there
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  describeAdapter(adapter?.info, adapter?.features ?? []);
 }
 
-let detecting = false;
-let again = false;
-
-/** Detects in the picture on the stage; asked for again meanwhile, once more with the newest settings. */
-async function detectPicture(): Promise<void> {
-  again = true;
-  if (detecting) return;
-  detecting = true;
-  try {
-    while (again && picture && detector) {
-      again = false;
-      const shown = picture;
-      let timings: Timings | undefined;
-      const start = performance.now();
-      const faces = await detector.detect(shown, {
-        ...options(),
-        onTimings: (times) => {
-          timings = times;
-        },
-      });
-      if (shown !== picture || isLive()) continue;
-      show(shown, faces);
-      list(faces);
-      time(timings, performance.now() - start);
-      say('Ready.');
-    }
-  } finally {
-    detecting = false;
-  }
+/** Begins to open something: what was being opened is given up, and live frames stop. */
+function begin(): AbortSignal {
+  opening.abort(SUPERSEDED);
+  opening = new AbortController();
+  if (studio.source?.kind === 'live') stop();
+  return opening.signal;
 }
 
-async function openImage(source: Blob): Promise<void> {
-  stopCamera();
+function stop(): void {
+  studio.setSource(undefined);
+  cameraButton.setAttribute('aria-pressed', 'false');
+  stopButton.disabled = true;
+  copyButton.disabled = true;
+}
+
+async function openImage(read: () => Promise<Blob>): Promise<void> {
+  const signal = begin();
+  const source = await read();
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(source, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
   } catch {
+    signal.throwIfAborted();
     const name = source instanceof File ? source.name : 'it';
     throw new Error(`This picture does not open: the browser cannot decode ${name}.`);
   }
-  picture?.close();
-  picture = bitmap;
-  show(bitmap, []);
-  if (detector) await detectPicture();
+  if (signal.aborted) return bitmap.close();
+  faces = crops = [];
+  show(bitmap, faces, false);
+  list(faces, []);
+  element('count', HTMLElement).textContent = 'Not searched yet';
+  time(undefined, undefined);
+  copyButton.disabled = true;
+  studio.setSource({ kind: 'picture', bitmap });
 }
 
-function isLive(): boolean {
-  return cameraButton.getAttribute('aria-pressed') === 'true';
+async function openVideo(file: File): Promise<void> {
+  const signal = begin();
+  const video = Object.assign(document.createElement('video'), { muted: true, playsInline: true });
+  const url = URL.createObjectURL(file);
+  video.src = url;
+  try {
+    await video.play();
+  } catch {
+    URL.revokeObjectURL(url);
+    signal.throwIfAborted();
+    throw new Error(`This video does not play: the browser cannot decode ${file.name}.`);
+  }
+  startLive(signal, video, () => {
+    video.pause();
+    URL.revokeObjectURL(url);
+  });
 }
 
-function stopCamera(): void {
-  live.abort(SUPERSEDED);
-  cameraButton.setAttribute('aria-pressed', 'false');
-}
-
-async function startCamera(): Promise<void> {
-  if (!detector) throw new Error('Choose a model first.');
+async function openCamera(): Promise<void> {
+  const signal = begin();
   const media = navigator.mediaDevices;
   if (!media) throw new DOMException('no camera', 'NotFoundError');
-  live = new AbortController();
-  const { signal } = live;
+  sayBusy('Asking for the webcam…');
   const camera = await media.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 } } });
-  try {
-    signal.throwIfAborted();
-    cameraButton.setAttribute('aria-pressed', 'true');
-    say('The webcam is on.');
-    await follow(camera, signal);
-  } finally {
+  const isStarted = startLive(signal, camera, () => {
     for (const track of camera.getTracks()) track.stop();
-    if (live.signal === signal) cameraButton.setAttribute('aria-pressed', 'false');
-  }
+  });
+  cameraButton.setAttribute('aria-pressed', String(isStarted));
 }
 
-/** Frames one by one rather than as one stream, so that every one takes the newest settings. */
-async function follow(camera: MediaStream, signal: AbortSignal): Promise<void> {
-  let last = performance.now();
-  let rate = 0;
-  while (!signal.aborted) {
-    const current = detector!;
-    const settings = JSON.stringify(options());
-    let timings: Timings | undefined;
-    const onTimings = (times: Timings) => {
-      timings = times;
-    };
-    for await (const { frame, faces } of current.stream(camera, { ...options(), signal, onTimings })) {
-      const now = performance.now();
-      rate = rate === 0 ? 1000 / (now - last) : rate * 0.9 + (0.1 * 1000) / (now - last);
-      show(frame as Shown, faces);
-      list(faces);
-      time(timings, now - last, rate);
-      last = now;
-      if (current !== detector || settings !== JSON.stringify(options())) break;
-    }
-    if (camera.getVideoTracks().every(({ readyState }) => readyState === 'ended')) return;
+function startLive(signal: AbortSignal, frames: MediaStream | HTMLVideoElement, close: () => void): boolean {
+  if (signal.aborted) {
+    close();
+    return false;
   }
+  studio.setSource({ kind: 'live', frames, close });
+  stopButton.disabled = false;
+  return true;
 }
 
-function openDropped(data: DataTransfer | null): void {
-  const file = [...(data?.files ?? [])].find(({ name, type }) => name.endsWith('.onnx') || type.startsWith('image/'));
-  if (!file) {
-    say('Expected a picture or an .onnx file.', 'bad');
-    return;
+function openFile(file: File | undefined): Promise<void> {
+  if (file?.name.endsWith('.onnx')) {
+    pickFile(file);
+    return load();
   }
-  void attempt(() => openFile(file));
-}
-
-async function openFile(file: File): Promise<void> {
-  if (!file.name.endsWith('.onnx')) return openImage(file);
-  pickFile(file);
-  await load();
+  if (file?.type.startsWith('video/')) return openVideo(file);
+  if (file?.type.startsWith('image/')) return openImage(async () => file);
+  throw new Error(`Expected a picture, a video or an .onnx file${file ? `, got ${file.name}` : ''}.`);
 }
 
 function onFile(id: string): void {
   const input = element(id, HTMLInputElement);
   input.addEventListener('change', () => {
     const [file] = input.files ?? [];
-    if (file) void attempt(() => openFile(file));
+    void attempt(async () => openFile(file));
     // so that the same file can be chosen again
     input.value = '';
   });
+}
+
+async function copy(): Promise<void> {
+  await navigator.clipboard.writeText(JSON.stringify(faces, null, 2));
+  say('Ready. The faces are on the clipboard, as JSON.');
+}
+
+async function download(): Promise<void> {
+  const { source } = studio;
+  if (source?.kind !== 'picture') return;
+  const picture = render(source.bitmap, faces, blur.checked);
+  const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve));
+  const url = URL.createObjectURL(blob!);
+  Object.assign(document.createElement('a'), { href: url, download: 'faces.png' }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Turns off what cannot work here. */
+function giveUp(): void {
+  for (const control of document.querySelectorAll<HTMLButtonElement>('main button, main input, main select')) {
+    control.disabled = true;
+  }
 }
 
 for (const [input, output] of [
@@ -195,21 +264,34 @@ for (const [input, output] of [
 ] as const) {
   input.addEventListener('input', () => {
     element(output, HTMLOutputElement).value = input.valueAsNumber.toFixed(2);
-    void attempt(detectPicture);
+    studio.refresh();
   });
 }
-size.addEventListener('change', () => void attempt(detectPicture));
+size.addEventListener('change', () => studio.refresh());
+blur.addEventListener('change', () => {
+  redraw();
+  list(faces, blur.checked ? [] : crops);
+});
+inWorker.addEventListener('change', () => void attempt(load));
 onFile('picture');
 onFile('model-file');
 onPick(() => void attempt(load));
-element('sample', HTMLButtonElement).addEventListener('click', () => {
-  void attempt(async () => openImage(await (await fetch(sample)).blob()));
-});
+for (const [id, url] of Object.entries({ one, group, crowd })) {
+  element(id, HTMLButtonElement).addEventListener('click', () => {
+    void attempt(() => openImage(async () => (await fetch(url)).blob()));
+  });
+}
 cameraButton.addEventListener('click', () => {
-  if (!isLive()) return void attempt(startCamera);
-  stopCamera();
-  say('The webcam is off.');
+  if (cameraButton.getAttribute('aria-pressed') !== 'true') return void attempt(openCamera);
+  stop();
+  say('Ready. The webcam is off.');
 });
+stopButton.addEventListener('click', () => {
+  stop();
+  say('Ready. Stopped.');
+});
+copyButton.addEventListener('click', () => void attempt(copy));
+downloadButton.addEventListener('click', () => void attempt(download));
 stage.addEventListener('dragover', (event) => {
   event.preventDefault();
   stage.classList.add('over');
@@ -218,17 +300,23 @@ stage.addEventListener('dragleave', () => stage.classList.remove('over'));
 stage.addEventListener('drop', (event) => {
   event.preventDefault();
   stage.classList.remove('over');
-  openDropped(event.dataTransfer);
+  const [file] = event.dataTransfer?.files ?? [];
+  void attempt(async () => openFile(file));
 });
 document.addEventListener('paste', ({ clipboardData }) => {
-  if (clipboardData?.files.length) openDropped(clipboardData);
+  const [file] = clipboardData?.files ?? [];
+  if (file) void attempt(async () => openFile(file));
 });
-addEventListener('resize', () => {
-  if (!isLive()) void attempt(detectPicture);
-});
+addEventListener('resize', redraw);
 
 startTheme();
+linkRows();
 void attempt(async () => {
+  if (!(await isSupported())) {
+    giveUp();
+    const why = isSecureContext ? 'This browser has no WebGPU.' : 'WebGPU needs a page that is served by https.';
+    throw new Error(`${why} Chrome and Edge have it, Safari from 26 on, and Firefox on Windows and macOS.`);
+  }
   await listModels();
   await load();
 });

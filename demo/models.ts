@@ -1,9 +1,8 @@
-import { createDetector, type Detector, findModel, modelNames } from 'scrfd-webgpu';
+import { findModel, type ModelInput, modelNames } from 'scrfd-webgpu';
 import { element } from './page.ts';
 
 const select = element('model', HTMLSelectElement);
 const licence = element('licence', HTMLParagraphElement);
-const progress = element('progress', HTMLProgressElement);
 
 /** What the build put beside the page, if there was a model on that machine: see vite.config.ts. */
 interface LocalModel {
@@ -12,77 +11,62 @@ interface LocalModel {
   readonly licence: string;
 }
 
-const LOCAL = './models/local';
-let fileOption: HTMLOptionElement | undefined;
-let file: File | undefined;
-let local: LocalModel | undefined;
+/** A line of the picker. */
+export interface Choice {
+  readonly name: string;
+  readonly licence: string;
+  readonly model: ModelInput;
+}
 
-function addOption(value: string, text: string): HTMLOptionElement {
-  const option = new Option(text, value);
+const LOCAL = './models/local.json';
+const choices = new Map<HTMLOptionElement, Choice>();
+
+function add(text: string, choice: Choice): HTMLOptionElement {
+  const option = new Option(text);
+  choices.set(option, choice);
   select.append(option);
   return option;
 }
 
 /** Fills the picker: the model beside the page first, then those that are downloaded. */
 export async function listModels(): Promise<void> {
-  const response = await fetch(`${LOCAL}.json`).catch(() => undefined);
+  const response = await fetch(LOCAL).catch(() => undefined);
   const isJson = response?.headers.get('content-type')?.includes('json');
-  local = response?.ok && isJson ? ((await response.json()) as LocalModel) : undefined;
-  if (local) addOption(LOCAL, `${local.name} (here)`);
+  const local = response?.ok && isJson ? ((await response.json()) as LocalModel) : undefined;
+  if (local) add(`${local.name} (here)`, { ...local, model: `./models/${local.file}` });
   for (const name of modelNames()) {
-    const entry = findModel(name);
+    const { sources, bytes, licence } = findModel(name)!;
     // what comes from npm alone is no download for a page
-    const size = entry?.sources.some(({ kind }) => kind === 'file') && `${(entry.bytes / 1e6).toFixed(1)} MB`;
-    if (size && name !== local?.name) addOption(name, `${name} (${size})`);
+    const isFile = sources.some(({ kind }) => kind === 'file');
+    if (isFile && name !== local?.name) add(`${name} (${megabytes(bytes)})`, { name, licence, model: name });
   }
 }
 
-/** Adds a file of the visitor's to the picker and picks it. */
-export function pickFile(opened: File): void {
-  file = opened;
-  fileOption ??= addOption('file', '');
-  fileOption.textContent = opened.name;
-  fileOption.selected = true;
-  describe();
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** The value that `pick` gets back to. */
-export function picked(): string {
-  return select.value;
+/** Adds a file of the visitor's, and picks it. */
+export function pickFile(file: File): void {
+  add(file.name, { name: file.name, licence: '', model: file }).selected = true;
 }
 
-export function pick(value: string): void {
-  select.value = value;
-  describe();
+export function picked(): Choice {
+  return choices.get(select.selectedOptions[0]!)!;
+}
+
+/** Shows the choice that is in use, and lets go of files that are not. */
+export function settle(used: Choice | undefined): void {
+  choices.forEach((choice, option) => {
+    if (choice === used) option.selected = true;
+    else if (choice.model instanceof File) {
+      choices.delete(option);
+      option.remove();
+    }
+  });
+  licence.textContent = used?.licence ?? '';
 }
 
 export function onPick(action: () => void): void {
-  select.addEventListener('change', () => {
-    describe();
-    action();
-  });
-}
-
-function describe(): void {
-  const entry = findModel(select.value);
-  licence.textContent = select.value === LOCAL ? (local?.licence ?? '') : (entry?.licence ?? '');
-}
-
-/** Loads what is picked. Reports progress where something is downloaded. Sizes are compiled when a picture comes. */
-export async function loadPicked(signal: AbortSignal): Promise<Detector> {
-  describe();
-  const model = select.value === LOCAL ? `./models/${local!.file}` : select.value === 'file' ? file! : select.value;
-  progress.removeAttribute('value');
-  progress.hidden = false;
-  try {
-    return await createDetector(model, {
-      inputSize: 'image',
-      signal,
-      onProgress: (now) => {
-        if (now.phase === 'download' && now.total) progress.value = now.received / now.total;
-      },
-    });
-  } finally {
-    progress.hidden = true;
-  }
+  select.addEventListener('change', action);
 }

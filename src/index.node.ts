@@ -51,6 +51,13 @@ export async function fetchModel(
   return readFile(await resolveModel(model, options));
 }
 
+/**
+ * Whether WebGPU works here. Where it does not, `createDetector` rejects with a `DeviceError` that says why.
+ */
+export async function isSupported(): Promise<boolean> {
+  return (await nodePlatform.requestAdapter().catch(() => null)) !== null;
+}
+
 export * from './exports.ts';
 export { paintFaces, writeAnnotated } from './node/draw.ts';
 export { type EncodedImage, type ReadImageOptions, readImage } from './node/images.ts';

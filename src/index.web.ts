@@ -22,6 +22,13 @@ export function createNetwork(model: ModelInput, options: NetworkOptions): Promi
   return Network.create(browserPlatform, model, options);
 }
 
+/**
+ * Whether WebGPU works here. Where it does not, `createDetector` rejects with a `DeviceError` that says why.
+ */
+export async function isSupported(): Promise<boolean> {
+  return (await browserPlatform.requestAdapter().catch(() => null)) !== null;
+}
+
 export * from './exports.ts';
 export { fetchModel } from './web/model-cache.ts';
 export { createWorkerDetector } from './web/worker/worker-detector.ts';

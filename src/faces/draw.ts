@@ -52,29 +52,36 @@ export function drawFaces(context: DrawingContext, faces: readonly Face[], optio
       context.fillStyle = colours.point;
       context.fill();
     }
-    if (labels) drawLabel(context, score.toFixed(2), x1 - line / 2, y1, pixelRatio, colours);
+    if (labels) drawLabel(context, score.toFixed(2), [x1 - line / 2, y1, x2 - x1 + line], pixelRatio, colours);
   }
   context.restore();
 }
+
+/** A label as wide as its box at most; what would be smaller than this part of its usual size is left out. */
+const LEAST_LABEL = 0.6;
 
 /** Draws a label above the box, or inside it where the picture ends above it. */
 function drawLabel(
   context: DrawingContext,
   text: string,
-  x: number,
-  y: number,
+  [x, y, boxWidth]: readonly [x: number, y: number, boxWidth: number],
   pixelRatio: number,
   colours: { readonly box: string; readonly shade: string },
 ): void {
-  const height = 16 * pixelRatio;
-  context.font = `600 ${12 * pixelRatio}px system-ui, sans-serif`;
+  const font = (size: number) => `600 ${size}px system-ui, sans-serif`;
+  context.font = font(12 * pixelRatio);
   context.textBaseline = 'middle';
   context.textAlign = 'left';
-  const width = context.measureText(text).width + 8 * pixelRatio;
+  const usual = context.measureText(text).width + 8 * pixelRatio;
+  const scale = Math.min(1, boxWidth / usual);
+  if (scale < LEAST_LABEL) return;
+  const unit = pixelRatio * scale;
+  context.font = font(12 * unit);
+  const [width, height] = [usual * scale, 16 * unit];
   const left = Math.max(0, x);
   const top = y - height >= 0 ? y - height : Math.max(0, y);
   context.fillStyle = colours.box;
   context.fillRect(left, top, width, height);
   context.fillStyle = colours.shade;
-  context.fillText(text, left + 4 * pixelRatio, top + height / 2);
+  context.fillText(text, left + 4 * unit, top + height / 2);
 }

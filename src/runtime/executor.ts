@@ -23,7 +23,9 @@ function align(bytes: number, alignment: number): number {
 async function reportEach(compiling: readonly Promise<GPUComputePipeline>[], onCompile: OnCompile): Promise<void> {
   const distinct = new Set(compiling);
   let compiled = 0;
-  const report = () => onCompile({ phase: 'compile', compiled: ++compiled, total: distinct.size });
+  const report = () => onCompile({ phase: 'compile', compiled: compiled++, total: distinct.size });
+  // how many there are is told before any is done
+  report();
   await Promise.all([...distinct].map((pipeline) => pipeline.then(report)));
 }
 

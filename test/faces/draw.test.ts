@@ -50,6 +50,20 @@ const face: Face = {
 };
 
 describe('drawFaces on a canvas', () => {
+  it.each([
+    { side: 100, width: 32 },
+    { side: 24, width: 24 },
+    { side: 12, width: undefined },
+  ])('a label is no wider than its box of $side pixels, or not there', ({ side, width }) => {
+    const { calls, context } = recorder();
+    drawFaces(context, [{ box: [50, 50, 50 + side, 50 + side], score: 0.5 }]);
+    const labels = calls.filter(({ name }) => name === 'fillRect').map(({ args }) => args[2]!);
+    if (width === undefined) return expect(labels).toEqual([]);
+    // the box's lines are a part of it
+    expect(labels).toHaveLength(1);
+    expect(Math.abs(labels[0]! - width)).toBeLessThanOrEqual(2);
+  });
+
   it('draws a box, five points and a score, whatever the state, and leaves that alone', () => {
     const { calls, alignments, context } = recorder();
     drawFaces(context, [face]);

@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FileServer, hasChromium, launchChromium, serveFiles } from '../support/browser.ts';
 import { dataDir, imageNamed, modelNamed } from '../support/data.ts';
@@ -10,6 +11,7 @@ import { buildBundle } from './pages.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const screenshots = `${root}test-results`;
+const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 
 describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DATA)', () => {
   let browser: Browser;
@@ -67,6 +69,50 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     await page.getByRole('slider', { name }).fill(String(value));
   }
 
+  /** What the page says from now on, once each. */
+  async function listen(page: Page): Promise<() => Promise<string[]>> {
+    await page.evaluate(() => {
+      const status = document.querySelector('#status')!;
+      const heard: string[] = [];
+      Object.assign(globalThis, { heard });
+      const options = { childList: true, characterData: true, subtree: true };
+      new MutationObserver(() => heard.push(status.textContent!)).observe(status, options);
+    });
+    return () => page.evaluate(() => (globalThis as unknown as { heard: string[] }).heard);
+  }
+
+  /** What axe finds wrong, and what sticks out of the page or lies on something else. */
+  async function findFaults(page: Page): Promise<string[]> {
+    await page.addScriptTag({ path: `${root}node_modules/axe-core/axe.min.js` });
+    return page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations } = await axe.run();
+      const found = violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `axe ${id}: ${html}`));
+      const width = document.documentElement.clientWidth;
+      if (document.documentElement.scrollWidth > width) found.push(`the page is wider than its ${width} pixels`);
+      const boxes = [...document.querySelectorAll('header, #stage, .card, footer')].map((part) => ({
+        name: part.id || part.tagName,
+        rect: part.getBoundingClientRect(),
+      }));
+      for (const { name, rect } of boxes) {
+        if (rect.left < 0 || rect.right > width + 0.5) found.push(`${name} sticks out`);
+        for (const other of boxes) {
+          const [a, b] = [rect, other.rect];
+          const apart = a.right <= b.left || b.right <= a.left || a.bottom <= b.top + 0.5 || b.bottom <= a.top + 0.5;
+          if (other.name !== name && !apart) found.push(`${name} lies on ${other.name}`);
+        }
+      }
+      for (const part of document.querySelectorAll<HTMLElement>('button, .button, h2, p, dt, dd, label, summary')) {
+        if (part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== 'inline') {
+          found.push(`${part.id || part.textContent} does not fit`);
+        }
+      }
+      return found;
+    });
+  }
+
   /** Pixels of the colour that boxes are drawn in. */
   function countGreen(page: Page): Promise<number> {
     return page.evaluate(() => {
@@ -84,7 +130,7 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     timeout: 90_000,
   }, async () => {
     const page = await open();
-    await page.getByRole('button', { name: 'Sample' }).click();
+    await page.getByRole('button', { name: 'One face' }).click();
     await waitForCount(page, '1 face');
     expect(await page.getByRole('row').count()).toBe(2);
     expect(await countGreen(page)).toBeGreaterThan(200);
@@ -96,10 +142,97 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     await page.screenshot({ path: `${screenshots}/demo-light.png` });
   });
 
+  test('a picture that is opened while another is searched takes its place', { timeout: 90_000 }, async () => {
+    const page = await open();
+    await useTestModel(page);
+    const heard = await listen(page);
+    await page.getByRole('button', { name: 'A group' }).click();
+    await page.waitForFunction(() => !document.querySelector('#status')!.textContent!.startsWith('Ready'));
+    await page.getByLabel('Open', { exact: true }).setInputFiles(imageNamed('hopper.png'));
+    await waitForCount(page, '1 face');
+    await waitForStatus(page, /^Ready/);
+    for (const name of ['A crowd', 'A group', 'One face']) await page.getByRole('button', { name }).click();
+    await waitForCount(page, 'Not searched yet');
+    await waitForCount(page, '1 face');
+    await waitForStatus(page, /^Ready/);
+    expect((await heard()).join(' ')).not.toMatch(/detached|closed|does not/);
+  });
+
+  test('says what it does until it is done, and what it runs', { timeout: 90_000 }, async () => {
+    const page = await open();
+    const heard = await listen(page);
+    await page.getByLabel('Open an .onnx file').setInputFiles(modelNamed('scrfd_500m_kps.onnx'));
+    await waitForStatus(page, /^Ready/);
+    await page.getByRole('button', { name: 'One face' }).click();
+    await waitForCount(page, '1 face');
+    await waitForStatus(page, /^Ready/);
+    const said = await heard();
+    expect(said[0]).toBe('Reading the model…');
+    const search = said.slice(said.indexOf('Looking for faces…'));
+    expect(search.slice(0, 3)).toEqual([
+      'Looking for faces…',
+      'Compiling kernels…',
+      'Looking for faces… The first time takes longest.',
+    ]);
+    expect(search.slice(3)).toEqual([expect.stringMatching(/^Ready\. Searched in/)]);
+    const broken = { name: 'broken.onnx', mimeType: 'application/octet-stream', buffer: Buffer.from('<html>') };
+    await page.getByLabel('Open an .onnx file').setInputFiles(broken);
+    await waitForStatus(page, /This model does not work/);
+    const model = page.getByRole('combobox', { name: 'Model' });
+    expect(await model.locator('option:checked').textContent()).toBe('scrfd_500m_kps.onnx');
+    expect(await model.textContent()).not.toContain('broken');
+  });
+
+  test('a worker, crops, hidden faces, JSON and the picture to keep', { timeout: 90_000 }, async () => {
+    const page = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
+    for (const name of ['Copy as JSON', 'Download']) {
+      expect(await page.getByRole('button', { name }).isDisabled()).toBe(true);
+    }
+    await useTestModel(page);
+    await page.getByRole('combobox', { name: 'Input size' }).selectOption('640');
+    await page.getByRole('button', { name: 'A group' }).click();
+    await waitForCount(page, /\d+ faces/);
+    await waitForStatus(page, /^Ready\. Searched/);
+    const here = await page.getByRole('cell').allTextContents();
+    await page.getByLabel('Run in a worker').check();
+    await waitForStatus(page, /^Ready\. Searched/);
+    expect(await page.getByRole('cell').allTextContents()).toEqual(here);
+    expect(await page.locator('td canvas').count()).toBe((await page.getByRole('row').count()) - 1);
+    await page.getByRole('row').nth(1).hover();
+    expect(await page.locator('#marker').isVisible()).toBe(true);
+    await page.getByRole('button', { name: 'Copy as JSON' }).click();
+    await waitForStatus(page, /on the clipboard/);
+    const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText())) as { box: number[] }[];
+    expect(copied).toHaveLength((await page.getByRole('row').count()) - 1);
+    expect(copied[0]!.box).toHaveLength(4);
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download' }).click(),
+    ]);
+    const { width, height } = await sharp(await file.path()).metadata();
+    expect([file.suggestedFilename(), width, height]).toEqual(['faces.png', 1200, 851]);
+    await page.getByLabel('Hide faces').check();
+    await expect.poll(() => countGreen(page)).toBe(0);
+    expect(await page.locator('td canvas').count()).toBe(0);
+  });
+
+  test.skipIf(!hasFfmpeg)('a video file, to its end (needs ffmpeg)', { timeout: 90_000 }, async () => {
+    const path = `${screenshots}/astronaut.webm`;
+    const input = ['-loop', '1', '-i', `${root}assets/astronaut.png`, '-t', '4', '-r', '10', '-vf', 'scale=256:256'];
+    await promisify(execFile)('ffmpeg', ['-y', ...input, '-c:v', 'libvpx', '-deadline', 'realtime', path]);
+    const page = await open();
+    await useTestModel(page);
+    await page.getByLabel('Open', { exact: true }).setInputFiles(path);
+    await waitForStatus(page, /^Live/);
+    await waitForCount(page, '1 face');
+    await waitForStatus(page, /That was the end/);
+    expect(await page.getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
+  });
+
   test('thresholds, input size and another model act at once', { timeout: 90_000 }, async () => {
     const page = await open();
     await useTestModel(page);
-    await page.getByRole('button', { name: 'Sample' }).click();
+    await page.getByRole('button', { name: 'One face' }).click();
     await waitForCount(page, '1 face');
     const before = await page.getByRole('cell').allTextContents();
     await setSlider(page, 'Least score', 0.98);
@@ -149,7 +282,7 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     await page.getByLabel('Open an .onnx file').setInputFiles(broken);
     await waitForStatus(page, /This model does not work/);
     await page.screenshot({ path: `${screenshots}/demo-broken-model.png` });
-    await page.getByRole('button', { name: 'Sample' }).click();
+    await page.getByRole('button', { name: 'One face' }).click();
     await waitForCount(page, '1 face');
   });
 
@@ -165,7 +298,7 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     await camera.click();
     await waitForStatus(page, /The webcam is off/);
     expect(await camera.getAttribute('aria-pressed')).toBe('false');
-    await page.getByRole('button', { name: 'Sample' }).click();
+    await page.getByRole('button', { name: 'One face' }).click();
     await waitForStatus(page, /^Ready/);
   });
 
@@ -187,6 +320,7 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
       before: () => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }),
       ready: /^This browser has no WebGPU\..*Chrome/,
     });
+    expect(await without.locator('main :is(button, input, select):enabled').count()).toBe(0);
     await without.screenshot({ path: `${screenshots}/demo-no-webgpu.png` });
   });
 
@@ -204,7 +338,7 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     await useTestModel(page);
     await page.evaluate(() => (globalThis as unknown as { lastDevice: GPUDevice }).lastDevice.destroy());
     await waitForStatus(page, /The GPU went away/);
-    await page.getByRole('button', { name: 'Sample' }).click();
+    await page.getByRole('button', { name: 'One face' }).click();
     await waitForCount(page, '1 face');
     await waitForStatus(page, /^Ready/);
   });
@@ -213,14 +347,14 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     const page = await open({ colorScheme: 'dark', viewport: { width: 1280, height: 900 } });
     await useTestModel(page);
     const focused = new Set<string>();
-    for (let i = 0; i < 14; i++) {
+    for (let i = 0; i < 20; i++) {
       await page.keyboard.press('Tab');
       focused.add(await page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName || ''));
     }
-    for (const id of ['theme', 'picture', 'sample', 'camera', 'score', 'iou', 'size', 'model', 'model-file']) {
+    for (const id of ['theme', 'one', 'crowd', 'picture', 'camera', 'score', 'blur', 'model', 'model-file', 'worker']) {
       expect([...focused], 'reached by Tab').toContain(id);
     }
-    await page.locator('#sample').focus();
+    await page.locator('#one').focus();
     await page.keyboard.press('Enter');
     await waitForCount(page, '1 face');
     await page.locator('#score').focus();
@@ -238,7 +372,7 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
 
     const phone = await open({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 3, isMobile: true });
     await useTestModel(phone);
-    await phone.getByRole('button', { name: 'Sample' }).click();
+    await phone.getByRole('button', { name: 'One face' }).click();
     await waitForCount(phone, '1 face');
     for (const width of [390, 360]) {
       await phone.setViewportSize({ width, height: 844 });
@@ -251,5 +385,37 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     });
     expect(sharp).toBeGreaterThan(2.9);
     await phone.screenshot({ path: `${screenshots}/demo-phone.png`, fullPage: true });
+  });
+
+  test('at 390, 768 and 1440 pixels, light and dark: nothing overlaps, sticks out or is inaccessible', {
+    timeout: 180_000,
+  }, async () => {
+    const page = await open();
+    const look = async (state: string) => {
+      for (const width of [390, 768, 1440]) {
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.setViewportSize({ width, height: 900 });
+          await page.emulateMedia({ colorScheme });
+          // the picture is drawn again for its new width
+          await page.waitForFunction((width) => document.documentElement.scrollWidth === width, width);
+          const name = `${state}-${width}-${colorScheme}`;
+          await page.screenshot({ path: `${screenshots}/demo-${name}.png`, fullPage: width === 390 });
+          expect(await findFaults(page), name).toEqual([]);
+        }
+      }
+    };
+    await look('empty');
+    await useTestModel(page);
+    await page.getByRole('combobox', { name: 'Input size' }).selectOption('640');
+    await page.getByRole('button', { name: 'A crowd' }).click();
+    await waitForCount(page, /1\d\d faces/);
+    await waitForStatus(page, /^Ready/);
+    await look('crowd');
+    const name = `${'a-long-name-without-a-space'.repeat(12)}.png`;
+    await page
+      .getByLabel('Open', { exact: true })
+      .setInputFiles({ name, mimeType: 'image/png', buffer: Buffer.from('no picture') });
+    await waitForStatus(page, /does not open/);
+    await look('error');
   });
 });

@@ -45,6 +45,7 @@ export type Request =
 /** What is known of a detector once it is made. */
 export interface Created {
   readonly inputSize: Size | 'image';
+  readonly fixedInputSize: Size | null;
   readonly hasKeypoints: boolean;
 }
 

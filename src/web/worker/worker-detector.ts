@@ -26,6 +26,7 @@ export interface WorkerDetectorOptions extends Omit<DetectorOptions, 'device'> {
 type Shared = Pick<
   Detector,
   | 'inputSize'
+  | 'fixedInputSize'
   | 'hasKeypoints'
   | 'detect'
   | 'detectBatch'
@@ -67,7 +68,7 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
   readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
   readonly #begun = new TaskQueue(Number.POSITIVE_INFINITY);
-  #created: Created = { inputSize: 'image', hasKeypoints: false };
+  #created: Created = { inputSize: 'image', fixedInputSize: null, hasKeypoints: false };
   #lastId = 0;
   #disposal: Promise<void> | null = null;
 
@@ -99,6 +100,10 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
 
   get inputSize(): Size | 'image' {
     return this.#created.inputSize;
+  }
+
+  get fixedInputSize(): Size | null {
+    return this.#created.fixedInputSize;
   }
 
   get hasKeypoints(): boolean {

@@ -30,7 +30,8 @@ async function create(request: Extract<Request, { kind: 'create' }>, signal: Abo
   });
   detector.addEventListener('devicelost', ({ detail }) => post({ kind: 'devicelost', error: sendError(detail) }));
   detector.addEventListener('devicerestored', () => post({ kind: 'devicerestored' }));
-  return { inputSize: detector.inputSize, hasKeypoints: detector.hasKeypoints };
+  const { inputSize, fixedInputSize, hasKeypoints } = detector;
+  return { inputSize, fixedInputSize, hasKeypoints };
 }
 
 async function answer(request: Request, signal: AbortSignal): Promise<unknown> {
