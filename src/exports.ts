@@ -1,5 +1,8 @@
 // What both entries export besides the functions that are bound to a platform.
 
+import type { TrackerOptions } from './faces/tracking/byte-track.ts';
+import type { Tracker } from './faces/tracking/tracker.ts';
+
 export type { ModelIdentity } from './architectures/identify.ts';
 export {
   DeviceError,
@@ -21,6 +24,8 @@ export type { StreamOptions, StreamResult } from './detector/stream.ts';
 export { type BlurOptions, blurFaces } from './faces/blur.ts';
 export { type DrawingContext, type DrawOptions, drawFaces } from './faces/draw.ts';
 export { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from './faces/similarity.ts';
+export type { TrackerOptions } from './faces/tracking/byte-track.ts';
+export type { Tracked, Tracker } from './faces/tracking/tracker.ts';
 export type { Interpolation } from './kernels/detection/letterbox.ts';
 export type { Precision } from './kernels/dispatch.ts';
 export type { DownloadProgress } from './models/download.ts';
@@ -31,3 +36,12 @@ export type { LiveInput } from './runtime/platform.ts';
 export type { CompileProgress, Progress } from './runtime/progress.ts';
 export type { FetchModelOptions } from './web/model-cache.ts';
 export type { WorkerDetector, WorkerDetectorOptions } from './web/worker/worker-detector.ts';
+
+/**
+ * A tracker for the faces of one video. Detect with a `scoreThreshold` of `lowScore`, 0.1, so that faint faces keep their tracks.
+ * @throws RangeError for an option out of its range
+ */
+export async function createTracker(options: TrackerOptions = {}): Promise<Tracker> {
+  // pages load what few ask for when it is asked for
+  return new (await import('./faces/tracking/tracker.ts')).Tracker(options);
+}

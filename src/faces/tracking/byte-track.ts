@@ -7,7 +7,8 @@ export interface Detection {
   readonly score: number;
 }
 
-interface TrackerOptions {
+/** Scores from 0 to 1. */
+export interface TrackerOptions {
   /** Detections that score more are associated first. Default 0.5. */
   readonly highScore?: number;
   /** Detections that score more may continue a track that is still without one. Default 0.1. */
