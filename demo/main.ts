@@ -1,12 +1,4 @@
-import {
-  createDetector,
-  createWorkerDetector,
-  type DetectOptions,
-  type Face,
-  isSupported,
-  type Pixels,
-  type Progress,
-} from 'scrfd-webgpu';
+import { createDetector, createWorkerDetector, type DetectOptions, isSupported, type Progress } from 'scrfd-webgpu';
 import one from '../assets/astronaut.png';
 import crowd from '../assets/contact-sheet.jpg';
 import group from '../assets/solvay-1911.jpg';
@@ -36,8 +28,7 @@ let used: Choice | undefined;
 let loading = new AbortController();
 let opening = new AbortController();
 /** What was found in the picture on the stage, or in the last frame. */
-let faces: readonly Face[] = [];
-let crops: readonly Pixels[] = [];
+let found: Pick<Found, 'faces' | 'crops'> | undefined;
 
 function options({ fixedInputSize }: AnyDetector): DetectOptions {
   const inputSizes = size.value.split('+').map((side): [number, number] => [Number(side), Number(side)]);
@@ -65,21 +56,21 @@ function onProgress(now: Progress): void {
   sayBusy('Looking for faces… The first time takes longest.');
 }
 
-function onFound(found: Found, { kind }: Source): void {
-  ({ faces, crops } = found);
-  show(found.shown, faces, blur.checked);
+function onFound(now: Found, { kind }: Source): void {
+  const { faces, crops, shown, timings, ms, framesPerSecond } = now;
+  found = now;
+  show(shown, faces, blur.checked);
   list(faces, blur.checked ? [] : crops);
-  time(found.timings, found.ms, found.framesPerSecond);
+  time(timings, ms, framesPerSecond);
   copyButton.disabled = faces.length === 0;
   downloadButton.disabled = kind === 'live';
   if (kind === 'live') say('Live. Stop, or choose a picture.');
-  else
-    say(`Ready. Searched in ${found.ms < 1000 ? `${found.ms.toFixed(0)} ms` : `${(found.ms / 1000).toFixed(1)} s`}.`);
+  else say(`Ready. Searched in ${ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`}.`);
 }
 
 /** Live frames do so by themselves. */
 function redraw(): void {
-  if (studio.source?.kind === 'picture') show(studio.source.bitmap, faces, blur.checked);
+  if (studio.source?.kind === 'picture') show(studio.source.bitmap, found?.faces ?? [], blur.checked);
 }
 
 function onFailed(error: unknown): void {
@@ -167,12 +158,11 @@ async function openImage(read: () => Promise<Blob>): Promise<void> {
     throw new Error(`This picture does not open: the browser cannot decode ${name}.`);
   }
   if (signal.aborted) return bitmap.close();
-  faces = crops = [];
-  show(bitmap, faces, false);
-  list(faces, []);
-  element('count', HTMLElement).textContent = 'Not searched yet';
+  found = undefined;
+  show(bitmap, [], false);
+  list(undefined, []);
   time(undefined, undefined);
-  copyButton.disabled = true;
+  copyButton.disabled = downloadButton.disabled = true;
   studio.setSource({ kind: 'picture', bitmap });
 }
 
@@ -237,14 +227,14 @@ function onFile(id: string): void {
 }
 
 async function copy(): Promise<void> {
-  await navigator.clipboard.writeText(JSON.stringify(faces, null, 2));
+  await navigator.clipboard.writeText(JSON.stringify(found?.faces, null, 2));
   say('Ready. The faces are on the clipboard, as JSON.');
 }
 
 async function download(): Promise<void> {
   const { source } = studio;
   if (source?.kind !== 'picture') return;
-  const picture = render(source.bitmap, faces, blur.checked);
+  const picture = render(source.bitmap, found?.faces ?? [], blur.checked);
   const blob = await new Promise<Blob | null>((resolve) => picture.toBlob(resolve));
   const url = URL.createObjectURL(blob!);
   Object.assign(document.createElement('a'), { href: url, download: 'faces.png' }).click();
@@ -270,7 +260,7 @@ for (const [input, output] of [
 size.addEventListener('change', () => studio.refresh());
 blur.addEventListener('change', () => {
   redraw();
-  list(faces, blur.checked ? [] : crops);
+  if (found) list(found.faces, blur.checked ? [] : found.crops);
 });
 inWorker.addEventListener('change', () => void attempt(load));
 onFile('picture');

@@ -70,19 +70,21 @@ export function render(shown: Shown, faces: readonly Face[], hide: boolean): HTM
   return target;
 }
 
-function plural(faces: number): string {
+function countOf(faces: number | undefined): string {
+  if (faces === undefined) return 'Not searched yet';
   return faces === 1 ? '1 face' : `${faces || 'No'} faces`;
 }
 
-/** Lists the faces in words, numbers and crops. */
-export function list(faces: readonly Face[], crops: readonly Pixels[]): void {
+/** Lists the faces in words, numbers and crops; none yet where nothing is searched. */
+export function list(found: readonly Face[] | undefined, crops: readonly Pixels[]): void {
+  const faces = found ?? [];
   listed = faces;
   mark(undefined);
-  const text = plural(faces.length);
+  const text = countOf(found?.length);
   // a screen reader need not hear the same sentence for every frame
   if (count.textContent !== text) {
     count.textContent = text;
-    canvas.setAttribute('aria-label', `Picture with ${text.toLowerCase()}`);
+    canvas.setAttribute('aria-label', `Picture: ${text.toLowerCase()}`);
   }
   region.hidden = faces.length === 0;
   table.classList.toggle('cropped', crops.length > 0);

@@ -33,9 +33,8 @@ test('the picture is the one that assets/README.md speaks of', async () => {
   expect(await readFile('assets/README.md', 'utf8')).toContain(hash);
 });
 
-test('the README begins with the command, and the command with the set-up', async () => {
-  const readme = await readFile('README.md', 'utf8');
-  expect(/```sh\n(\S+)/.exec(readme)?.[1]).toBe('scripts/quick-start.sh');
+test('the README has the command, and the command the set-up', async () => {
+  expect(await readFile('README.md', 'utf8')).toMatch(/```sh\nscripts\/quick-start\.sh/);
   expect(await readFile('scripts/quick-start.sh', 'utf8')).toContain(`set -- ${picture} --out`);
 });
 

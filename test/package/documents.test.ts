@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dataDir, modelNamed } from '../support/data.ts';
+import { installPacked } from './packed.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'scrfd-documents-'));
+
+interface Block {
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  readonly code: string;
+}
+
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'bench/RESULTS.md',
+  ...readdirSync(`${root}docs`).flatMap((name) => (name.endsWith('.md') && name !== 'api.md' ? [`docs/${name}`] : [])),
+];
+const blocks: readonly Block[] = pages.flatMap((page) => {
+  const text = readFileSync(root + page, 'utf8');
+  return [...text.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language, 2: code }) => ({
+    ...{ page, line: text.slice(0, index).split('\n').length, language: language!, code: code! },
+  }));
+});
+
+function inLanguage(...languages: readonly string[]): readonly Block[] {
+  return blocks.filter(({ language }) => languages.includes(language));
+}
+
+/** What readers of a page have already, or put in themselves. */
+const GIVEN = `
+declare const canvas: HTMLCanvasElement;
+declare const context: CanvasRenderingContext2D;
+declare const video: HTMLVideoElement;
+declare const camera: MediaStream;
+declare const image: HTMLImageElement;
+declare const model: string;
+declare const paths: readonly string[];
+declare const detector: import('scrfd-webgpu').Detector;
+declare const createWorkerDetector: typeof import('scrfd-webgpu').createWorkerDetector;
+declare const createDetector: typeof import('scrfd-webgpu').createDetector;
+declare const faces: readonly import('scrfd-webgpu').Face[];
+declare const face: import('scrfd-webgpu').Face;
+declare function show(frame: unknown, faces: readonly import('scrfd-webgpu').Face[]): void;
+declare module 'react' {
+  export function useEffect(effect: () => (() => void) | undefined, on: readonly unknown[]): void;
+  export function useState<T>(): [T | undefined, (value: T) => void];
+  export function useRef<T>(value: T | null): { current: T | null };
+}
+`;
+
+describe('what the documents show', { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    await installPacked(folder, ['@webgpu', '@types', 'undici-types', 'webgpu', 'sharp', '@img', '@zip.js', 'munkres']);
+    for (const name of ['detect-libc', 'semver', 'nanotar', 'debug', 'ms']) {
+      await installFor(name);
+    }
+  }, 120_000);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  async function installFor(name: string): Promise<void> {
+    await run('ln', ['-sfn', join(root, 'node_modules', name), join(folder, 'node_modules', name)]);
+  }
+
+  test('names a language for every block, and only ones that are looked at', () => {
+    const known = ['sh', 'js', 'ts', 'tsx', 'html', 'json', 'yaml', 'python'];
+    const others = blocks.filter(({ language }) => !known.includes(language) && language !== '');
+    expect(others.map(({ page, line, language }) => `${page}:${line} ${language}`)).toEqual([]);
+    expect(inLanguage('js', 'ts').length).toBeGreaterThan(15);
+  });
+
+  test.each(['typescript', 'older-typescript'])('all programs compile, strictly: %s', async (compiler) => {
+    const project = join(folder, compiler);
+    mkdirSync(project);
+    writeFileSync(join(project, 'given.d.ts'), GIVEN.replace(/declare module[\s\S]*/, ''));
+    writeFileSync(join(project, 'react.d.ts'), /declare module[\s\S]*/.exec(GIVEN)![0]);
+    inLanguage('js', 'ts', 'tsx').forEach(({ page, line, code }) => {
+      const name = `${page.replaceAll(/\W/g, '-')}-${line}.ts`;
+      writeFileSync(join(project, name), `${code}\nexport {};\n`);
+    });
+    const compilerOptions = {
+      ...{ moduleResolution: 'bundler', module: 'esnext', target: 'es2022', strict: true, noEmit: true },
+      ...{ lib: ['ES2023', 'ESNext.Disposable', 'DOM', 'DOM.Iterable'], types: ['node', '@webgpu/types'] },
+      skipLibCheck: true,
+    };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    const tsc = join(root, 'node_modules', compiler, 'bin/tsc');
+    const result = run(process.execPath, [tsc, '-p', project]);
+    expect((await result.catch((error: { stdout: string }) => error)).stdout).toBe('');
+  });
+
+  test('what is called JavaScript is that, in the oldest Node that is named', async () => {
+    const { engines } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { engines: { node: string } };
+    expect(readFileSync(`${root}README.md`, 'utf8')).toContain(`Node ${engines.node.replace('>=', '')} or newer`);
+    for (const { page, line, code } of inLanguage('js')) {
+      const file = join(folder, 'block.mjs');
+      writeFileSync(file, code);
+      const { stderr } = await run(process.execPath, ['--check', file]).catch((error: { stderr: string }) => error);
+      expect(stderr, `${page}:${line}`).toBe('');
+      // this Node may be newer than the oldest
+      expect(code, `${page}:${line}`).not.toMatch(/\bawait using\b/);
+    }
+  });
+
+  test.skipIf(!dataDir)("the README's program for Node finds the face (needs SCRFD_DATA)", async () => {
+    const block = inLanguage('js').find(({ page, code }) => page === 'README.md' && code.includes('photo.jpg'))!;
+    const home = join(folder, 'home');
+    mkdirSync(home);
+    copyFileSync(modelNamed('scrfd_2.5g_kps.onnx'), join(home, 'scrfd_2.5g_kps'));
+    copyFileSync(`${root}assets/astronaut.png`, join(home, 'photo.jpg'));
+    writeFileSync(join(home, 'faces.mjs'), block.code);
+    const { stdout } = await run(process.execPath, ['faces.mjs'], { cwd: home });
+    expect(stdout).toMatch(/^0\.\d+ \[/);
+    expect(stdout.match(/^0\.\d+ \[/gm)).toHaveLength(1);
+  });
+
+  test('JSON is JSON, and shell is shell', async () => {
+    for (const { code } of inLanguage('json')) expect(() => JSON.parse(code)).not.toThrow();
+    for (const { page, line, code } of inLanguage('sh')) {
+      const { stderr } = await run('bash', ['-n', '-c', code]).catch((error: { stderr: string }) => error);
+      expect(stderr, `${page}:${line}`).toBe('');
+    }
+  });
+
+  test('commands have the options that are shown', async () => {
+    const help = async (...names: readonly string[]) =>
+      (await run(process.execPath, [`${root}dist/cli/main.js`, ...names, '--help'])).stdout;
+    const known = new Map<string, string>();
+    const calls = inLanguage('sh').flatMap(({ page, line, code }) =>
+      [...code.replaceAll('\\\n', ' ').matchAll(/\bscrfd ((?:models |eval )?[a-z]+)([^\n|;&#]*)/g)].map((match) => ({
+        ...{ where: `${page}:${line}`, command: match[1]!, options: match[2]!.match(/(?<=\s)--[a-z-]+/g) ?? [] },
+      })),
+    );
+    expect(calls.length).toBeGreaterThan(10);
+    for (const { where, command, options } of calls) {
+      if (!known.has(command)) known.set(command, await help(...command.split(' ')));
+      for (const option of options) expect(known.get(command), `${where}: scrfd ${command}`).toContain(option);
+    }
+    const scripts = JSON.parse(readFileSync(`${root}package.json`, 'utf8')).scripts as Record<string, string>;
+    for (const { page, line, code } of inLanguage('sh')) {
+      for (const [, script] of code.matchAll(/\bnpm run ([\w:]+)/g)) {
+        expect(Object.keys(scripts), `${page}:${line}`).toContain(script);
+      }
+    }
+  });
+
+  test('messages of the troubleshooting guide are said somewhere', () => {
+    const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(`${root}src/${name}`, 'utf8'))
+      .join('\n');
+    const guide = readFileSync(`${root}docs/troubleshooting.md`, 'utf8');
+    const said = [...guide.matchAll(/^\| `([^`]+)`/gm)].map(([, text]) => text!);
+    expect(said.length).toBeGreaterThan(12);
+    const parts = said.flatMap((text) => text.split('…').map((part) => part.trim())).filter((part) => part.length > 3);
+    expect(parts.filter((part) => !sources.includes(part))).toEqual([]);
+  });
+});
