@@ -111,17 +111,27 @@ describe('what the documents show', { timeout: 120_000 }, () => {
     }
   });
 
-  test.skipIf(!dataDir)("the README's program for Node finds the face (needs SCRFD_DATA)", async () => {
-    const block = inLanguage('js').find(({ page, code }) => page === 'README.md' && code.includes('photo.jpg'))!;
-    const home = join(folder, 'home');
-    mkdirSync(home);
-    copyFileSync(modelNamed('scrfd_2.5g_kps.onnx'), join(home, 'scrfd_2.5g_kps'));
-    copyFileSync(`${root}assets/astronaut.png`, join(home, 'photo.jpg'));
-    writeFileSync(join(home, 'faces.mjs'), block.code);
-    const { stdout } = await run(process.execPath, ['faces.mjs'], { cwd: home });
-    expect(stdout).toMatch(/^0\.\d+ \[/);
-    expect(stdout.match(/^0\.\d+ \[/gm)).toHaveLength(1);
-  });
+  test.for([
+    { runtime: 'Node', command: process.execPath, args: [] as string[] },
+    { runtime: 'Bun', command: 'bun', args: [] },
+    { runtime: 'Deno', command: 'deno', args: ['run', '--allow-all'] },
+  ])(
+    "the README's program for Node finds the face in $runtime (needs it and SCRFD_DATA)",
+    async ({ command, args }, { skip }) => {
+      const here = await run(command, ['--version']).catch(() => null);
+      skip(here === null || !dataDir);
+      const block = inLanguage('js').find(({ page, code }) => page === 'README.md' && code.includes('photo.jpg'))!;
+      const home = mkdtempSync(join(folder, 'home-'));
+      copyFileSync(modelNamed('scrfd_2.5g_kps.onnx'), join(home, 'scrfd_2.5g_kps'));
+      copyFileSync(`${root}assets/astronaut.png`, join(home, 'photo.jpg'));
+      writeFileSync(join(home, 'faces.mjs'), block.code);
+      const { stdout } = await run(command, [...args, 'faces.mjs'], {
+        cwd: home,
+        env: { ...process.env, NO_COLOR: '1' },
+      });
+      expect(stdout.match(/^0\.\d+ \[/gm)).toHaveLength(1);
+    },
+  );
 
   test('JSON is JSON, and shell is shell', async () => {
     for (const { code } of inLanguage('json')) expect(() => JSON.parse(code)).not.toThrow();
