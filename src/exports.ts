@@ -40,6 +40,16 @@ export type { WorkerDetector, WorkerDetectorOptions } from './web/worker/worker-
 /**
  * A tracker for the faces of one video. Detect with a `scoreThreshold` of `lowScore`, 0.1, so that faint faces keep their tracks.
  * @throws RangeError for an option out of its range
+ * @category What is done with faces
+ * @example
+ * ```js
+ * import { createTracker } from 'scrfd-webgpu';
+ *
+ * const tracker = await createTracker();
+ * for await (const { faces } of detector.stream(video, { scoreThreshold: 0.1 })) {
+ *   for (const { track, box } of tracker.update(faces)) console.log(track, box);
+ * }
+ * ```
  */
 export async function createTracker(options: TrackerOptions = {}): Promise<Tracker> {
   // pages load what few ask for when it is asked for

@@ -67,6 +67,15 @@ function blendsOf(axis: Axis): Blend[] {
  * whose kernel can be inverted, a mosaic of few squares keeps too little to restore a face.
  * @returns new pixels of the same size and channels; alpha stays
  * @throws RangeError for bad options or pixels
+ * @category What is done with faces
+ * @example
+ * ```js
+ * import { blurFaces } from 'scrfd-webgpu';
+ *
+ * const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
+ * pixels.data.set(blurFaces(pixels, faces, { shape: 'box' }).data);
+ * context.putImageData(pixels, 0, 0);
+ * ```
  */
 export function blurFaces(
   picture: ImageDataLike,

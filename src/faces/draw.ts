@@ -30,7 +30,17 @@ export function lineWidth(pictureLine: number, [x1, y1, x2, y2]: readonly number
   return Math.max(least, Math.min(pictureLine, Math.min(x2! - x1!, y2! - y1!) / 20));
 }
 
-/** Draws boxes, scores and keypoints over a picture on a canvas. Leaves the context's state as it was. */
+/**
+ * Draws boxes, scores and keypoints over a picture on a canvas. Leaves the context's state as it was.
+ * @category What is done with faces
+ * @example
+ * ```js
+ * import { drawFaces } from 'scrfd-webgpu';
+ *
+ * context.drawImage(image, 0, 0, canvas.width, canvas.height);
+ * drawFaces(context, faces, { scale: canvas.width / image.naturalWidth, labels: false });
+ * ```
+ */
 export function drawFaces(context: DrawingContext, faces: readonly Face[], options: DrawOptions = {}): void {
   assertKnown(options, DRAW_OPTIONS);
   const { scale = 1, pixelRatio = 1, lineWidth: width = 2, labels = true } = options;

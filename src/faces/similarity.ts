@@ -18,6 +18,7 @@ const MAX_SIZE = 2 ** 14;
  * Where the five keypoints go in a crop of this size, as insightface's `face_align.estimate_norm` has it.
  * @param size a multiple of 112, or of 128, which leaves a margin at both sides; 16,384 at most
  * @throws RangeError for another size
+ * @category What is done with faces
  */
 export function arcfaceTemplate(size: number): Point[] {
   if (!(Number.isInteger(size) && size > 0 && size <= MAX_SIZE && (size % 112 === 0 || size % 128 === 0))) {
@@ -32,6 +33,7 @@ export function arcfaceTemplate(size: number): Point[] {
  * where the singular values have a closed form. Never a reflection.
  * @returns `[a, b, c, d, e, f]` with x' = ax + by + c, y' = dx + ey + f
  * @throws RangeError for points that are all the same, or not finite
+ * @category What is done with faces
  */
 export function estimateSimilarity(from: readonly Point[], to: readonly Point[]): AffineMatrix {
   const mean = (points: readonly Point[], i: 0 | 1) => points.reduce((sum, point) => sum + point[i], 0) / points.length;
@@ -51,7 +53,16 @@ export function estimateSimilarity(from: readonly Point[], to: readonly Point[])
   return [c, -s, toX - c * fromX + s * fromY, s, c, toY - s * fromX - c * fromY];
 }
 
-/** Picture → crop, for one face. @throws RangeError for anything but five points, or points at one place */
+/**
+ * Picture → crop, for one face. @throws RangeError for anything but five points, or points at one place
+ * @category What is done with faces
+ * @example
+ * ```js
+ * import { alignmentMatrix } from 'scrfd-webgpu';
+ *
+ * const [a, b, c, d, e, f] = alignmentMatrix(face.keypoints ?? [], 112); // x' = ax + by + c, y' = dx + ey + f
+ * ```
+ */
 export function alignmentMatrix(keypoints: readonly Point[], size: number): AffineMatrix {
   const template = arcfaceTemplate(size);
   if (keypoints.length !== template.length) {

@@ -106,7 +106,10 @@ const MODELS: readonly ModelEntry[] = [
   },
 ];
 
-/** Face detectors, the best default first: accuracy for its time, then what else will do. */
+/**
+ * Face detectors, the best default first: accuracy for its time, then what else will do.
+ * @category Models
+ */
 export const bestModels: readonly string[] = [
   'scrfd_2.5g_kps',
   'scrfd_10g_kps',
@@ -114,13 +117,25 @@ export const bestModels: readonly string[] = [
   'retinaface_mnet025',
 ];
 
-/** The model of this name or alias, in any case. */
+/**
+ * The model of this name or alias, in any case.
+ * @category Models
+ * @example
+ * ```js
+ * import { findModel, modelNames } from 'scrfd-webgpu';
+ *
+ * for (const name of modelNames()) console.log(name, findModel(name)?.bytes, findModel(name)?.licence);
+ * ```
+ */
 export function findModel(name: string): ModelEntry | undefined {
   const wanted = name.toLowerCase();
   return MODELS.find((model) => model.name === wanted || model.aliases.includes(wanted));
 }
 
-/** Every model's own name, best first. */
+/**
+ * Every model's own name, best first.
+ * @category Models
+ */
 export function modelNames(): string[] {
   return MODELS.map(({ name }) => name);
 }

@@ -23,7 +23,10 @@ const GLYPHS: Readonly<Record<string, string>> = {
   '.': 'M0 5.8V6',
 };
 
-/** The picture, as RGB, with a box, a score and the keypoints drawn for every face; lines scale with the picture. */
+/**
+ * The picture, as RGB, with a box, a score and the keypoints drawn for every face; lines scale with the picture.
+ * @category Files, in Node
+ */
 export async function paintFaces(image: ImageDataLike, faces: readonly Face[]): Promise<Pixels> {
   const sharp = await loadSharp();
   const { data, width, height, channels } = checkPixels(image);
@@ -51,7 +54,17 @@ export function isWritable(path: string): boolean {
   return Object.hasOwn(FORMATS, extname(path).toLowerCase());
 }
 
-/** Draws the faces and writes the picture, in the format that the file's extension names, completely or not at all. */
+/**
+ * Draws the faces and writes the picture, in the format that the file's extension names, completely or not at all.
+ * @category Files, in Node
+ * @example
+ * ```js
+ * import { readImage, writeAnnotated } from 'scrfd-webgpu/node';
+ *
+ * const picture = await readImage('photo.jpg');
+ * await writeAnnotated('marked.png', picture, await detector.detect(picture));
+ * ```
+ */
 export async function writeAnnotated(path: string, image: ImageDataLike, faces: readonly Face[]): Promise<void> {
   assertWritable(path);
   await writePicture(path, await paintFaces(image, faces));

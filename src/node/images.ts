@@ -37,6 +37,7 @@ const decoding = new WeightedQueue(MAX_PIXELS);
  * Decodes JPEG, PNG, WebP, AVIF, GIF (first frame) or TIFF to RGB the way OpenCV's imread does: EXIF orientation applied,
  * alpha dropped, the high byte of 16 bits, profiles not applied. CMYK alone is converted by its ICC profile.
  * Rejects with an `ImageError` that names the source, or with `signal.reason`, at once, where libvips decodes in vain to its end.
+ * @category Files, in Node
  */
 export async function readImage(source: EncodedImage, options: ReadImageOptions = {}): Promise<Pixels> {
   const image = await openEncoded(source, options);

@@ -19,6 +19,14 @@ const CACHE_NAME = 'scrfd-models';
  * Face does; for a mirror of one's own, pass an entry with its `sources` replaced.
  * @param model a name or alias, or an entry of one's own
  * @throws ModelError naming every source and why it failed, and `signal.reason` when aborted
+ * @category Models
+ * @example
+ * ```js
+ * import { createDetector, fetchModel } from 'scrfd-webgpu';
+ *
+ * const bytes = await fetchModel('scrfd_2.5g_kps', { onProgress: ({ received, total }) => console.log(received, total) });
+ * const detector = await createDetector(bytes);
+ * ```
  */
 export async function fetchModel(
   model: string | ModelEntry,

@@ -23,13 +23,15 @@ const pages = [
   'README.md',
   'CONTRIBUTING.md',
   'bench/RESULTS.md',
-  ...readdirSync(`${root}docs`).flatMap((name) => (name.endsWith('.md') && name !== 'api.md' ? [`docs/${name}`] : [])),
+  ...readdirSync(`${root}docs`).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
 ];
 const blocks: readonly Block[] = pages.flatMap((page) => {
   const text = readFileSync(root + page, 'utf8');
-  return [...text.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language, 2: code }) => ({
+  const found = [...text.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language, 2: code }) => ({
     ...{ page, line: text.slice(0, index).split('\n').length, language: language!, code: code! },
   }));
+  // declarations are generated, examples are not
+  return page === 'docs/api.md' ? found.filter(({ language }) => language === 'js') : found;
 });
 
 function inLanguage(...languages: readonly string[]): readonly Block[] {

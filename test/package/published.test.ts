@@ -63,6 +63,12 @@ describe('the packed package', { timeout: 120_000 }, () => {
     expect(dead).toEqual([]);
   });
 
+  test('its version is the newest of the changelog, and the one to cite', () => {
+    const { version } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8')) as { version: string };
+    expect(/^## (.*)$/m.exec(readFileSync(join(packed, 'CHANGELOG.md'), 'utf8'))?.[1]).toBe(version);
+    expect(readFileSync(join(root, 'CITATION.cff'), 'utf8')).toMatch(new RegExp(`^version: ${version}$`, 'm'));
+  });
+
   test('is small: no source maps, no sources, no tests', () => {
     expect(
       files.filter((name) => /\.map$|(?<!\.d)\.ts$|\.wgsl$|^(test|bench\/(?!RESULTS)|demo|scripts)/.test(name)),

@@ -25,6 +25,13 @@ export interface LocatedModel {
  * an installed npm package. The file's SHA-256 has been checked, whatever its origin.
  * @param model a name or alias, or an entry of one's own
  * @throws ModelError naming every source and why it failed, and `signal.reason` when aborted
+ * @category Models
+ * @example
+ * ```js
+ * import { resolveModel } from 'scrfd-webgpu/node';
+ *
+ * console.log(await resolveModel('scrfd_2.5g_kps', { onNotice: console.error }));
+ * ```
  */
 export async function resolveModel(model: string | ModelEntry, options: ResolveOptions = {}): Promise<string> {
   const entry = typeof model === 'string' ? requireModel(model) : model;

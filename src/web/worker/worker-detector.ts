@@ -241,6 +241,14 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
  * A detector in a worker, with the same methods.
  * @param model as `createDetector` takes it; addresses are relative to the page
  * @throws what `createDetector` does
+ * @category Finding faces
+ * @example
+ * ```js
+ * import { createWorkerDetector } from 'scrfd-webgpu';
+ *
+ * const detector = await createWorkerDetector('/models/scrfd_500m_kps.onnx');
+ * const faces = await detector.detect(document.images[0]);
+ * ```
  */
 export function createWorkerDetector(model: ModelInput, options: WorkerDetectorOptions = {}): Promise<WorkerDetector> {
   return WorkerDetector.create(model, options);
