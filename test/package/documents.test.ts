@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,14 @@ declare const createDetector: typeof import('scrfd-webgpu').createDetector;
 declare const faces: readonly import('scrfd-webgpu').Face[];
 declare const face: import('scrfd-webgpu').Face;
 declare function show(frame: unknown, faces: readonly import('scrfd-webgpu').Face[]): void;
+declare module 'vue' {
+  export interface Ref<T> {
+    value: T;
+  }
+  export function shallowRef<T>(): Ref<T | undefined>;
+  export function watch<T>(source: Ref<T>, callback: (value: T) => unknown, options: { immediate: boolean }): void;
+  export function onScopeDispose(callback: () => void): void;
+}
 declare module 'react' {
   export function useEffect(effect: () => (() => void) | undefined, on: readonly unknown[]): void;
   export function useState<T>(): [T | undefined, (value: T) => void];
@@ -74,7 +83,7 @@ describe('what the documents show', { timeout: 120_000 }, () => {
   }
 
   test('names a language for every block, and only ones that are looked at', () => {
-    const known = ['sh', 'js', 'ts', 'tsx', 'html', 'json', 'yaml', 'python'];
+    const known = ['sh', 'js', 'ts', 'tsx', 'html', 'json', 'yaml', 'dockerfile'];
     const others = blocks.filter(({ language }) => !known.includes(language) && language !== '');
     expect(others.map(({ page, line, language }) => `${page}:${line} ${language}`)).toEqual([]);
     expect(inLanguage('js', 'ts').length).toBeGreaterThan(15);
@@ -84,17 +93,17 @@ describe('what the documents show', { timeout: 120_000 }, () => {
     const project = join(folder, compiler);
     mkdirSync(project);
     writeFileSync(join(project, 'given.d.ts'), GIVEN.replace(/declare module[\s\S]*/, ''));
-    writeFileSync(join(project, 'react.d.ts'), /declare module[\s\S]*/.exec(GIVEN)![0]);
-    inLanguage('js', 'ts', 'tsx').forEach(({ page, line, code }) => {
-      const name = `${page.replaceAll(/\W/g, '-')}-${line}.ts`;
+    writeFileSync(join(project, 'frameworks.d.ts'), /declare module[\s\S]*/.exec(GIVEN)![0]);
+    inLanguage('js', 'ts', 'tsx').forEach(({ page, line, language, code }) => {
+      const name = `${page.replaceAll(/\W/g, '-')}-${line}.${language}`;
       writeFileSync(join(project, name), `${code}\nexport {};\n`);
     });
     const compilerOptions = {
       ...{ moduleResolution: 'bundler', module: 'esnext', target: 'es2022', strict: true, noEmit: true },
       ...{ lib: ['ES2023', 'ESNext.Disposable', 'DOM', 'DOM.Iterable'], types: ['node', '@webgpu/types'] },
-      skipLibCheck: true,
+      ...{ skipLibCheck: true, allowJs: true, checkJs: true, jsx: 'preserve' },
     };
-    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*'] }));
     const tsc = join(root, 'node_modules', compiler, 'bin/tsc');
     const result = run(process.execPath, [tsc, '-p', project]);
     expect((await result.catch((error: { stdout: string }) => error)).stdout).toBe('');
@@ -134,6 +143,40 @@ describe('what the documents show', { timeout: 120_000 }, () => {
       expect(stdout.match(/^0\.\d+ \[/gm)).toHaveLength(1);
     },
   );
+
+  test.skipIf(!dataDir)('the server answers, refuses what is too much, and ends (needs SCRFD_DATA)', async () => {
+    const home = mkdtempSync(join(folder, 'server-'));
+    copyFileSync(modelNamed('scrfd_2.5g_kps.onnx'), join(home, 'scrfd_2.5g_kps'));
+    writeFileSync(join(home, 'server.mjs'), inLanguage('js').find(({ page }) => page === 'docs/server.md')!.code);
+    const server = spawn(process.execPath, ['server.mjs'], { cwd: home, env: { ...process.env, PORT: '0' } });
+    const ended = once(server, 'exit');
+    try {
+      const [said] = (await once(server.stdout, 'data')) as [Buffer];
+      const origin = `http://localhost:${/port: (\d+)/.exec(String(said))![1]}`;
+      const post = (body: Uint8Array<ArrayBuffer> | ReadableStream) =>
+        fetch(`${origin}/faces`, { method: 'POST', body, duplex: 'half' } as RequestInit);
+      const picture = new Uint8Array(readFileSync(`${root}assets/astronaut.png`));
+      expect(((await (await post(picture)).json()) as { faces: unknown[] }).faces).toHaveLength(1);
+      expect((await post(new TextEncoder().encode('no picture'))).status).toBe(400);
+      const rush = await Promise.all(Array.from({ length: 40 }, () => post(picture)));
+      const answers = rush.map(({ status }) => status);
+      expect(answers.filter((status) => status === 200).length).toBeGreaterThanOrEqual(16);
+      expect(answers.filter((status) => status === 429).length).toBeGreaterThan(0);
+      expect(answers.filter((status) => status !== 200 && status !== 429)).toEqual([]);
+      // an upload that does not say how long it is: the server need not hear it out
+      const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1_000_000)) });
+      expect(
+        await post(endless).then(
+          ({ status }) => status,
+          () => 413,
+        ),
+      ).toBe(413);
+      expect(await (await fetch(`${origin}/health`)).json()).toEqual({ waiting: 0 });
+    } finally {
+      server.kill('SIGTERM');
+    }
+    expect((await ended)[0]).toBe(0);
+  });
 
   test('JSON is JSON, and shell is shell', async () => {
     for (const { code } of inLanguage('json')) expect(() => JSON.parse(code)).not.toThrow();
