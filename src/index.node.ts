@@ -73,7 +73,7 @@ export async function createWorkerDetector(
  */
 export async function fetchModel(
   model: string | ModelEntry,
-  options: FetchModelOptions = {},
+  { caches: _, ...options }: FetchModelOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   return readFile(await resolveModel(model, options));
 }

@@ -1,3 +1,4 @@
+import type { OptionNames } from '../common/check.ts';
 import { ModelError } from '../common/errors.ts';
 import { DownloadError, type DownloadProgress } from './download.ts';
 import type { ModelEntry } from './registry.ts';
@@ -13,6 +14,10 @@ export interface FetchOptions {
   /** Milliseconds without a byte after which the next source is tried. Default 30,000. */
   stallTimeout?: number;
 }
+
+export const FETCH_OPTIONS: OptionNames<FetchOptions> = {
+  ...{ onProgress: 1, onNotice: 1, signal: 1, fetch: 1, stallTimeout: 1 },
+};
 
 /** What is said before a download. */
 export function noticeOf({ name, bytes, licence }: ModelEntry): string {

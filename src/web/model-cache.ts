@@ -1,7 +1,8 @@
+import { assertKnown, type OptionNames } from '../common/check.ts';
 import { ModelError } from '../common/errors.ts';
 import { sha256 } from '../common/sha256.ts';
 import { DownloadError, type DownloadOptions, download, MemorySink, openRemote } from '../models/download.ts';
-import { type FetchOptions, noSource, noticeOf, wrongSha256 } from '../models/fetch-options.ts';
+import { FETCH_OPTIONS, type FetchOptions, noSource, noticeOf, wrongSha256 } from '../models/fetch-options.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from '../models/registry.ts';
 
 export interface FetchModelOptions extends FetchOptions {
@@ -10,6 +11,8 @@ export interface FetchModelOptions extends FetchOptions {
   /** Where a page keeps models between visits. Default: its Cache API, and nothing where there is none. */
   caches?: CacheStorage;
 }
+
+const FETCH_MODEL_OPTIONS: OptionNames<FetchModelOptions> = { ...FETCH_OPTIONS, offline: 1, caches: 1 };
 
 const CACHE_NAME = 'scrfd-models';
 
@@ -32,6 +35,7 @@ export async function fetchModel(
   model: string | ModelEntry,
   options: FetchModelOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  assertKnown(options, FETCH_MODEL_OPTIONS);
   const { signal } = options;
   const entry = typeof model === 'string' ? findModel(model) : model;
   if (entry === undefined) throw new ModelError(`${model}: expected a model's name (${modelNames().join(', ')})`);

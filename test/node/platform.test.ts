@@ -160,4 +160,11 @@ describe('packages that are not installed', () => {
     const { stdout } = await runNode(['--import', hidePackage(name), '--input-type=module', '--eval', code]);
     expect(stdout).toMatch(message);
   });
+
+  test('isSupported: with an adapter true, without the package false', async () => {
+    const code = "import { isSupported } from './src/index.node.ts'; console.log(await isSupported());";
+    const run = (...args: string[]) => runNode([...args, '--input-type=module', '--eval', code]);
+    expect((await run()).stdout).toBe('true\n');
+    expect((await run('--import', hidePackage('webgpu'))).stdout).toBe('false\n');
+  });
 });

@@ -356,6 +356,8 @@ inChromium('models and devices', (pages) => {
       lib.createDetector(model).catch((error) => `${error.name} ${error.reason}: ${error.message}`),
     );
     expect(error).toMatch(/^DeviceError no-adapter: .*This browser has no WebGPU\. It is in Chrome and Edge 113/);
+    expect(await page.evaluate(() => lib.isSupported())).toBe(false);
+    expect(await (await pages().open()).evaluate(() => lib.isSupported())).toBe(true);
   });
 });
 

