@@ -24,6 +24,7 @@ const stage = element('stage', HTMLElement);
 const SUPERSEDED = new Error('superseded');
 
 const studio = new Studio({ options, onDetecting, onProgress, onFound, onFailed, onEnded });
+let isUsable = true;
 let used: Choice | undefined;
 let loading = new AbortController();
 let opening = new AbortController();
@@ -206,7 +207,9 @@ function startLive(signal: AbortSignal, frames: MediaStream | HTMLVideoElement, 
   return true;
 }
 
-function openFile(file: File | undefined): Promise<void> {
+async function openFile(file: File | undefined): Promise<void> {
+  // dropped or pasted all the same
+  if (!isUsable) return;
   if (file?.name.endsWith('.onnx')) {
     pickFile(file);
     return load();
@@ -220,7 +223,7 @@ function onFile(id: string): void {
   const input = element(id, HTMLInputElement);
   input.addEventListener('change', () => {
     const [file] = input.files ?? [];
-    void attempt(async () => openFile(file));
+    void attempt(() => openFile(file));
     // so that the same file can be chosen again
     input.value = '';
   });
@@ -243,6 +246,7 @@ async function download(): Promise<void> {
 
 /** Turns off what cannot work here. */
 function giveUp(): void {
+  isUsable = false;
   for (const control of document.querySelectorAll<HTMLButtonElement>('main button, main input, main select')) {
     control.disabled = true;
   }
@@ -291,11 +295,11 @@ stage.addEventListener('drop', (event) => {
   event.preventDefault();
   stage.classList.remove('over');
   const [file] = event.dataTransfer?.files ?? [];
-  void attempt(async () => openFile(file));
+  void attempt(() => openFile(file));
 });
 document.addEventListener('paste', ({ clipboardData }) => {
   const [file] = clipboardData?.files ?? [];
-  if (file) void attempt(async () => openFile(file));
+  if (file) void attempt(() => openFile(file));
 });
 addEventListener('resize', redraw);
 
