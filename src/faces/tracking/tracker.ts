@@ -4,7 +4,13 @@ import { ByteTracker, type Detection, type TrackerOptions } from './byte-track.t
 /** A face with the number of its track, from 1; without one it is in none. */
 export type Tracked<F> = F & { readonly track?: number };
 
-const TRACKER_OPTIONS: OptionNames<TrackerOptions> = { highScore: 1, lowScore: 1, newTrackScore: 1, maxLost: 1 };
+const TRACKER_OPTIONS: OptionNames<TrackerOptions> = {
+  highScore: 1,
+  lowScore: 1,
+  newTrackScore: 1,
+  maxLost: 1,
+  confirm: 1,
+};
 
 /** Numbers the faces of a video, one number a person as long as they are in sight, by ByteTrack. Has no need of a GPU. */
 export class Tracker {
