@@ -3,6 +3,7 @@ import { Detector, type DetectorOptions } from './detector/detector.ts';
 import { Network, type NetworkOptions } from './runtime/network.ts';
 import type { ModelInput } from './runtime/open-model.ts';
 import { browserPlatform } from './web/platform.ts';
+import type { WorkerDetector, WorkerDetectorOptions } from './web/worker/worker-detector.ts';
 
 /**
  * A face detector for one SCRFD model.
@@ -54,6 +55,27 @@ export async function isSupported(): Promise<boolean> {
   return (await browserPlatform.requestAdapter().catch(() => null)) !== null;
 }
 
+/**
+ * A detector in a worker, with the same methods.
+ * @param model as `createDetector` takes it; addresses are relative to the page
+ * @throws what `createDetector` does
+ * @category Finding faces
+ * @example
+ * ```js
+ * import { createWorkerDetector } from 'scrfd-webgpu';
+ *
+ * const detector = await createWorkerDetector('/models/scrfd_500m_kps.onnx');
+ * const faces = await detector.detect(document.images[0]);
+ * ```
+ */
+export async function createWorkerDetector(
+  model: ModelInput,
+  options: WorkerDetectorOptions = {},
+): Promise<WorkerDetector> {
+  // pages without one do not load it
+  const { WorkerDetector } = await import('./web/worker/worker-detector.ts');
+  return WorkerDetector.create(model, options);
+}
+
 export * from './exports.ts';
 export { fetchModel } from './web/model-cache.ts';
-export { createWorkerDetector } from './web/worker/worker-detector.ts';

@@ -1,3 +1,4 @@
+import { steadyBytes } from './caller-memory.ts';
 import { classNameOf } from './class-name.ts';
 
 /** Decoded pixels, rows top to bottom, no padding between rows. */
@@ -55,7 +56,7 @@ export function checkPixels({ data, width, height, channels: told }: ImageDataLi
   if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
     throw new RangeError(`image: expected a width and height of at least 1 pixel, got ${width}×${height}`);
   }
-  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+  if (!['Uint8Array', 'Uint8ClampedArray'].includes(classNameOf(data))) {
     throw new TypeError('image: expected data to be a Uint8Array or Uint8ClampedArray');
   }
   const channels = told ?? data.length / (width * height);
@@ -68,6 +69,12 @@ export function checkPixels({ data, width, height, channels: told }: ImageDataLi
     throw new RangeError(`image: expected ${expected} bytes for ${width}×${height}×${channels}, got ${data.length}`);
   }
   return { data, width, height, channels };
+}
+
+/** The same pixels in memory that stays. @throws RangeError or TypeError for a wrong size, number of channels or type */
+export function steadyPixels(image: ImageDataLike): Pixels {
+  const pixels = checkPixels(image);
+  return { ...pixels, data: steadyBytes(pixels.data) };
 }
 
 /** RGBA → RGB. */

@@ -6,10 +6,20 @@ import { cropBytes, WARP_PARAMS_BYTES, warpAffine, warpSteps } from '../kernels/
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import { bindLaunch, withBuffers } from '../runtime/launch.ts';
-import type { ImageBuffer, ImageLayout } from './image-buffer.ts';
+import { type ImageBuffer, type ImageLayout, layOut } from './image-buffer.ts';
+import type { Sampled } from './sampled.ts';
 
 /** A face's five keypoints, as `detect` gives them. */
 export type Keypoints = NonNullable<Face['keypoints']>;
+
+/** An image in parts that can be bound; null for all of it. */
+async function partsOf(image: OpenedImage, most: number): Promise<readonly (Sampled | null)[]> {
+  const { layouts, bytes } = layOut([image]);
+  if (bytes <= most) return [null];
+  const { stripsOf } = await import('./sampled.ts');
+  // two words less: pixels straddle words, and rows end within one
+  return stripsOf(image, Math.floor((most - 8) / layouts[0]!.rowBytes));
+}
 
 /**
  * Aligned RGB crops of faces in one image, in one dispatch, or in one for each strip of an image that cannot be bound whole.
@@ -44,9 +54,9 @@ export async function alignFaces(
     async ({ params, table, crops, staging }) => {
       const { device } = context;
       const checks: Promise<unknown>[] = [];
-      for (const sampled of images.strips(image)) {
+      for (const part of await partsOf(image, context.maxBinding)) {
         const encoder = device.createCommandEncoder();
-        const { result: layouts, checked } = await images.write([image], encoder, () => sampled);
+        const { result: layouts, checked } = await images.write([image], encoder, async () => part!);
         const [{ sampled: strip, ...layout }] = layouts as [ImageLayout];
         const rows = strip && { firstRow: strip.rows[0]!, rows: strip.rows.length };
         const dispatch = warpAffine({ ...layout, ...rows, count, size });

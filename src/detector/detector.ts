@@ -1,11 +1,10 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { ModelIdentity } from '../architectures/identify.ts';
-import { unshared } from '../common/caller-memory.ts';
 import { assertKnown, type OptionNames } from '../common/check.ts';
 import { classNameOf } from '../common/class-name.ts';
 import type { Face } from '../common/face.ts';
 import type { Size } from '../common/geometry.ts';
-import { checkPixels, type ImageInput, isPixels, type OpenedImage, type Pixels } from '../common/image.ts';
+import { type ImageInput, isPixels, type OpenedImage, type Pixels, steadyPixels } from '../common/image.ts';
 import type { ReadLimits } from '../common/limits.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TypedEventTarget } from '../common/typed-event-target.ts';
@@ -256,10 +255,9 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
 
   async #open(image: ImageInput, signal: AbortSignal | undefined): Promise<OpenedImage> {
     if (classNameOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
-    const opened = isPixels(image)
-      ? ({ ...checkPixels(image), kind: 'pixels' } as const)
-      : await this.#platform.openImage(image, signal, this.#options.limits);
-    return opened.kind === 'pixels' ? { ...opened, data: unshared(opened.data) } : opened;
+    if (isPixels(image)) return { ...steadyPixels(image), kind: 'pixels' };
+    const opened = await this.#platform.openImage(image, signal, this.#options.limits);
+    return opened.kind === 'pixels' ? { ...steadyPixels(opened), kind: 'pixels' } : opened;
   }
 
   /** Frees all GPU memory once the calls under way have ended. Idempotent. */

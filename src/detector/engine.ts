@@ -23,7 +23,6 @@ import { compileDetector, type DetectorPlan } from './compile.ts';
 import { FaceReader } from './face-reader.ts';
 import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
 import { inputSizesFor, placeImage, type Settings } from './options.ts';
-import { renumber, sampledBy } from './sampled.ts';
 
 const RESIZE_ENTRY_BYTES = 16;
 
@@ -187,12 +186,12 @@ export class DetectorEngine {
     this.context.assertUsable();
     const encoder = this.context.device.createCommandEncoder();
     const { inputSizes } = prepared.plan;
-    const { result: layouts, checked: uploaded } = await this.#images.write(images, encoder, (image) =>
-      sampledBy(
-        image,
-        inputSizes.map((inputSize) => resized(settings, image, inputSize)),
-      ),
-    );
+    const { result: layouts, checked: uploaded } = await this.#images.write(images, encoder, async (image) => {
+      // pages load what few need when it is needed
+      const { Sampled } = await import('./sampled.ts');
+      const resizes = inputSizes.map((inputSize) => resized(settings, image, inputSize));
+      return Sampled.by(image, resizes);
+    });
     const { result, checked } = this.context.scoped('finding faces', () => {
       const { executor, plan, reader } = prepared;
       const written = this.#writeParams(prepared, settings, layouts);
@@ -246,7 +245,7 @@ export class DetectorEngine {
       for (const inputSize of plan.inputSizes) {
         for (const layout of layouts) {
           const { newWidth, newHeight, scale, table } = resized(settings, layout, inputSize);
-          if (layout.sampled) renumber(table, newWidth, layout.sampled, layout);
+          layout.sampled?.renumber(table, newWidth);
           queue.writeBuffer(prepared.resizeTable, firstEntry * RESIZE_ENTRY_BYTES, table);
           packed.push({ ...settings, ...layout, newWidth, newHeight, scale, firstEntry });
           firstEntry += newWidth + newHeight;

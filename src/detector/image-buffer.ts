@@ -6,7 +6,7 @@ import type { ImageParams } from '../kernels/detection/image-params.ts';
 import type { GpuContext, Scoped } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 import { type Upload, UploadRing } from '../runtime/upload-ring.ts';
-import { runsOf, type Sampled, samplePixels, strip } from './sampled.ts';
+import type { Sampled } from './sampled.ts';
 
 /** Where an image lies in the buffer. */
 export interface ImageLayout
@@ -53,15 +53,15 @@ function layoutOf(picture: OpenedImage, firstWord: number, sampled?: Sampled): I
   const rowBytes = Math.ceil((width * 4) / ROW_ALIGNMENT) * ROW_ALIGNMENT;
   const blueFirst = picture.kind === 'texture' && BLUE_FIRST_FORMATS.includes(picture.texture.format);
   // copies of textures take whole rows
-  const rows = sampled && { sampled: { rows: sampled.rows, columns: null } };
+  const rows = sampled && { sampled: sampled.wholeRows() };
   return { width, height, channels: 4, rowBytes, blueFirst, firstWord, ...rows };
 }
 
 /** Puts images one behind the other. */
-function layOut(images: readonly OpenedImage[], sample?: (image: ImageSize) => Sampled) {
+export function layOut(images: readonly OpenedImage[], sampled: readonly Sampled[] = []) {
   let words = 0;
-  const layouts = images.map((image) => {
-    const layout = layoutOf(image, words, sample?.(image));
+  const layouts = images.map((image, i) => {
+    const layout = layoutOf(image, words, sampled[i]);
     words += Math.ceil((layout.rowBytes * (layout.sampled?.rows.length ?? layout.height)) / 4);
     return layout;
   });
@@ -100,17 +100,18 @@ export class ImageBuffer {
   async write(
     images: readonly OpenedImage[],
     encoder: GPUCommandEncoder,
-    sample: (image: ImageSize) => Sampled,
+    sample: (image: ImageSize) => Promise<Sampled>,
   ): Promise<Scoped<ImageLayout[]>> {
     const whole = layOut(images);
-    const { layouts, bytes } = whole.bytes <= this.#context.maxBinding ? whole : layOut(images, sample);
+    const { layouts, bytes } =
+      whole.bytes <= this.#context.maxBinding ? whole : layOut(images, await Promise.all(images.map(sample)));
     const buffer = await this.#reserve(bytes, images.length);
     const texture = await this.#reserveTexture(images.filter(({ kind }) => kind === 'source'));
     const uploads = images.flatMap((image, i): Upload[] => {
       if (image.kind !== 'pixels') return [];
       assertKept(image.data, image.width * image.height * image.channels);
       const { firstWord, sampled } = layouts[i]!;
-      return [{ offset: firstWord * 4, data: sampled ? samplePixels(image, sampled) : image.data }];
+      return [{ offset: firstWord * 4, data: sampled?.pixels(image) ?? image.data }];
     });
     const uploaded = uploads.reduce((sum, { data }) => sum + data.byteLength, 0);
     const mapped = this.#ring && uploaded >= RING_BYTES;
@@ -123,15 +124,6 @@ export class ImageBuffer {
       if (!mapped) for (const upload of uploads) this.#writeBytes(buffer, upload);
       return layouts;
     });
-  }
-
-  /** An image's rows in parts that can be bound, each but the first beginning with the last row of the one before. */
-  strips(image: OpenedImage): readonly Sampled[] {
-    const { rowBytes, height } = layoutOf(image, 0);
-    // a word less for pixels that straddle two, and one for the end of the last row
-    const most = Math.max(2, Math.min(height, Math.floor((this.#context.maxBinding - 8) / rowBytes)));
-    const count = Math.max(1, Math.ceil((height - 1) / (most - 1)));
-    return Array.from({ length: count }, (_, i) => strip(i * (most - 1), Math.min(i * (most - 1) + most, height)));
   }
 
   async #reserve(bytes: number, count: number): Promise<GPUBuffer> {
@@ -165,7 +157,7 @@ export class ImageBuffer {
   ): void {
     const { device } = this.#context;
     const encoder = device.createCommandEncoder();
-    const runs = sampled ? runsOf(sampled.rows) : [{ from: 0, to: 0, count: height }];
+    const runs = sampled?.runs() ?? [{ from: 0, to: 0, count: height }];
     for (const { from, to, count } of runs) {
       const first = Math.max(from, tile.y);
       const rows = Math.min(from + count, tile.y + tile.height) - first;

@@ -92,7 +92,8 @@ export function blurFaces(
     throw new RangeError(`margin: expected a number from 0 to 2, got ${String(margin)}`);
   }
   assertOneOf('shape', shape, ['ellipse', 'box']);
-  const data = image.data.slice();
+  // not by slice(), which copies nothing of a Buffer
+  const data = new (image.data instanceof Uint8ClampedArray ? Uint8ClampedArray : Uint8Array)(image.data);
   for (const { box } of faces) {
     if (!box.every(Number.isFinite)) throw new RangeError(`box: expected four finite numbers, got ${box.join(', ')}`);
     const [columns, rows] = axesOf(box, margin, blocks, image);

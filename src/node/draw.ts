@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { ImageError } from '../common/errors.ts';
 import type { Face } from '../common/face.ts';
-import { checkPixels, dropAlpha, type ImageDataLike, type Pixels } from '../common/image.ts';
+import { dropAlpha, type ImageDataLike, type Pixels, steadyPixels } from '../common/image.ts';
 import { lineWidth, MARK_COLOURS } from '../faces/draw.ts';
 import { writeWhole } from './files.ts';
 import { loadSharp } from './sharp.ts';
@@ -29,7 +29,7 @@ const GLYPHS: Readonly<Record<string, string>> = {
  */
 export async function paintFaces(image: ImageDataLike, faces: readonly Face[]): Promise<Pixels> {
   const sharp = await loadSharp();
-  const { data, width, height, channels } = checkPixels(image);
+  const { data, width, height, channels } = steadyPixels(image);
   try {
     const overlay = Buffer.from(renderOverlay(width, height, faces));
     // by hand, because sharp composites before it removes an alpha channel
@@ -77,8 +77,9 @@ function assertWritable(path: string): void {
 }
 
 /** Writes a picture, RGB or RGBA, in the format that the file's extension names, completely or not at all. */
-export async function writePicture(path: string, { data, width, height, channels }: Pixels): Promise<void> {
+export async function writePicture(path: string, picture: Pixels): Promise<void> {
   assertWritable(path);
+  const { data, width, height, channels } = steadyPixels(picture);
   const format = FORMATS[extname(path).toLowerCase() as keyof typeof FORMATS];
   const sharp = await loadSharp();
   const encode = () =>

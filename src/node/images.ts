@@ -1,4 +1,5 @@
-import { unshared } from '../common/caller-memory.ts';
+import { readBytes } from '../common/caller-memory.ts';
+import { classNameOf } from '../common/class-name.ts';
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/image.ts';
 import type { ReadLimits } from '../common/limits.ts';
@@ -101,8 +102,8 @@ const SHARP_MOST_SECONDS = 3600;
 async function encodedBytes(source: EncodedImage, options: ReadImageOptions): Promise<Uint8Array> {
   const { signal } = options;
   signal?.throwIfAborted();
-  if (source instanceof Uint8Array) return unshared(source);
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  const bytes = readBytes(source);
+  if (bytes) return bytes;
   if (source instanceof Blob) {
     // a blob may be a file that is not read yet
     const { maxBytes = PICTURE_FILE.maxBytes.file } = options.limits ?? {};
@@ -110,7 +111,7 @@ async function encodedBytes(source: EncodedImage, options: ReadImageOptions): Pr
     throw new ImageError(`picture: expected at most ${maxBytes} bytes (maxBytes), got ${source.size}`);
   }
   if (typeof source === 'string' || source instanceof URL) return readSource(source, PICTURE_FILE, options);
-  throw new TypeError(`readImage: expected a path, URL, Uint8Array, ArrayBuffer or Blob, got ${typeof source}`);
+  throw new TypeError(`readImage: expected a path, URL, Uint8Array, ArrayBuffer or Blob, got ${classNameOf(source)}`);
 }
 
 /** Rejects with `signal.reason` as soon as it comes, whatever the work goes on with. */

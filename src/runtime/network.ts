@@ -1,4 +1,5 @@
 import { assertKnown, type OptionNames } from '../common/check.ts';
+import { classNameOf } from '../common/class-name.ts';
 import type { ReadLimits } from '../common/limits.ts';
 import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
@@ -187,7 +188,7 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
     const { tap = [], inputShape = this.#options.inputShape, signal } = options;
     signal?.throwIfAborted();
     assertShape(inputShape);
-    if (!(x instanceof Float32Array)) throw new TypeError('input: expected a Float32Array');
+    if (classNameOf(x) !== 'Float32Array') throw new TypeError(`input: expected a Float32Array, got ${classNameOf(x)}`);
     if (x.length !== sizeOf(inputShape)) {
       const expected = `${sizeOf(inputShape)} elements (${formatDims(inputShape)})`;
       throw new RangeError(`input "${this.inputName}": expected ${expected}, got ${x.length}`);

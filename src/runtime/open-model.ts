@@ -1,4 +1,4 @@
-import { unshared } from '../common/caller-memory.ts';
+import { readBytes } from '../common/caller-memory.ts';
 import { loadModel } from '../loader/load-model.ts';
 import type { Model } from '../loader/model.ts';
 import type { LoadOptions, ModelSource, Platform } from './platform.ts';
@@ -23,8 +23,9 @@ export async function openModel(
 }
 
 async function readSource(platform: Platform, input: ModelInput, options: LoadOptions): Promise<ModelSource> {
-  if (input instanceof Uint8Array) return { bytes: unshared(input) };
-  if (input instanceof ArrayBuffer) return { bytes: new Uint8Array(input) };
+  const bytes = readBytes(input);
+  // a copy: weights stay where they are in it, and later sizes are compiled from them
+  if (bytes) return { bytes: new Uint8Array(bytes) };
   if (typeof input === 'string' || input instanceof URL) return platform.readModel(input, options);
   if (input instanceof Blob) return { bytes: new Uint8Array(await input.arrayBuffer()) };
   throw new TypeError(

@@ -1,7 +1,7 @@
-import { unshared } from '../common/caller-memory.ts';
+import { readBytes } from '../common/caller-memory.ts';
 import { classNameOf } from '../common/class-name.ts';
 import { ImageError } from '../common/errors.ts';
-import type { OpenedImage, TextureSource } from '../common/image.ts';
+import { isPixels, type OpenedImage, steadyPixels, type TextureSource } from '../common/image.ts';
 import { pageUrl } from './page-url.ts';
 
 /** An image as a worker can take it, and what is handed over for good. */
@@ -66,8 +66,8 @@ async function sendBitmap(source: ImageBitmapSource): Promise<SentImage> {
 }
 
 const openCanvas = (canvas: HTMLCanvasElement | OffscreenCanvas) => borrow(canvas, canvas.width, canvas.height);
-const openBytes = (bytes: Uint8Array<ArrayBuffer> | ArrayBuffer) =>
-  openBitmap(new Blob([bytes instanceof Uint8Array ? unshared(bytes) : bytes]), 'picture');
+const openBytes = (bytes: Uint8Array | ArrayBufferLike) => openBitmap(new Blob([readBytes(bytes)!]), 'picture');
+const sendBytes = (bytes: Uint8Array | ArrayBufferLike): SentImage => ({ image: readBytes(bytes), transfer: [] });
 const sendUrl = (url: string | URL): SentImage => ({ image: pageUrl(url).href, transfer: [] });
 
 interface Images {
@@ -79,8 +79,9 @@ interface Images {
   HTMLImageElement: HTMLImageElement;
   Blob: Blob;
   File: File;
-  Uint8Array: Uint8Array<ArrayBuffer>;
+  Uint8Array: Uint8Array;
   ArrayBuffer: ArrayBuffer;
+  SharedArrayBuffer: SharedArrayBuffer;
   String: string;
   URL: URL;
 }
@@ -118,8 +119,9 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
   },
   Blob: { open: (blob) => openBitmap(blob, 'picture') },
   File: { open: (file) => openBitmap(file, file.name) },
-  Uint8Array: { open: openBytes },
-  ArrayBuffer: { open: openBytes },
+  Uint8Array: { open: openBytes, send: sendBytes },
+  ArrayBuffer: { open: openBytes, send: sendBytes },
+  SharedArrayBuffer: { open: openBytes, send: sendBytes },
   String: { open: openUrl, send: sendUrl },
   URL: { open: openUrl, send: sendUrl },
 };
@@ -142,6 +144,8 @@ export async function sendImage(image: unknown): Promise<SentImage> {
   if (classNameOf(image) === 'GPUTexture') {
     throw new TypeError('image: expected something that can be sent to a worker, got a GPUTexture');
   }
+  // threads that do not share memory refuse it
+  if (isPixels(image)) return { image: steadyPixels(image), transfer: [] };
   return kindOf(image)?.send?.(image) ?? { image, transfer: [] };
 }
 

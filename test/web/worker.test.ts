@@ -69,6 +69,48 @@ inChromium('createWorkerDetector', (pages) => {
     expect([0, 3]).toContain(found.timings);
   });
 
+  test('takes memory of every kind', async () => {
+    const page = await pages().open();
+    const found = await page.evaluate(async () => {
+      const file = new Uint8Array(await (await fetch(model)).arrayBuffer());
+      const picture = new Uint8Array(await (await fetch('data/images/astronaut_nasa.png')).arrayBuffer());
+      const bitmap = await createImageBitmap(new Blob([picture]));
+      const { width, height } = bitmap;
+      const context = new OffscreenCanvas(width, height).getContext('2d')!;
+      context.drawImage(bitmap, 0, 0);
+      const { data } = context.getImageData(0, 0, width, height);
+      const fill = (buffer: ArrayBufferLike, bytes: ArrayLike<number>) => {
+        const view = new Uint8Array(buffer, 1, bytes.length);
+        view.set(bytes);
+        return view;
+      };
+      // a page that is not isolated has shared memory by wasm alone
+      const pages = { initial: 100, maximum: 200 };
+      const shared = (bytes: ArrayLike<number>) =>
+        fill(new WebAssembly.Memory({ ...pages, shared: true }).buffer, bytes);
+      const resizable = (bytes: ArrayLike<number>) => {
+        const Resizable = ArrayBuffer as unknown as new (bytes: number, options: object) => ArrayBuffer;
+        return fill(new Resizable(bytes.length + 1, { maxByteLength: bytes.length + 9 }), bytes);
+      };
+      const options = { inputSize: [160, 160] } as const;
+      const pixels = { width, height, channels: 4 } as const;
+      const results = [];
+      for (const place of [(bytes: ArrayLike<number>) => Uint8Array.from(bytes), shared, resizable]) {
+        for (const create of [lib.createDetector, lib.createWorkerDetector]) {
+          const detector = await create(place(file), options);
+          const faces = await detector.detect({ ...pixels, data: place(data) });
+          results.push(faces, await detector.detect(place(picture)));
+          results.push((await detector.detectBatch([{ ...pixels, data: place(data) }, bitmap]))[0]);
+          await detector.alignFaces({ ...pixels, data: place(data) }, faces);
+          await detector.dispose();
+        }
+      }
+      return results;
+    });
+    expect(found[0]).toHaveLength(1);
+    for (const faces of found) expect(faces).toEqual(found[0]);
+  });
+
   test('errors keep their types, and leave the worker working', async () => {
     const page = await pages().open();
     const found = await page.evaluate(async () => {

@@ -1,4 +1,5 @@
 import type { ModelIdentity } from '../../architectures/identify.ts';
+import { readBytes } from '../../common/caller-memory.ts';
 import { DisposedError } from '../../common/errors.ts';
 import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
@@ -59,7 +60,8 @@ function startWorker(): Worker {
 /** A model as a worker can take it: addresses are relative to the page. */
 function sendModel(model: ModelInput): unknown {
   if (model instanceof URL) return model.href;
-  if (typeof model !== 'string' || findModel(model)) return model;
+  if (typeof model !== 'string') return readBytes(model) ?? model;
+  if (findModel(model)) return model;
   return pageUrl(model).href;
 }
 
@@ -82,7 +84,7 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
     });
   }
 
-  /** For `createWorkerDetector`. */
+  /** For the entry of pages; users call `createWorkerDetector`. */
   static async create(model: ModelInput, options: WorkerDetectorOptions): Promise<WorkerDetector> {
     const { createWorker = startWorker, signal, onProgress, onTimings: _, ...rest } = options;
     if ('device' in rest) throw new TypeError('device: expected none, because a GPUDevice cannot be sent to a worker');
@@ -235,21 +237,4 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
   #fail(error: Error): void {
     for (const { reject } of this.#calls.values()) reject(error);
   }
-}
-
-/**
- * A detector in a worker, with the same methods.
- * @param model as `createDetector` takes it; addresses are relative to the page
- * @throws what `createDetector` does
- * @category Finding faces
- * @example
- * ```js
- * import { createWorkerDetector } from 'scrfd-webgpu';
- *
- * const detector = await createWorkerDetector('/models/scrfd_500m_kps.onnx');
- * const faces = await detector.detect(document.images[0]);
- * ```
- */
-export function createWorkerDetector(model: ModelInput, options: WorkerDetectorOptions = {}): Promise<WorkerDetector> {
-  return WorkerDetector.create(model, options);
 }
