@@ -1,3 +1,0 @@
-import { startTests } from '@vitest/runner';
-
-console.log(typeof startTests);
