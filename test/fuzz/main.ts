@@ -44,6 +44,8 @@ interface Totals {
   runs: number;
   readonly outcomes: Map<string, number>;
   readonly findings: Map<string, number>;
+  /** Inputs that are being written. */
+  readonly kept: Promise<void>[];
 }
 
 /** Runs inputs from a seed on. @returns how many were begun */
@@ -69,7 +71,7 @@ async function runProcess(name: string, first: number, count: number, totals: To
     stage = report.kind;
     if (report.kind === 'begin') begun++;
     if (report.kind === 'outcome') count1(totals.outcomes, report.outcome);
-    if (report.kind === 'finding') found(name, first + begun - 1, report.what, totals);
+    if (report.kind === 'finding') totals.kept.push(found(name, first + begun - 1, report.what, totals));
   });
   const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {
     child.on('exit', (code, signal) => resolve([code, signal]));
@@ -80,7 +82,7 @@ async function runProcess(name: string, first: number, count: number, totals: To
   const ended = stalled ? `stalls for ${STALL_MS / 1000} s` : `ends the process: ${signal ?? code}\n${errors}`;
   if (begun === 0) throw new Error(`${name}: the process does not start: ${ended}`);
   if (stage === 'reference') count1(totals.outcomes, 'ends onnxruntime');
-  else found(name, first + begun - 1, ended, totals);
+  else totals.kept.push(found(name, first + begun - 1, ended, totals));
   return begun;
 }
 
@@ -107,12 +109,13 @@ async function found(name: string, seed: number, what: string, totals: Totals): 
 process.once('SIGINT', () => stop.abort());
 let failed = false;
 for (const name of targets) {
-  const totals: Totals = { runs: 0, outcomes: new Map(), findings: new Map() };
+  const totals: Totals = { runs: 0, outcomes: new Map(), findings: new Map(), kept: [] };
   const start = Date.now();
   while (totals.runs < runs && !stop.signal.aborted && Date.now() - start < minutes * 60_000) {
     const count = Math.min(RUNS_OF_A_PROCESS, runs - totals.runs);
     totals.runs += await runProcess(name, seed + totals.runs, count, totals);
   }
+  await Promise.all(totals.kept);
   const list = (counts: Map<string, number>) =>
     [...counts]
       .sort(([, a], [, b]) => b - a)
