@@ -1,6 +1,7 @@
 import onnxProto from 'onnx-proto';
 import { DeviceError, ModelError } from '../../../src/common/errors.ts';
 import { formatDims, sizeOf } from '../../../src/common/tensor.ts';
+import { compileDetector } from '../../../src/detector/compile.ts';
 import { buildGraph } from '../../../src/graph/build.ts';
 import { compileNetwork } from '../../../src/graph/compile.ts';
 import { planMemory } from '../../../src/graph/count-work.ts';
@@ -10,8 +11,9 @@ import { loadModel } from '../../../src/loader/load-model.ts';
 import type { Model } from '../../../src/loader/model.ts';
 import { nodePlatform } from '../../../src/node/platform.ts';
 import { GpuContext } from '../../../src/runtime/gpu-context.ts';
+import { scrfdSpec } from '../../graph/models.ts';
 import { randomNetwork } from '../../graph/random-network.ts';
-import { buildModel } from '../../support/onnx-builder.ts';
+import { buildModel, type ModelSpec } from '../../support/onnx-builder.ts';
 import { type OrtTensor, runOrtInOrder } from '../../support/ort.ts';
 import { createRng, type Rng } from '../../support/rng.ts';
 import { Finding, mutateBytes, type Outcome, refusal, type Target, withinTime } from '../target.ts';
@@ -72,7 +74,11 @@ let gpu: Promise<GpuContext> | undefined;
 /** Random networks of a few nodes with a few changes to what they say: attributes, dimensions, edges, weights, bytes. */
 function make(rng: Rng): Uint8Array {
   const { spec, inputDims: dims } = randomNetwork(rng.int(0, 2 ** 31), rng.int(1, 4));
-  const proto = onnx.ModelProto.decode(buildModel({ ...spec, inputs: [{ name: 'x', dims }] }));
+  return mutate(rng, { ...spec, inputs: [{ name: 'x', dims }] });
+}
+
+function mutate(rng: Rng, spec: ModelSpec): Uint8Array {
+  const proto = onnx.ModelProto.decode(buildModel(spec));
   for (let changes = rng.pick([0, 1, 1, 1, 2, 3]); changes > 0; changes--) {
     if (proto.graph!.node!.length > 0) rng.pick(MUTATIONS)(rng, proto);
   }
@@ -101,6 +107,24 @@ export const plans: Target = {
   async run(bytes) {
     const compiled = await compile(bytes);
     return typeof compiled === 'string' ? compiled : 'accepted';
+  },
+};
+
+/** SCRFD files, compiled as detectors are. */
+export const detectors: Target = {
+  make: (rng) =>
+    mutate(rng, scrfdSpec({ outputs: rng.pick([6, 9, 10, 15]), layout: rng.pick(['rows', 'interleaved', 'maps']) })),
+  async run(bytes) {
+    try {
+      const model = await withinTime(bytes.length, 'loading', () => loadModel(bytes));
+      await withinTime(bytes.length, 'compiling', () => {
+        const spec = { batch: 1 + (bytes.length % 2), inputSizes: [[128, 128]] } as const;
+        return compileDetector(model, spec, { software: true, subgroupSize: 8 });
+      });
+      return 'accepted';
+    } catch (error) {
+      return refusal(error, ModelError);
+    }
   },
 };
 
