@@ -46,6 +46,10 @@ export function formatDims(dims: Dims): string {
   return dims.length === 0 ? 'scalar' : dims.join('×');
 }
 
+export function sameDims(a: Dims, b: Dims): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+}
+
 /** `[2, 3, 4]` → `[12, 4, 1]`. */
 export function rowMajorStrides(dims: Dims): number[] {
   const strides = new Array<number>(dims.length);

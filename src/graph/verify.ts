@@ -1,4 +1,4 @@
-import { formatDims } from '../common/tensor.ts';
+import { formatDims, sameDims } from '../common/tensor.ts';
 import { dimsOf, type Graph } from './ir.ts';
 import { constantNames, inferDims } from './operators/index.ts';
 
@@ -13,7 +13,7 @@ export function verify(graph: Graph, stage: string): Graph {
   const defined = new Set<string>([graph.input, ...graph.constants.keys()]);
   if (graph.constants.has(graph.input)) fail(`input "${graph.input}" is a constant`);
   for (const [name, constant] of graph.constants) {
-    if (formatDims(constant.dims) !== formatDims(dimsOf(graph, name))) fail(`constant "${name}" has two shapes`);
+    if (!sameDims(constant.dims, dimsOf(graph, name))) fail(`constant "${name}" has two shapes`);
   }
   for (const node of graph.nodes) {
     for (const name of [...node.inputs, ...constantNames(node)]) {
@@ -24,9 +24,11 @@ export function verify(graph: Graph, stage: string): Graph {
     }
     if (defined.has(node.output)) fail(`${node.name} defines "${node.output}" again`);
     defined.add(node.output);
-    const inferred = formatDims(inferDims(node, (name) => dimsOf(graph, name)));
-    const recorded = formatDims(dimsOf(graph, node.output));
-    if (inferred !== recorded) fail(`${node.name}: "${node.output}" is recorded as ${recorded}, implied ${inferred}`);
+    const inferred = inferDims(node, (name) => dimsOf(graph, name));
+    const recorded = dimsOf(graph, node.output);
+    if (!sameDims(inferred, recorded)) {
+      fail(`${node.name}: "${node.output}" is recorded as ${formatDims(recorded)}, implied ${formatDims(inferred)}`);
+    }
     if (node.op === 'Conv' && node.residualUpsample > 0) {
       const out = dimsOf(graph, node.output);
       const s = node.residualUpsample;

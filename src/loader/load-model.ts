@@ -20,7 +20,7 @@ import { readTensor } from './read-tensor.ts';
 const MIN_OPSET = 7;
 const MAX_OPSET = 21;
 /** A hundred times as many as the largest published detectors have. */
-const MAX_NODES = 100_000;
+const MAX_NODES = 65_536;
 
 /** What a file that is not ONNX looks like, as the end of a sentence. */
 function guessContent(bytes: Uint8Array, cause?: unknown): string {

@@ -55,7 +55,7 @@ describe('what a few bytes each ask for is counted before it is made', () => {
       () => file(bytes(1, RELU), tensor(1, bytes(1, [repeated(9, 1)]))),
       'initializer "w": expected at most 8 dimensions, got 9',
     ],
-    ['nodes', () => file([repeated(100_001, 8 + BYTES, 0)]), 'model: expected at most 100000 nodes, got 100001'],
+    ['nodes', () => file([repeated(65_537, 8 + BYTES, 0)]), 'model: expected at most 65536 nodes, got 65537'],
   ])('%s', async (_, make, message) => {
     const content = make();
     const { result, seconds } = await measure(() => loadModel(content).catch((error: unknown) => error));

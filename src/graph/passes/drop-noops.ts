@@ -1,11 +1,11 @@
-import { formatDims } from '../../common/tensor.ts';
+import { sameDims } from '../../common/tensor.ts';
 import { dimsOf, type Graph } from '../ir.ts';
 import type { Node } from '../operators/index.ts';
 import type { ReshapeNode } from '../operators/reshape.ts';
 
 /** Whether a Reshape changes nothing: Identity, Dropout and Cast become such ones. */
 export function isNoop(graph: Graph, node: ReshapeNode): boolean {
-  return formatDims(node.dims) === formatDims(dimsOf(graph, node.inputs[0]!));
+  return sameDims(node.dims, dimsOf(graph, node.inputs[0]!));
 }
 
 /** Lets readers of a Reshape that changes nothing read its input; an output of the graph keeps its name. */
