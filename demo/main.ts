@@ -1,7 +1,7 @@
 import { createDetector, createWorkerDetector, type DetectOptions, isSupported, type Progress } from 'scrfd-webgpu';
 import one from '../assets/astronaut.png';
-import crowd from '../assets/contact-sheet.jpg';
-import group from '../assets/solvay-1911.jpg';
+import crowd from '../assets/crowd.jpg';
+import group from '../assets/group.jpg';
 import { explain } from './explain.ts';
 import { type Choice, listModels, megabytes, onPick, picked, pickFile, settle } from './models.ts';
 import { element, say, sayBusy } from './page.ts';
