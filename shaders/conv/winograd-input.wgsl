@@ -20,9 +20,26 @@ alias In = vec4f;
 @group(0) @binding(1) var<storage, read> input: array<In>;
 @group(0) @binding(2) var<storage, read_write> output: array<vec4f>;
 
-#include "conv/winograd-transforms.wgsl"
+#include "conv/winograd.wgsl"
 #include "conv/load.wgsl"
-override WORKGROUP: u32 = 8;
+
+struct Six {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+  v4: vec4f,
+  v5: vec4f,
+}
+
+// Bᵀ of the points 0, ±√½, ±√2 and infinity: a third of the rounding error that 0, ±1, ±2 and infinity have
+fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Six {
+  let even1 = e - 2.0 * c;
+  let odd1 = ROOT * (0.5 * d - b);
+  let even2 = e - 0.5 * c;
+  let odd2 = ROOT * (d - 0.5 * b);
+  return Six(a - 2.5 * c + e, even1 + odd1, even1 - odd1, even2 + odd2, even2 - odd2, b - 2.5 * d + f);
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
@@ -47,7 +64,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   for (var r = 0; r < p.side; r++) {
     let in_row = y + r >= 0 && y + r < p.in_h;
     let row = ((n * p.in_blocks + block) * p.in_h + y + r) * p.in_w;
-    let next = to_positions(
+    let next = transform(
       #for c < SIDE
       load(row, in_row, x + {c}, p.in_w),
       #end
@@ -60,7 +77,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
     #end
   }
   #for c < SIDE
-  var column{c} = to_positions(v0_{c}, v1_{c}, v2_{c}, v3_{c}, v4_{c}, v5_{c});
+  var column{c} = transform(v0_{c}, v1_{c}, v2_{c}, v3_{c}, v4_{c}, v5_{c});
   #end
   let step = p.in_blocks * p.batch * p.tiles;
   var at = (block * p.batch + n) * p.tiles + tile;

@@ -9,9 +9,24 @@
 @group(0) @binding(3) var<storage, read> residual: array<In>;
 @group(0) @binding(4) var<storage, read_write> output: array<Out>;
 
-#include "conv/winograd-transforms.wgsl"
-override WORKGROUP: u32 = 8;
+#include "conv/winograd.wgsl"
 const TILE = 4;
+
+struct Four {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+}
+
+// Aᵀ of the points 0, ±√½, ±√2 and infinity
+fn transform(a: vec4f, b: vec4f, c: vec4f, d: vec4f, e: vec4f, f: vec4f) -> Four {
+  let even1 = b + c;
+  let odd1 = ROOT * 0.5 * (b - c);
+  let even2 = d + e;
+  let odd2 = ROOT * (d - e);
+  return Four(a + even1 + even2, odd1 + odd2, 0.5 * even1 + 2.0 * even2, 0.5 * odd1 + 2.0 * odd2 + f);
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -37,7 +52,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
   #end
   // 6 rows; a bound unknown to the compiler, which takes too long over unrolled loops
   for (var r = 0; r < p.kernel_h + 3; r++) {
-    let next = to_pixels(
+    let next = transform(
       #for c < SIDE
       products[at + {c} * step],
       #end
@@ -51,7 +66,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u, @builtin(num_workgroups) grou
     #end
   }
   #for c < TILE
-  let column{c} = to_pixels(v0_{c}, v1_{c}, v2_{c}, v3_{c}, v4_{c}, v5_{c});
+  let column{c} = transform(v0_{c}, v1_{c}, v2_{c}, v3_{c}, v4_{c}, v5_{c});
   #end
   let b = bias[block];
   let tile_y = tile / tiles_x;

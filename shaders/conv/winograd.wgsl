@@ -1,4 +1,5 @@
-// What the transforms of Winograd's convolution share.
+// What the two transforms of Winograd's convolution share.
+override WORKGROUP: u32 = 8;
 // a window's side in pixels, and its last place
 const SIDE = 6;
 const LAST = 5;

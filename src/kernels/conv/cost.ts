@@ -389,15 +389,12 @@ export function likelySplitTiles(spec: ConvSpec, rates: AdapterRates, tiles = sp
   return likeliest(tiles, (tile) => splitMicroseconds(spec, tile, rates));
 }
 
-/** Fewer neighbouring pixels use too little of what a cache hands out. */
-const MIN_LANES = 8;
-
 /** Tiles with workgroups of so many invocations that give the bits that a tile gives: whose ways have the same taps. */
 export function resizedTiles(tile: SplitTile, invocations: number): SplitTile[] {
-  return [1, 2, 3, 4, 8, 16].flatMap((slices) => {
-    const resized = { ...tile, slices, lanes: invocations / (slices * tile.split) };
+  return [8, 16, 32, 64, 128].flatMap((lanes) => {
+    const resized = { ...tile, lanes, slices: invocations / (lanes * tile.split) };
     const fits = tile.split === 1 || splitBytes(resized) <= MAX_WORKGROUP_BYTES;
-    return Number.isInteger(resized.lanes) && resized.lanes >= MIN_LANES && fits ? [resized] : [];
+    return Number.isInteger(resized.slices) && fits ? [resized] : [];
   });
 }
 
@@ -447,42 +444,4 @@ export function depthwiseMicroseconds(spec: ConvSpec, { rows, workgroup }: Depth
 export function likelyDepthwiseTiles(spec: ConvSpec, rates: AdapterRates): DepthwiseTile[] {
   const tiles = launchable(depthwiseTiles(), (tile) => depthwiseGrid(spec, tile));
   return likeliest(tiles, (tile) => depthwiseMicroseconds(spec, tile, rates));
-}
-
-/** What a workgroup of `winograd-once` computes: windows of 4×4 pixels, and blocks of channels. */
-export const WINOGRAD_GROUP = { tiles: 4, quads: 4 } as const;
-const WINOGRAD_POSITIONS = 36;
-/** Invocations of a workgroup that have a product; others beside them idle. */
-export const WINOGRAD_INVOCATIONS = WINOGRAD_POSITIONS * WINOGRAD_GROUP.quads;
-/** Waits for four blocks of input, in loads: they go through a workgroup's memory three times. */
-const WINOGRAD_LOADS = 9.2;
-/** How many times longer than its multiply-adds the product of one position takes: every invocation has weights of its own. */
-const WINOGRAD_FACTOR = 1.6;
-
-/** Workgroups of `winograd-once`. */
-export function winogradGrid({ batch, outChannels, outHeight, outWidth }: ConvSpec): Dispatch['workgroups'] {
-  const windows = Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4);
-  const { tiles, quads } = WINOGRAD_GROUP;
-  return [Math.ceil(windows / tiles), Math.ceil(blocksOf(outChannels) / quads), batch];
-}
-
-/** What a launch of `winograd-once` takes, in microseconds. */
-export function winogradMicroseconds(spec: ConvSpec, rates: AdapterRates, invocations = WINOGRAD_INVOCATIONS): number {
-  const { tiles, quads } = WINOGRAD_GROUP;
-  const inBlocks = blocksOf(spec.inChannels);
-  const chunks = Math.ceil(inBlocks / quads);
-  const products = quads * (TAP_SLOTS * tiles + 4 * FETCH_SLOTS);
-  return microseconds(
-    {
-      workgroups: sizeOf(winogradGrid(spec)),
-      invocations,
-      slots: START_SLOTS + chunks * WINOGRAD_FACTOR * products,
-      lines: chunks * (quads * ((4 * LANES * VECTOR_BYTES) / LINE_BYTES) + 6),
-      registers: OWN_REGISTERS + 4 * (tiles + 7),
-      workgroupBytes: WINOGRAD_INVOCATIONS * tiles * VECTOR_BYTES,
-      loads: chunks * WINOGRAD_LOADS,
-      bytes: leastBytes(spec) + (WINOGRAD_POSITIONS - 9) * inBlocks * blocksOf(spec.outChannels) * 4 * VECTOR_BYTES,
-    },
-    rates,
-  );
 }

@@ -5,7 +5,6 @@ import { conv2dGrouped } from './conv2d-grouped.ts';
 import { convLane, convLaneUniform, countUniformParts, UNIFORM_BYTES } from './conv2d-lane.ts';
 import { conv2dSplit } from './conv2d-split.ts';
 import {
-  type AdapterRates,
   CPU_MICROSECONDS,
   type DepthwiseTile,
   depthwiseMicroseconds,
@@ -15,13 +14,11 @@ import {
   resizedTiles,
   type SplitTile,
   splitMicroseconds,
-  WINOGRAD_INVOCATIONS,
-  winogradMicroseconds,
 } from './cost.ts';
 import { depthwise, depthwiseColumns, depthwiseRows, packDepthwiseWeights, slidesByRows } from './depthwise.ts';
 import { likelySeparableTile, type SeparableSpec, separableMicroseconds } from './separable-cost.ts';
 import { alone, type ConvSpec, convFlops, isPointwise } from './spec.ts';
-import { isWinograd, packWinogradWeights, winograd, winogradBytes, winogradOnce, withOwnWeights } from './winograd.ts';
+import { isWinograd, packWinogradWeights, winograd, winogradBytes, withOwnWeights } from './winograd.ts';
 
 /** What the launches of a convolution bind; `zeros` are as many as biases, `windows` and `products` are its own. */
 export type ConvOperand = 'input' | 'weights' | 'bias' | 'residual' | 'output' | 'zeros' | 'windows' | 'products';
@@ -94,7 +91,9 @@ const split: Method<SplitTile> = {
     const launch = (each: SplitTile) => ({ ...conv2dSplit(spec, each), microseconds: time(each) });
     return single(launch(tile), (invocations) => {
       const [resized] = likelySplitTiles(alone(spec), rates, resizedTiles(tile, invocations));
-      return resized && savesLaunch(time(tile), time(resized), rates) ? launch(resized) : undefined;
+      // it saves a launch, and must not cost more
+      const pays = resized && time(resized) <= time(tile) + rates.launchMicroseconds + CPU_MICROSECONDS;
+      return pays ? launch(resized) : undefined;
     });
   },
 };
@@ -108,25 +107,6 @@ const byColumns: Method<DepthwiseTile> = {
     return single({ ...depthwiseColumns(spec, tile), microseconds });
   },
 };
-
-const inOnce: Method = {
-  weightOrder: 'winograd',
-  isPossible: isWinograd,
-  launches(spec, traits) {
-    const rates = ratesOf(traits);
-    const time = (invocations?: number) => winogradMicroseconds(alone(spec), rates, invocations);
-    const launch = (invocations?: number) => ({ ...winogradOnce(spec, invocations), microseconds: time(invocations) });
-    return single(launch(), (invocations) => {
-      const suffice = invocations >= WINOGRAD_INVOCATIONS && savesLaunch(time(), time(invocations), rates);
-      return suffice ? launch(invocations) : undefined;
-    });
-  },
-};
-
-/** Whether a launch that is resized to be beside others saves more than it costs. */
-function savesLaunch(before: number, after: number, { launchMicroseconds }: AdapterRates): boolean {
-  return after <= before + launchMicroseconds + CPU_MICROSECONDS;
-}
 
 const OPERANDS: readonly ConvOperand[] = ['input', 'weights', 'bias', 'residual', 'output'];
 
@@ -174,7 +154,6 @@ const METHODS = {
     isPossible: (spec, traits) => fitsWinograd(spec) && hasLanes(traits),
     launches: (spec, { subgroupSize }) => aroundProduct(spec, (product) => convLane(product, subgroupSize)),
   },
-  'winograd-once': inOnce,
   'depthwise-columns': byColumns,
   'depthwise-rows': {
     weightOrder: 'depthwise',
@@ -203,24 +182,9 @@ const WINOGRAD_CHANNELS = 24;
 /** Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. */
 const MAX_PARTS = 3;
 
-/** Its time by the model is less sure than that of split taps, and it rounds more: where it gains little, it is not taken. */
-const WINOGRAD_MARGIN = 0.8;
-
-/** Whether Winograd's convolution in one launch is faster than one whose taps are split, by the model. */
-function winogradPays(spec: ConvSpec, traits: AdapterTraits): boolean {
-  if (!isWinograd(spec)) return false;
-  const [rates, image] = [ratesOf(traits), alone(spec)];
-  const [tile] = likelySplitTiles(image, rates);
-  return winogradMicroseconds(image, rates) < WINOGRAD_MARGIN * splitMicroseconds(image, tile!, rates);
-}
-
 /** The methods by class of adapter, best first: a convolution takes the first that is possible. */
-function preferences(spec: ConvSpec, traits: AdapterTraits): readonly ConvMethodName[] {
-  const { software, subgroupSize } = traits;
-  if (!software) {
-    const dense = ['split', 'winograd-once'] as const;
-    return [...(winogradPays(spec, traits) ? dense.toReversed() : dense), 'depthwise-columns', 'grouped'];
-  }
+function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): readonly ConvMethodName[] {
+  if (!software) return ['split', 'depthwise-columns', 'grouped'];
   // they run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds
   const winograds =
     Math.min(spec.inChannels, spec.outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];

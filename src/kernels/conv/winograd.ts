@@ -1,8 +1,7 @@
 import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import { packedLength, packedPlace, weightBytes } from './conv2d-direct.ts';
-import { WINOGRAD_GROUP, WINOGRAD_INVOCATIONS, winogradGrid } from './cost.ts';
-import { type ConvSpec, convBindings, convDispatch, convParams, epilogueOverrides } from './spec.ts';
+import { type ConvSpec, convBindings, convParams, epilogueOverrides } from './spec.ts';
 
 /** Side of the output that a window gives, in pixels. */
 const TILE = 4;
@@ -104,15 +103,6 @@ export function winograd(spec: ConvSpec): WinogradSteps {
       workgroups: grid(outBlocks),
     }),
   };
-}
-
-/** `winograd` in one launch, for adapters to which launches are dear. Weights are its. Bindings: input, weights, bias, residual, output. */
-export function winogradOnce(spec: ConvSpec, invocations = WINOGRAD_INVOCATIONS): Dispatch {
-  return convDispatch('winograd-once', spec, {
-    overrides: { INVOCATIONS: invocations, SHARED_VECTORS: WINOGRAD_INVOCATIONS * WINOGRAD_GROUP.tiles },
-    weightBytes: POSITIONS * packedLength(spec.outChannels, spec.inChannels) * 4,
-    workgroups: winogradGrid(spec),
-  });
 }
 
 /**

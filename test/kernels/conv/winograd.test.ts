@@ -7,7 +7,6 @@ import {
   type WinogradSteps,
   winograd,
   winogradBytes,
-  winogradOnce,
   withOwnWeights,
 } from '../../../src/kernels/conv/winograd.ts';
 import type { Dispatch } from '../../../src/kernels/dispatch.ts';
@@ -45,11 +44,6 @@ describe('winograd', () => {
   it.skipIf(traits.subgroupSize < 4).each(named(possible))('%s', async (_, conv) => {
     const steps = stepsOf(winograd(conv.spec), (product) => convLane(product, traits.subgroupSize));
     await checkConvSteps(conv, steps, pack, AMPLIFICATION);
-  });
-
-  it.each(named(possible))('in one launch: %s', (_, conv) => {
-    const steps = [{ dispatch: winogradOnce(conv.spec), buffers: ['input', 'weights', 'bias', 'residual', 'output'] }];
-    return checkConvSteps(conv, steps, pack, AMPLIFICATION);
   });
 
   it.each(named(possible))('states what it binds and launches: %s', (_, { spec }) => {
