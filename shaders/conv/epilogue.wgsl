@@ -64,12 +64,11 @@ fn row_of(n: i32, block: i32, y: i32) -> Row {
 }
 
 fn store(row: Row, x: i32, sum: vec4f) {
-  if (!row.inside || x >= params.out_w) {
-    return;
+  if (row.inside && x < params.out_w) {
+    var v = sum;
+    if (RESIDUAL) {
+      v += vec4f(residual[row.first_residual + (x >> params.upsample)]);
+    }
+    output[row.first + x] = Out(activate(v));
   }
-  var v = sum;
-  if (RESIDUAL) {
-    v += vec4f(residual[row.first_residual + (x >> params.upsample)]);
-  }
-  output[row.first + x] = Out(activate(v));
 }

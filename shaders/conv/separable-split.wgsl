@@ -15,6 +15,9 @@ const KERNEL_W = 3;
 override SLOPE: f32;
 override LOW: f32;
 override HIGH: f32;
+// whether it has these bounds: overrides must be finite
+override HAS_LOW: bool;
+override HAS_HIGH: bool;
 // blocks of input channels of one way
 override SHARE: i32;
 
@@ -44,7 +47,9 @@ fn between(n: i32, block: i32, pixel: vec2i) -> vec4f {
   }
   #end
   #end
-  return bound(sum, SLOPE, LOW, HIGH);
+  sum = select(sum * SLOPE, sum, sum >= vec4f());
+  sum = select(sum, vec4f(LOW), (sum < vec4f(LOW)) & vec4<bool>(HAS_LOW));
+  return select(sum, vec4f(HIGH), (sum > vec4f(HIGH)) & vec4<bool>(HAS_HIGH));
 }
 
 @compute @workgroup_size(INVOCATIONS)

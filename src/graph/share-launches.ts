@@ -107,8 +107,8 @@ class Shelf {
 /** What several steps bind: their values, and their constants by the names that shaders have for them. */
 class Bindings {
   readonly #constants: Map<string, ConstantData>;
-  /** Values by their ids; shelves by the names of constants. */
-  readonly #slots = new Map<number | string, number>();
+  /** Values by their ids and what kernels read them as; shelves by the names of constants. */
+  readonly #slots = new Map<string, number>();
   readonly #sources: (Source | Shelf)[] = [];
 
   constructor(constants: Map<string, ConstantData>) {
@@ -119,7 +119,7 @@ class Bindings {
     return this.#sources.length;
   }
 
-  #slotOf(key: number | string, make: () => Source | Shelf): number {
+  #slotOf(key: string, make: () => Source | Shelf): number {
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
     this.#slots.set(key, this.#sources.length);
@@ -133,7 +133,7 @@ class Bindings {
     operands.forEach((operand, place) => {
       const { name, type } = declared[place]!;
       if (operand.kind === 'value') {
-        slots.push(this.#slotOf(operand.id, () => operand));
+        slots.push(this.#slotOf(`${operand.id} ${type}`, () => operand));
         return;
       }
       const { key } = operand as Extract<Source, { kind: 'constant' }>;

@@ -14,7 +14,7 @@ export interface Neighbour {
 /** A binding of a shader, by its declaration. */
 export interface Declaration {
   readonly name: string;
-  /** Of one element. */
+  /** Of one element, not by an alias. */
   readonly type: string;
   readonly written: boolean;
 }
@@ -26,7 +26,9 @@ const BINDING =
 export function declarationsOf({ source }: Pick<Dispatch, 'source'>): Declaration[] {
   const declared: Declaration[] = [];
   for (const [, binding, access, name, type] of source.matchAll(BINDING)) {
-    if (access) declared[Number(binding) - 1] = { name: name!, type: type!, written: access === 'read_write' };
+    if (!access) continue;
+    const alias = source.match(new RegExp(`^alias ${type} = (\\w+);`, 'm'));
+    declared[Number(binding) - 1] = { name: name!, type: alias?.[1] ?? type!, written: access === 'read_write' };
   }
   return declared;
 }
@@ -75,14 +77,14 @@ function uniformName(source: string): string {
   return [...source.matchAll(BINDING)].find(([, binding]) => binding === '0')![3]!;
 }
 
-/** What the buffers are declared as, each by the first neighbour that binds it; one that any of them writes is written. */
+/** What the buffers are declared as: those who bind one agree on its type. */
 function declareBuffers(neighbours: readonly Neighbour[]) {
   const buffers: { type: string; written: boolean; bytes: number }[] = [];
-  neighbours.forEach(({ dispatch, slots }, place) => {
+  neighbours.forEach(({ dispatch, slots }) => {
     declarationsOf(dispatch).forEach(({ type, written }, i) => {
       const known = buffers[slots[i]!];
       buffers[slots[i]!] = {
-        type: known?.type ?? (dispatch.source.includes(`alias ${type} `) ? `${type}_${place}` : type),
+        type,
         written: written || (known?.written ?? false),
         bytes: Math.max(dispatch.bindingBytes[i]!, known?.bytes ?? 0),
       };

@@ -116,11 +116,11 @@ describe('launches side by side', async () => {
   it('are read off their declarations', () => {
     const [{ dispatch }] = convolutions;
     expect(declarationsOf(dispatch)).toEqual([
-      { name: 'input', type: 'In', written: false },
+      { name: 'input', type: 'vec4f', written: false },
       { name: 'weights', type: 'vec4f', written: false },
       { name: 'bias', type: 'vec4f', written: false },
-      { name: 'residual', type: 'In', written: false },
-      { name: 'output', type: 'Out', written: true },
+      { name: 'residual', type: 'vec4f', written: false },
+      { name: 'output', type: 'vec4f', written: true },
     ]);
     expect(firstOverride(dispatch, 'weights')).toBe('FIRST_WEIGHTS');
     expect(firstOverride(dispatch, 'residual')).toBeUndefined();

@@ -100,7 +100,8 @@ const split: Method<SplitTile> = {
 
 const byColumns: Method<DepthwiseTile> = {
   weightOrder: 'depthwise',
-  isPossible: (spec) => !isDense(spec) && isDepthwise(spec),
+  // NVIDIA's compiler (driver 580.159) adds wrong residuals to all rows but an invocation's first
+  isPossible: (spec) => !isDense(spec) && isDepthwise(spec) && spec.upsample === 0,
   tiles: (spec, traits) => likelyDepthwiseTiles(spec, ratesOf(traits)),
   launches(spec, traits, tile) {
     const microseconds = depthwiseMicroseconds(alone(spec), tile, ratesOf(traits));
@@ -184,7 +185,7 @@ const MAX_PARTS = 3;
 
 /** The methods by class of adapter, best first: a convolution takes the first that is possible. */
 function preferences(spec: ConvSpec, { software, subgroupSize }: AdapterTraits): readonly ConvMethodName[] {
-  if (!software) return ['split', 'depthwise-columns', 'grouped'];
+  if (!software) return ['split', 'depthwise-columns', 'depthwise', 'grouped'];
   // they run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds
   const winograds =
     Math.min(spec.inChannels, spec.outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];

@@ -39,6 +39,8 @@ function concatenated(first: Float32Array, second: Float32Array): Float32Array<A
   return both;
 }
 
+const finite = (bound: number) => (Number.isFinite(bound) ? bound : 0);
+
 /**
  * A depthwise convolution with any activation but the logistic function and the pointwise one behind it in one launch, for adapters to
  * which launches are dear. Bindings: input, weights, bias, residual, output.
@@ -55,7 +57,8 @@ export function separable(spec: SeparableSpec, tile: SplitTile): Dispatch {
       ...{ STRIDE_H: depthwise.strides[0], STRIDE_W: depthwise.strides[1] },
       ...{ PAD_TOP: depthwise.pads[0], PAD_LEFT: depthwise.pads[1] },
       ...{ DILATION_H: depthwise.dilations[0], DILATION_W: depthwise.dilations[1] },
-      ...{ SLOPE: slope, LOW: low, HIGH: high },
+      ...{ SLOPE: slope, LOW: finite(low), HIGH: finite(high) },
+      ...{ HAS_LOW: Number(Number.isFinite(low)), HAS_HIGH: Number(Number.isFinite(high)) },
       ...{ LANES: lanes, SLICES: slices, SPLIT: split, WORKERS: lanes * slices, INVOCATIONS: lanes * slices * split },
       ...{
         SHARED_VECTORS: separableBytes(spec, tile) / VECTOR_BYTES,

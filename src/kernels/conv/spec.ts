@@ -25,8 +25,9 @@ export interface ConvSpec {
 }
 
 /** Whether a convolution has nothing but the pixels themselves to add up. */
-export function isPointwise({ kernel, pads }: ConvSpec): boolean {
-  return kernel.every((side) => side === 1) && pads.every((pad) => pad === 0);
+export function isPointwise({ kernel, strides, pads, ...spec }: ConvSpec): boolean {
+  const inside = (spec.outHeight - 1) * strides[0] < spec.inHeight && (spec.outWidth - 1) * strides[1] < spec.inWidth;
+  return inside && kernel.every((side) => side === 1) && pads.every((pad) => pad === 0);
 }
 
 /** A batch is divided as one of its images is, so that each has the result that it has alone. */

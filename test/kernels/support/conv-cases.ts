@@ -87,6 +87,8 @@ const DENSE: readonly ConvCase[] = [
   convCase([8, 30], [7, 5], { kernel: [3, 3], strides: [2, 2], pads: 1, batch: 3 }),
   convCase([4, 8], [8, 8], { kernel: [3, 3], strides: [2, 2], pads: [0, 0, 1, 1], activation: relu }),
   convCase([4, 5], [6, 7], { kernel: [3, 3], pads: [2, 1, 0, 3] }),
+  // more outputs than inputs
+  convCase([7, 11], [2, 3], { pads: [0, 0, 1, 2] }),
   convCase([8, 8], [9, 11], { kernel: [3, 3], pads: 2, dilations: [2, 2], activation: leakyRelu }),
   convCase([3, 4], [10, 9], { kernel: [3, 2], strides: [1, 2], pads: [3, 0, 1, 2], dilations: [2, 3] }),
   convCase([5, 8], [7, 6], { kernel: [5, 5], pads: 2 }),
