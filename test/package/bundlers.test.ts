@@ -83,11 +83,11 @@ describe('the packed package', { timeout: 120_000 }, () => {
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  test('is at most 64 kB, compressed, for a page, and says nothing to Node', () => {
+  test('is at most 74 kB, compressed, for a page, and says nothing to Node', () => {
     const files = [...closureOf(join(packed, 'dist/browser/index.js'))];
     expect(files.length).toBeGreaterThan(1);
     const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0);
-    expect(bytes).toBeLessThanOrEqual(64_000);
+    expect(bytes).toBeLessThanOrEqual(74_000);
     for (const file of readdirSync(join(packed, 'dist/browser')).filter((name) => name.endsWith('.js'))) {
       const code = readFileSync(join(packed, 'dist/browser', file), 'utf8');
       expect(code, file).not.toMatch(/(from|import|require)\s*\(?["']node:/);

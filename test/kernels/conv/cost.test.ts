@@ -12,9 +12,14 @@ import {
   splitMicroseconds,
   splitTiles,
 } from '../../../src/kernels/conv/cost.ts';
+import {
+  likelySeparableTile,
+  type SeparableSpec,
+  separableMicroseconds,
+} from '../../../src/kernels/conv/separable-cost.ts';
 import type { ConvSpec } from '../../../src/kernels/conv/spec.ts';
 import { convCase } from '../support/conv-cases.ts';
-import { DEPTHWISE_LAUNCHES, SPLIT_LAUNCHES } from '../support/h200-convolutions.ts';
+import { DEPTHWISE_LAUNCHES, SEPARABLE_LAUNCHES, SPLIT_LAUNCHES } from '../support/h200-convolutions.ts';
 
 interface Layer<Tile> {
   readonly spec: ConvSpec;
@@ -159,6 +164,54 @@ describe('cost of depthwise convolutions on an NVIDIA H200', () => {
     });
     expect(share(times.map((time) => time <= 1.15))).toBeGreaterThan(0.9);
     expect(Math.max(...times)).toBeLessThan(1.2);
+  });
+});
+
+describe('cost of depthwise and pointwise convolutions in one launch on an NVIDIA H200', () => {
+  const rates = RATES.server;
+  const layers = SEPARABLE_LAUNCHES.trim()
+    .split('\n')
+    .map((line) => {
+      const [shape, launches] = line.split('|') as [string, string];
+      const [inChannels = 0, outChannels = 0, height = 0, width = 0, stride = 0] = numbers(shape);
+      const relu = { kind: 'relu' } as const;
+      const { spec: depthwise } = convCase([inChannels, inChannels], [height, width], {
+        ...{ kernel: [3, 3], pads: 1, strides: [stride, stride], group: inChannels, activation: relu },
+      });
+      const { spec: pointwise } = convCase([inChannels, outChannels], [depthwise.outHeight, depthwise.outWidth], {
+        activation: relu,
+      });
+      const spec: SeparableSpec = { depthwise, pointwise };
+      return {
+        spec,
+        launches: launches.split(',').map((launch) => {
+          const [pixels = 0, lanes = 0, slices = 0, split = 0, microseconds = 0] = numbers(launch);
+          return { tile: { pixels, blocks: 1, lanes, slices, split, unroll: 1 }, microseconds };
+        }),
+      };
+    });
+
+  it('predicts launches within 30 %', () => {
+    const ratios = layers.flatMap(({ spec, launches }) =>
+      launches.map(({ tile, microseconds }) => separableMicroseconds(spec, tile, rates) / microseconds),
+    );
+    expect(ratios.length).toBeGreaterThan(100);
+    expect(share(ratios.map((ratio) => Math.abs(ratio - 1) < 0.3))).toBeGreaterThan(0.93);
+  });
+
+  it('picks, of the tiles measured, some that take at most 1.2 × as long as the fastest, all layers together', () => {
+    const picked = layers.map(({ spec, launches }) =>
+      least(launches, ({ tile }) => separableMicroseconds(spec, tile, rates)),
+    );
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    const best = layers.map(({ launches }) => Math.min(...launches.map(({ microseconds }) => microseconds)));
+    expect(sum(picked.map(({ microseconds }) => microseconds)) / sum(best)).toBeLessThan(1.2);
+  });
+
+  it('has no tile where the channels of a few pixels do not fit in a workgroup', () => {
+    const { depthwise, pointwise } = layers[0]!.spec;
+    const wide = { depthwise: { ...depthwise, inChannels: 2048, outChannels: 2048, group: 2048 } };
+    expect(likelySeparableTile({ ...wide, pointwise: { ...pointwise, inChannels: 2048 } }, rates)).toBeUndefined();
   });
 });
 
