@@ -33,9 +33,12 @@ function successorsOf(steps: readonly DraftStep[]): number[][] {
       if (writer !== undefined) successors[writer]!.push(i);
       // of launches that never run beside others any operand may be one that is written
       const writes = place === operands.length - 1 || !isSociable(dispatch);
-      if (!writes) readers.set(operand.id, [...(readers.get(operand.id) ?? []), i]);
-      else {
-        for (const reader of readers.get(operand.id) ?? []) successors[reader]!.push(i);
+      const reading = readers.get(operand.id) ?? [];
+      if (!writes) {
+        reading.push(i);
+        readers.set(operand.id, reading);
+      } else {
+        for (const reader of reading) successors[reader]!.push(i);
         readers.delete(operand.id);
         writers.set(operand.id, i);
       }
@@ -44,14 +47,20 @@ function successorsOf(steps: readonly DraftStep[]): number[][] {
   return successors.map((each, i) => each.filter((next) => next !== i));
 }
 
-/** How many steps follow one after the other from each on, itself counted. */
-function heightsOf(steps: readonly DraftStep[]): number[] {
+/** The steps by how many follow one after the other from each on: those at the end in the first list. */
+function byHeight(steps: readonly DraftStep[]): DraftStep[][] {
   const successors = successorsOf(steps);
-  const heights = new Array<number>(steps.length).fill(1);
+  const heights = new Array<number>(steps.length).fill(0);
   for (let i = steps.length - 1; i >= 0; i--) {
     for (const next of successors[i]!) heights[i] = Math.max(heights[i]!, heights[next]! + 1);
   }
-  return heights;
+  const levels: DraftStep[][] = [];
+  steps.forEach((step, i) => {
+    const level = levels[heights[i]!] ?? [];
+    level.push(step);
+    levels[heights[i]!] = level;
+  });
+  return levels;
 }
 
 /** Workgroups of one image of a batch: what is shared must not depend on how many there are. */
@@ -199,6 +208,9 @@ function mayShare(steps: readonly DraftStep[], constants: Map<string, ConstantDa
   return bindings.count <= (traits.storageBuffers ?? STORAGE_BUFFERS) && ofOneSize(steps, traits) !== undefined;
 }
 
+/** Launches that the next step is tried beside: of very many steps most find room in none. */
+const OPEN_GROUPS = 8;
+
 /**
  * Puts launches side by side that do not wait for each other, each as late as what needs it allows: the heads of all levels, a shortcut
  * and what it goes around. Adds the constants that they share.
@@ -208,15 +220,13 @@ export function shareLaunches(
   constants: Map<string, ConstantData>,
   traits: AdapterTraits,
 ): DraftStep[] {
-  const heights = heightsOf(steps);
   const shared: DraftStep[] = [];
-  for (let height = Math.max(0, ...heights); height > 0; height--) {
+  for (const due of byHeight(steps).toReversed()) {
     // the longest first: others start while it ends
-    const due = steps.filter((_, i) => heights[i] === height);
     due.sort((a, b) => (b.dispatch.microseconds ?? 0) - (a.dispatch.microseconds ?? 0));
     const groups: DraftStep[][] = [];
     for (const step of due) {
-      const host = groups.find((group) => mayShare([...group, step], constants, traits));
+      const host = groups.slice(-OPEN_GROUPS).find((group) => mayShare([...group, step], constants, traits));
       if (host) host.push(step);
       else groups.push([step]);
     }
