@@ -1,6 +1,7 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
 import { assertFraction, assertOneOf, type OptionNames } from '../common/check.ts';
 import type { ImageSize, Size } from '../common/geometry.ts';
+import { MAX_SIDE } from '../graph/shapes.ts';
 import type { ImageParams } from '../kernels/detection/image-params.ts';
 import { type Fit, fitLetterbox, type Interpolation } from '../kernels/detection/letterbox.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
@@ -104,9 +105,6 @@ const PROFILES: Readonly<Record<Compat, Profile>> = {
 
 /** The byte of the padding, normalised as pixels are. */
 const PADDINGS = { black: (0 - 127.5) / 128, mean: 0 } as const;
-
-/** Longest side of a network's input, in pixels: every row and every column has an entry of a table. */
-const MAX_SIDE = 65_536;
 
 function assertSize(name: string, size: Size): void {
   const fits = (side: number) => Number.isInteger(side) && side > 0 && side <= MAX_SIDE;

@@ -2,6 +2,9 @@ import { ModelError } from '../common/errors.ts';
 import { type Dims, formatDims, MAX_RANK, sizeOf } from '../common/tensor.ts';
 import { floatBytes, type LayoutSpec, packedBytes } from '../kernels/nc4hw4.ts';
 
+/** Longest side of an input or of what is resized, in pixels: kernels have a table with an entry for every row and every column. */
+export const MAX_SIDE = 65_536;
+
 /** Height, width. */
 export type Pair = readonly [number, number];
 /** Top, left, bottom, right. */

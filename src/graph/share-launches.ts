@@ -1,5 +1,5 @@
 import { hasRoomFor, ratesOf } from '../kernels/conv/cost.ts';
-import type { AdapterTraits, Dispatch } from '../kernels/dispatch.ts';
+import { type AdapterTraits, type Dispatch, MAX_BINDING_BYTES } from '../kernels/dispatch.ts';
 import {
   declarationsOf,
   firstOverride,
@@ -205,7 +205,9 @@ function mayShare(steps: readonly DraftStep[], constants: Map<string, ConstantDa
   if (steps.some(({ dispatch, stage }) => !isSociable(dispatch) || stage !== steps[0]!.stage)) return false;
   const bindings = new Bindings(constants);
   for (const step of steps) bindings.add(step);
-  return bindings.count <= (traits.storageBuffers ?? STORAGE_BUFFERS) && ofOneSize(steps, traits) !== undefined;
+  const bindable = [...bindings.sharedBytes().values()].every((bytes) => bytes <= MAX_BINDING_BYTES);
+  const few = bindings.count <= (traits.storageBuffers ?? STORAGE_BUFFERS);
+  return few && bindable && ofOneSize(steps, traits) !== undefined;
 }
 
 /** Launches that the next step is tried beside: of very many steps most find room in none. */

@@ -82,6 +82,9 @@ export interface AdapterTraits {
 /** WebGPU's guaranteed alignment of uniform buffer offsets, in bytes. */
 export const UNIFORM_ALIGNMENT = 256;
 
+/** What every WebGPU device can bind, in bytes. */
+export const MAX_BINDING_BYTES = 2 ** 27;
+
 /** WebGPU's guaranteed maximum of workgroups along one dimension. */
 export const MAX_WORKGROUPS = 65535;
 

@@ -225,6 +225,8 @@ async function openUrl(
     } catch (error) {
       signal?.throwIfAborted();
       watchdog.signal.throwIfAborted();
+      // too many redirects, for one: again would be no better
+      if (error instanceof DownloadError) throw error;
       // fetch says only "fetch failed" or "terminated"; what failed is in the cause
       const { cause, message } = error as Error;
       const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { assertKnown, type OptionNames } from '../common/check.ts';
 import { ModelError } from '../common/errors.ts';
 import type { ReadLimits } from '../common/limits.ts';
 import { DownloadError, type DownloadProgress, download, MemorySink } from '../models/download.ts';
@@ -29,8 +30,14 @@ export interface ReadOptions {
 
 const SMALLEST: Required<ReadLimits> = { maxBytes: 1, maxPixels: 1, timeout: 1, maxRedirects: 0 };
 
-/** @throws RangeError that names the limit */
+const LIMITS: OptionNames<ReadLimits> = { maxBytes: 1, maxPixels: 1, timeout: 1, maxRedirects: 1 };
+
+/** Timers go no further, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** @throws RangeError that names the limit, TypeError for one that there is not */
 export function assertLimits(limits: ReadLimits = {}): void {
+  assertKnown(limits, LIMITS);
   for (const [name, least] of Object.entries(SMALLEST)) {
     const value: unknown = limits[name as keyof ReadLimits];
     if (value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= least)) continue;
@@ -114,7 +121,7 @@ async function readUrl(
   { signal, limits = {}, onProgress }: ReadOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { maxBytes = kind.maxBytes.url, timeout = kind.timeout, maxRedirects = MAX_REDIRECTS } = limits;
-  const late = AbortSignal.timeout(timeout);
+  const late = AbortSignal.timeout(Math.min(timeout, LONGEST_TIMER));
   const sink = new MemorySink();
   try {
     await download(url.href, sink, undefined, {

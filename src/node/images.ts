@@ -1,4 +1,5 @@
 import { readBytes } from '../common/caller-memory.ts';
+import { assertKnown } from '../common/check.ts';
 import { classNameOf } from '../common/class-name.ts';
 import { ImageError } from '../common/errors.ts';
 import type { Pixels } from '../common/image.ts';
@@ -41,6 +42,7 @@ const decoding = new WeightedQueue(MAX_PIXELS);
  * @category Files, in Node
  */
 export async function readImage(source: EncodedImage, options: ReadImageOptions = {}): Promise<Pixels> {
+  assertKnown(options, { signal: 1, limits: 1 });
   const image = await openEncoded(source, options);
   return image.decode();
 }
@@ -117,6 +119,8 @@ async function encodedBytes(source: EncodedImage, options: ReadImageOptions): Pr
 /** Rejects with `signal.reason` as soon as it comes, whatever the work goes on with. */
 async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
+  // it may fail when nobody waits for it any more
+  work.catch(() => {});
   signal.throwIfAborted();
   let stop = () => {};
   const aborted = new Promise<never>((_, reject) => {

@@ -18,10 +18,23 @@ export class WeightedQueue {
     }
   }
 
-  /** Waits for a part; what it resolves to gives it back. */
-  async enter(weight: number): Promise<() => void> {
-    await new Promise<void>((begin) => {
-      this.#waiting.push({ weight, begin });
+  /** Waits for a part; what it resolves to gives it back. Rejects with `signal.reason` when it is waited for no more. */
+  async enter(weight: number, signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
+    await new Promise<void>((begin, reject) => {
+      const entry = { weight, begin };
+      const giveUp = () => {
+        const place = this.#waiting.indexOf(entry);
+        if (place >= 0) this.#waiting.splice(place, 1);
+        reject(signal!.reason);
+        this.#admit();
+      };
+      signal?.addEventListener('abort', giveUp, { once: true });
+      entry.begin = () => {
+        signal?.removeEventListener('abort', giveUp);
+        begin();
+      };
+      this.#waiting.push(entry);
       this.#admit();
     });
     return () => {

@@ -1,4 +1,5 @@
 import { readBytes } from '../common/caller-memory.ts';
+import { ModelError } from '../common/errors.ts';
 import { loadModel } from '../loader/load-model.ts';
 import type { Model } from '../loader/model.ts';
 import type { LoadOptions, ModelSource, Platform } from './platform.ts';
@@ -27,7 +28,12 @@ async function readSource(platform: Platform, input: ModelInput, options: LoadOp
   // a copy: weights stay where they are in it, and later sizes are compiled from them
   if (bytes) return { bytes: new Uint8Array(bytes) };
   if (typeof input === 'string' || input instanceof URL) return platform.readModel(input, options);
-  if (input instanceof Blob) return { bytes: new Uint8Array(await input.arrayBuffer()) };
+  if (input instanceof Blob) {
+    // a blob may be a file that is not read yet
+    const { maxBytes = Number.POSITIVE_INFINITY } = options.limits ?? {};
+    if (input.size <= maxBytes) return { bytes: new Uint8Array(await input.arrayBuffer()) };
+    throw new ModelError(`model: expected at most ${maxBytes} bytes (maxBytes), got ${input.size}`);
+  }
   throw new TypeError(
     `model: expected a name, a path, a URL, bytes or a Blob, got ${input === null ? 'null' : typeof input}`,
   );

@@ -20,7 +20,7 @@ import { withBuffers } from './launch.ts';
 import { type BoundLaunch, type LaunchTimer, prepareLaunchTimer } from './launch-timer.ts';
 
 /** To be raised when kernels change: what was measured before is measured anew. */
-const VERSION = 2;
+const VERSION = 3;
 /** How long a run must be beside a clock's steps. */
 const TARGET_MS = 3;
 const MAX_ROUNDS = 256;
@@ -141,8 +141,7 @@ async function compileAll(context: GpuContext, specs: readonly ConvSpec[], preci
 
 /** Whether the device can launch a method. */
 function fits(context: GpuContext, spec: ConvSpec, name: ConvWay): boolean {
-  const { maxStorageBufferBindingSize, maxBufferSize } = context.device.limits;
-  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const most = context.maxBinding;
   return planConv(name, spec, context.traits).launches.every(
     ({ dispatch: { bindingBytes, workgroups } }) =>
       bindingBytes.every((bytes) => bytes <= most) && workgroups.every((count) => count <= MAX_WORKGROUPS),

@@ -7,7 +7,9 @@ import { dropNoops } from '../../src/graph/passes/drop-noops.ts';
 import { foldAffine } from '../../src/graph/passes/fold-affine.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batchnorm.ts';
 import { fuseActivation } from '../../src/graph/passes/fuse-activation.ts';
+import { fusePool } from '../../src/graph/passes/fuse-pool.ts';
 import { fuseResidual } from '../../src/graph/passes/fuse-residual.ts';
+import { fuseSeparable } from '../../src/graph/passes/fuse-separable.ts';
 import { optimize } from '../../src/graph/passes/index.ts';
 import { matchGroupNorm } from '../../src/graph/passes/match-groupnorm.ts';
 import { mergeConvs } from '../../src/graph/passes/merge-convs.ts';
@@ -522,5 +524,62 @@ describe('optimize', () => {
   it('keeps a tapped value', async () => {
     const graph = await graphOf(nodes, { initializers, outputs: ['y', 'n'] });
     expect(lines(optimize(graph, true)).map((line) => line.split(':')[0])).toEqual(['n', 'a', 'r', 'y']);
+  });
+});
+
+const server = { software: false, subgroupSize: 32, class: 'server' } as const;
+
+describe('fusePool', () => {
+  const pool = node('p = AveragePool(x)', { kernel_shape: ints([2, 2]), strides: ints([2, 2]) });
+  const conv = node('y = Conv(p, w)');
+  const spec = { initializers: w4, dims: [1, 4, 8, 8], outputs: ['y'] } as const;
+  const pass: Pass = (graph) => fusePool(graph, server);
+
+  it('makes a pool and a pointwise Conv one Conv of the windows', async () => {
+    const graph = await graphOf([pool, node('y = Conv(p, w)', { dilations: ints([3, 3]) })], spec);
+    const fused = run(graph, pass);
+    expect(lines(fused).length).toBe(1);
+    expect(lines(fused)[0]).toContain('Conv');
+    expect(fused.nodes[0]).toMatchObject({ kernel: [2, 2], strides: [2, 2], dilations: [1, 1], pads: [0, 0, 0, 0] });
+    const quarters = constant(graph, 'w').flatMap((value) => new Array<number>(4).fill(value / 4));
+    expect(constant(fused, 'y:pooled weight')).toEqual(quarters);
+  });
+
+  it.each([
+    ['a maximum', [node('p = MaxPool(x)', { kernel_shape: ints([2, 2]), strides: ints([2, 2]) }), conv]],
+    ['windows that overlap', [node('p = AveragePool(x)', { kernel_shape: ints([2, 2]) }), conv]],
+    ['a pool that others read', [pool, conv, node('z = Relu(p)')]],
+  ] as const)('leaves %s', async (_, nodes) => {
+    const outputs = nodes.length === 3 ? ['y', 'z'] : ['y'];
+    await expectUntouched(nodes, { ...spec, outputs }, pass);
+  });
+
+  it('leaves windows that do not divide the image', async () => {
+    await expectUntouched([pool, conv], { ...spec, dims: [1, 4, 7, 8] }, pass);
+  });
+});
+
+describe('fuseSeparable', () => {
+  const initializers = { f: weights(4, 1, 3, 3), w: weights(8, 4, 1, 1) };
+  const filters = node('d = Conv(x, f)', { group: int(4), pads: ints([1, 1, 1, 1]) });
+  const pointwise = node('y = Conv(r, w)');
+  const spec = { initializers, dims: [1, 4, 16, 16], outputs: ['y'] } as const;
+  const pass: Pass = (graph) => fuseSeparable(graph, server);
+
+  it('makes a depthwise and a pointwise Conv one node, activation and all', async () => {
+    const [only, ...more] = await rewrite([filters, node('r = Relu(d)'), pointwise], spec, fuseActivation, pass);
+    expect(more).toEqual([]);
+    expect(only).toContain('Separable');
+    expect(only).toContain('group 4, relu, →');
+  });
+
+  it.each([
+    ['a sigmoid between', [filters, node('r = Sigmoid(d)'), pointwise]],
+    ['what is no depthwise Conv', [node('r = Conv(x, v)'), pointwise]],
+    ['a pointwise Conv of stride 2', [filters, node('r = Relu(d)'), node('y = Conv(r, w)', { strides: ints([2, 2]) })]],
+  ] as const)('leaves %s', async (_, nodes) => {
+    const all = { ...spec, initializers: { ...initializers, v: weights(4, 4, 1, 1) } };
+    const activated = run(await graphOf(nodes, all), fuseActivation);
+    expect(lines(run(activated, pass))).toEqual(lines(activated));
   });
 });

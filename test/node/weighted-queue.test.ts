@@ -22,3 +22,17 @@ test('a task that fails gives its part back', async () => {
   await expect(queue.run(1, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(await queue.run(1, async () => 'next')).toBe('next');
 });
+
+test('what waits can be given up, and those behind it come in', async () => {
+  const queue = new WeightedQueue(2);
+  const leave = await queue.enter(1);
+  const ending = new AbortController();
+  const large = queue.enter(2, ending.signal);
+  const small = queue.enter(1);
+  ending.abort(new Error('over'));
+  await expect(large).rejects.toThrow('over');
+  (await small)();
+  leave();
+  (await queue.enter(2))();
+  await expect(queue.enter(1, ending.signal)).rejects.toThrow('over');
+});

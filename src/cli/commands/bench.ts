@@ -132,7 +132,7 @@ async function pack(given: string, models: readonly string[]): Promise<void> {
   const folder = resolve(given);
   await writePack(folder, { models, commit: readCommit() });
   const archive = `tar -C ${dirname(folder)} -cJf ${folder}.tar.xz ${basename(folder)}`;
-  print(`${folder}: on the other machine, sh run.sh measures; ${archive} makes 42 MB of it\n`);
+  print(`${folder}: on the other machine, sh run.sh measures; ${archive} packs it\n`);
 }
 
 /** An option that may be given several values. */

@@ -168,8 +168,10 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
     });
     const bar = waiting.length >= MANY ? await showRate('pictures', kept + waiting.length, kept) : undefined;
     let failed = 0;
+    const ending = new AbortController();
+    const over = AbortSignal.any([signal, ending.signal]);
     try {
-      const read = inTurn((image) => openPicture(image, { signal, limits: limitsOf(options) }));
+      const read = inTurn((image) => openPicture(image, { signal, limits: limitsOf(options) }), over);
       const decoded = mapConcurrent(waiting, options.jobs, (i) => read(all[i]!));
       const searched = mapConcurrent(decoded, 2, async ({ result, error }) => {
         if (!result) throw error;
@@ -191,7 +193,11 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
             process.stdout.write(`written to ${printable(paths.pictures(i))}\n`);
           }
         } catch (cause) {
-          if (cause instanceof Reported || signal.aborted) throw cause;
+          if (cause instanceof Reported || signal.aborted) {
+            // pictures that wait for memory would wait for ever
+            ending.abort(cause);
+            throw cause;
+          }
           failed++;
           reportError(cause, image);
         } finally {
@@ -240,14 +246,17 @@ class HeldPicture {
  * Decodes pictures as there is room for their pixels: in the order in which they are asked for, so that none waits for one that
  * comes after it. Files and headers are read meanwhile.
  */
-function inTurn(open: (image: string) => Promise<UndecodedImage>): (image: string) => Promise<HeldPicture> {
+function inTurn(
+  open: (image: string) => Promise<UndecodedImage>,
+  signal: AbortSignal,
+): (image: string) => Promise<HeldPicture> {
   const memory = new WeightedQueue(PIXELS_HELD);
   let admitted: Promise<unknown> = Promise.resolve();
   return async (image) => {
     const opening = open(image);
     const entering = Promise.allSettled([opening, admitted]).then(async () => {
       const picture = await opening;
-      return { picture, leave: await memory.enter(picture.width * picture.height) };
+      return { picture, leave: await memory.enter(picture.width * picture.height, signal) };
     });
     admitted = entering.catch(() => {});
     const { picture, leave } = await entering;

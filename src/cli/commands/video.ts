@@ -4,6 +4,7 @@ import type { Face } from '../../common/face.ts';
 import type { Pixels } from '../../common/image.ts';
 import { blurFaces } from '../../faces/blur.ts';
 import { ByteTracker } from '../../faces/tracking/byte-track.ts';
+import { numbered } from '../../faces/tracking/tracker.ts';
 import { paintFaces } from '../../node/draw.ts';
 import { printableJson } from '../../node/printable.ts';
 import { assertContainer, probeVideo, readFrames, type VideoInfo, writeVideo } from '../../node/video.ts';
@@ -25,9 +26,6 @@ interface VideoOptions {
   score: number;
   iou?: number;
 }
-
-/** A face with the number of its track. */
-type TrackedFace = Face & { readonly track?: number };
 
 /** Weak faces continue a track that is known; see byte-track.ts. */
 const LOW_SCORE = 0.1;
@@ -84,7 +82,7 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
   try {
     for await (const { frame, faces } of detector.stream(readFrames(path, info), { signal })) {
       const numbers = tracker?.update(faces) ?? [];
-      const shown = numberFaces(faces, numbers, least);
+      const shown = numbered(faces, numbers, least);
       if (json) {
         const time = Number((count * secondsPerFrame).toFixed(6));
         await standardOutput.put(`${printableJson({ frame: count, time, faces: shown })}\n`);
@@ -120,19 +118,6 @@ function checkContainer(out: string): void {
 function rateOf({ frameRate }: VideoInfo): number {
   const [frames, seconds = 1] = frameRate.split('/').map(Number) as [number, number?];
   return frames / seconds;
-}
-
-/** The faces with the numbers of their tracks: all that score enough, in a track or not, and weaker ones of a track. */
-function numberFaces(
-  faces: readonly Face[],
-  numbers: readonly (number | undefined)[],
-  least: number,
-): readonly TrackedFace[] {
-  return faces.flatMap((face, i) => {
-    const track = numbers[i];
-    if (track !== undefined) return [{ ...face, track }];
-    return face.score >= least ? [face] : [];
-  });
 }
 
 function hideFaces(frame: Pixels, faces: readonly Pick<Face, 'box'>[]): Pixels {

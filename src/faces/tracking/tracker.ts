@@ -21,7 +21,8 @@ export class Tracker {
   constructor(options: TrackerOptions) {
     assertKnown(options, TRACKER_OPTIONS);
     this.#tracker = new ByteTracker(options);
-    this.#highScore = options.highScore ?? 0.5;
+    // as the GPU compares scores
+    this.#highScore = Math.fround(options.highScore ?? 0.5);
   }
 
   /**
@@ -29,11 +30,19 @@ export class Tracker {
    * @returns the faces that score `highScore`, in a track or not, and the fainter ones of a track, in their order
    */
   update<F extends Detection>(faces: readonly F[]): Tracked<F>[] {
-    const ids = this.#tracker.update(faces);
-    return faces.flatMap((face, i): Tracked<F>[] => {
-      const track = ids[i];
-      if (track !== undefined) return [{ ...face, track }];
-      return face.score >= this.#highScore ? [face] : [];
-    });
+    return numbered(faces, this.#tracker.update(faces), this.#highScore);
   }
+}
+
+/** Faces with the numbers of their tracks: all that score enough, in a track or not, and fainter ones of a track. */
+export function numbered<F extends Detection>(
+  faces: readonly F[],
+  numbers: readonly (number | undefined)[],
+  least: number,
+): Tracked<F>[] {
+  return faces.flatMap((face, i): Tracked<F>[] => {
+    const track = numbers[i];
+    if (track !== undefined) return [{ ...face, track }];
+    return face.score >= least ? [face] : [];
+  });
 }

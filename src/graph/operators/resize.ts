@@ -9,7 +9,7 @@ import {
   resizeAxis,
 } from '../../kernels/tensor/resize.ts';
 import type { ModelNode } from '../../loader/model.ts';
-import { asDims4, checkExtents, type Pair } from '../shapes.ts';
+import { asDims4, checkExtents, MAX_SIDE, type Pair } from '../shapes.ts';
 import { constantInput, unsupported } from './onnx.ts';
 import type { Draft, LowerContext, NodeBase, Operator, TranslateContext } from './operator.ts';
 
@@ -20,9 +20,6 @@ export interface ResizeNode extends NodeBase {
   readonly scales: Pair;
   readonly size: Pair;
 }
-
-/** Longest side of an output, in pixels: every row and every column has an entry of the kernel's table. */
-const MAX_SIDE = 65_536;
 
 const COORDINATE_MODES: readonly string[] = ['asymmetric', 'half_pixel', 'pytorch_half_pixel', 'align_corners'];
 const NEAREST_MODES: readonly string[] = ['floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil'];

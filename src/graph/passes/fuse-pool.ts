@@ -32,6 +32,7 @@ export function fusePool(graph: Graph, traits: AdapterTraits): Graph {
       weight: name,
       kernel: pool.kernel,
       strides: pool.strides,
+      dilations: [1, 1],
       inputs: [pool.inputs[0]!, ...node.inputs.slice(1)],
     };
     const specFor = (conv: ConvNode) => alone(specOf(conv, (value) => dimsOf(graph, value)));

@@ -148,7 +148,7 @@ export const OUTPUT_SLOTS = 58;
 export const OWN_REGISTERS = 20;
 
 /** Waits of a step for each tap after its first, in loads: most, but not all, of a step's loads are under way together. */
-export const NEXT_TAP_LOADS = 0.63;
+const NEXT_TAP_LOADS = 0.63;
 /** Waits of a workgroup until the sums of all its ways are to be had, in loads. */
 export const JOIN_LOADS = 1.8;
 
@@ -312,11 +312,6 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
   );
 }
 
-/** Invocations of a workgroup. */
-export function invocationsOf({ lanes, slices, split }: SplitTile): number {
-  return lanes * slices * split;
-}
-
 /** Workgroup memory for the sums of all ways, in bytes. */
 export function splitBytes({ pixels, blocks, lanes, slices, split }: SplitTile): number {
   return VECTOR_BYTES * pixels * blocks * lanes * slices * split;
@@ -345,7 +340,7 @@ const MAX_ROWS = 10;
 const MAX_PADDING = 0.1;
 
 /** Taps of one step: of those that fit, the ones that make the shortest chain of loads; undefined where the split leaves ways idle. */
-export function unrollFor(spec: ConvSpec, sums: number, split: number): number | undefined {
+function unrollFor(spec: ConvSpec, sums: number, split: number): number | undefined {
   const [height, width] = spec.kernel;
   const blocks = blocksOf(spec.inChannels);
   if (isPointwise(spec)) {

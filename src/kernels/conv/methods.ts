@@ -1,4 +1,11 @@
-import { type AdapterTraits, type ByteRange, type Dispatch, type Precision, withHalfImages } from '../dispatch.ts';
+import {
+  type AdapterTraits,
+  type ByteRange,
+  type Dispatch,
+  MAX_BINDING_BYTES,
+  type Precision,
+  withHalfImages,
+} from '../dispatch.ts';
 import { floatBytes, padWithZeros } from '../nc4hw4.ts';
 import { conv2dDirect, packConvWeights } from './conv2d-direct.ts';
 import { conv2dGrouped } from './conv2d-grouped.ts';
@@ -67,9 +74,6 @@ interface Method<Tile = unknown> {
   tiles?(spec: ConvSpec, traits: AdapterTraits): readonly Tile[];
   launches(spec: ConvSpec, traits: AdapterTraits, tile: Tile): readonly ConvLaunch[];
 }
-
-/** What every WebGPU device can bind. */
-const MAX_BINDING_BYTES = 2 ** 27;
 
 const isDense = ({ group }: ConvSpec) => group === 1;
 const isDepthwise = ({ group, inChannels, outChannels }: ConvSpec) => group === inChannels && group === outChannels;
