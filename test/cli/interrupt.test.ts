@@ -208,7 +208,12 @@ withData('scrfd detect', () => {
       'scrfd-network',
     ];
     const { code, signal, stderr } = await runScrfd(args, 'pipe', async (child) => {
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      // until it measures, whose name it prints
+      await new Promise<void>((resolve) => {
+        child.stderr!.on('data', (data) => {
+          if (String(data).includes('500m_kps')) resolve();
+        });
+      });
       child.kill('SIGINT');
     });
     expect([code, signal]).toEqual([130, null]);

@@ -183,7 +183,10 @@ describe('operations of the kernels', () => {
       const each = await loadModel(synthesizeModel(member));
       const { steps } = planDetector(each, { size: [96, 64], batch: 2 }, traits);
       const flops = sum(steps.map(({ dispatch }) => dispatch.flops ?? 0));
-      expect(flops).toBe(2 * countWork(each, [2, 3, 64, 96]).macs);
+      const defined = 2 * countWork(each, [2, 3, 64, 96]).macs;
+      // a pool that hardware computes inside a pointwise convolution multiplies every pixel of its windows
+      expect(flops).toBeGreaterThanOrEqual(defined);
+      expect(flops).toBeLessThanOrEqual(defined * (traits.software ? 1 : 1.02));
     }
   });
 });
