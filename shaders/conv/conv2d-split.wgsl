@@ -45,12 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       #for k < KERNEL_H
       {
         let w = first_w + ((in_block * KERNEL_H + {k}) * KERNEL_W + kx) * 8;
-        #for q < BLOCKS
-        let w{q}_x = weight(w + {q*4});
-        let w{q}_y = weight(w + {q*4+1});
-        let w{q}_z = weight(w + {q*4+2});
-        let w{q}_w = weight(w + {q*4+3});
-        #end
+        #include "conv/split-weights.wgsl"
         #for p < PIXELS
         #for q < BLOCKS
         sum{p*BLOCKS+q} = fma(vec4f(v{p*STRIDE_H+k*DILATION_H}.x), w{q}_x, sum{p*BLOCKS+q});

@@ -7,11 +7,7 @@ override OUT_H: i32;
 override SHARE: i32;
 const UNROLL = 1;
 
-// x and y of an invocation's pixel
-fn pixel_of(group: i32, lane: i32, p: i32) -> vec2i {
-  let pixel = (group * PIXELS + p) * LANES + lane;
-  return vec2i(pixel % OUT_W, pixel / OUT_W);
-}
+#include "conv/split-pixel.wgsl"
 
 fn finish(n: i32, pixel: vec2i, block: i32, sum: vec4f) {
   store(row_of(n, block, pixel.y), pixel.x, sum + bias_of(block));
@@ -35,12 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     {
       let in_block = min(start + {j}, IN_BLOCKS - 1);
       let w = first_w + in_block * 8;
-      #for q < BLOCKS
-      let w{q}_x = weight(w + {q*4});
-      let w{q}_y = weight(w + {q*4+1});
-      let w{q}_z = weight(w + {q*4+2});
-      let w{q}_w = weight(w + {q*4+3});
-      #end
+      #include "conv/split-weights.wgsl"
       #for p < PIXELS
       {
         let v = select(vec4f(), vec4f(input[source{p} + in_block * (IN_H * IN_W)]), start + {j} < IN_BLOCKS);

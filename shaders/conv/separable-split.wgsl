@@ -21,11 +21,7 @@ override HAS_HIGH: bool;
 // blocks of input channels of one way
 override SHARE: i32;
 
-// x and y of an invocation's pixel
-fn pixel_of(group: i32, lane: i32, p: i32) -> vec2i {
-  let pixel = (group * PIXELS + p) * LANES + lane;
-  return vec2i(pixel % OUT_W, pixel / OUT_W);
-}
+#include "conv/split-pixel.wgsl"
 
 fn finish(n: i32, pixel: vec2i, block: i32, sum: vec4f) {
   store(row_of(n, block, pixel.y), pixel.x, sum + bias_of(IN_BLOCKS + block));
@@ -63,12 +59,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let first_w = IN_BLOCKS * (KERNEL_H * KERNEL_W) + first_weight(block, IN_BLOCKS);
   for (var in_block = way * SHARE; in_block < min((way + 1) * SHARE, IN_BLOCKS); in_block++) {
     let w = first_w + in_block * 8;
-    #for q < BLOCKS
-    let w{q}_x = weight(w + {q*4});
-    let w{q}_y = weight(w + {q*4+1});
-    let w{q}_z = weight(w + {q*4+2});
-    let w{q}_w = weight(w + {q*4+3});
-    #end
+    #include "conv/split-weights.wgsl"
     #for p < PIXELS
     {
       let v = shared_vectors[(in_block * PIXELS + {p}) * LANES + lane];

@@ -1,6 +1,6 @@
 import { floatTensor } from '../../common/tensor.ts';
 import { poolPays } from '../../kernels/conv/methods.ts';
-import { alone } from '../../kernels/conv/spec.ts';
+import { alone, isPointwise } from '../../kernels/conv/spec.ts';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import { constantOf, dimsOf, type Graph } from '../ir.ts';
 import { type ConvNode, specOf } from '../operators/conv.ts';
@@ -22,10 +22,11 @@ function dividesImage(graph: Graph, { kernel, strides, dilations, pads, inputs }
 export function fusePool(graph: Graph, traits: AdapterTraits): Graph {
   return absorb(graph, (node, soleProducer, current) => {
     if (node.op !== 'Conv' || node.group !== 1) return null;
-    const isPointwise =
-      [...node.kernel, ...node.strides].every((side) => side === 1) && node.pads.every((pad) => pad === 0);
     const pool = soleProducer(node.inputs[0]!);
-    if (!isPointwise || pool?.op !== 'Pool' || pool.kind !== 'average' || !dividesImage(graph, pool)) return null;
+    if (pool?.op !== 'Pool' || pool.kind !== 'average' || !dividesImage(graph, pool)) return null;
+    const specFor = (conv: ConvNode) => alone(specOf(conv, (value) => dimsOf(graph, value)));
+    const pointwise = specFor(node);
+    if (!isPointwise(pointwise) || pointwise.strides.some((stride) => stride > 1)) return null;
     const name = derivedName(node.output, 'pooled weight');
     const merged: ConvNode = {
       ...node,
@@ -35,8 +36,7 @@ export function fusePool(graph: Graph, traits: AdapterTraits): Graph {
       dilations: [1, 1],
       inputs: [pool.inputs[0]!, ...node.inputs.slice(1)],
     };
-    const specFor = (conv: ConvNode) => alone(specOf(conv, (value) => dimsOf(graph, value)));
-    if (!poolPays(specFor(node), specFor(merged), traits)) return null;
+    if (!poolPays(pointwise, specFor(merged), traits)) return null;
     const { dims, data } = constantOf(current, node.weight);
     const [height, width] = pool.kernel;
     const pixels = height * width;

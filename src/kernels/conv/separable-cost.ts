@@ -95,8 +95,8 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
   );
 }
 
-/** Tiles worth trying: pixels and blocks of an invocation; lanes, slices and split of a workgroup. */
-const TILES = { pixels: [1, 2, 4], blocks: [1], lanes: [4, 8, 16, 32], slices: [1, 4, 8, 16], split: [1, 2, 4, 8] };
+/** Tiles worth trying: pixels of an invocation, for one block of channels; lanes, slices and split of a workgroup. */
+const TILES = { pixels: [1, 2, 4], lanes: [4, 8, 16, 32], slices: [1, 4, 8, 16], split: [1, 2, 4, 8] };
 
 /** The tiles worth comparing, within what every WebGPU device guarantees; none where no pixel's channels fit in a workgroup's memory. */
 export function separableTiles(spec: SeparableSpec): readonly SplitTile[] {
@@ -104,17 +104,13 @@ export function separableTiles(spec: SeparableSpec): readonly SplitTile[] {
   const outBlocks = blocksOf(spec.pointwise.outChannels);
   const tiles: SplitTile[] = [];
   for (const pixels of TILES.pixels) {
-    for (const blocks of TILES.blocks) {
-      for (const lanes of TILES.lanes) {
-        for (const slices of TILES.slices) {
-          if (slices > 1 && (slices - 1) * blocks >= outBlocks) continue;
-          for (const split of TILES.split) {
-            const invocations = lanes * slices * split;
-            if (invocations < LANES || invocations > MAX_INVOCATIONS) continue;
-            if (split > inBlocks) continue;
-            const tile = { pixels, blocks, lanes, slices, split, unroll: 1 };
-            if (separableBytes(spec, tile) <= MAX_WORKGROUP_BYTES) tiles.push(tile);
-          }
+    for (const lanes of TILES.lanes) {
+      for (const slices of TILES.slices.filter((each) => each <= outBlocks)) {
+        for (const split of TILES.split.filter((each) => each <= inBlocks)) {
+          const invocations = lanes * slices * split;
+          const tile = { pixels, blocks: 1, lanes, slices, split, unroll: 1 };
+          const fits = invocations <= MAX_INVOCATIONS && separableBytes(spec, tile) <= MAX_WORKGROUP_BYTES;
+          if (invocations >= LANES && fits) tiles.push(tile);
         }
       }
     }
