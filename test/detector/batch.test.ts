@@ -6,34 +6,24 @@ import { Detector } from '../../src/detector/detector.ts';
 import { createDetector, type Face, ImageError, type Pixels, readImage, type Timings } from '../../src/index.node.ts';
 import { convKey } from '../../src/kernels/conv/methods.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
-import { nodePlatform } from '../../src/node/platform.ts';
 import { TextureUsage } from '../../src/runtime/gpu-flags.ts';
 import type { Platform } from '../../src/runtime/platform.ts';
 import type { TuningStore } from '../../src/runtime/tuner.ts';
 import { imageNamed, modelNamed, withData } from '../support/data.ts';
 import { openGpu, slowAdapter } from '../support/gpu.ts';
+import { watchDevices } from '../support/losses.ts';
 
 /** Node's platform, on devices that say they are hardware; told of every buffer that is made. */
 function asHardware(onBuffer: (descriptor: GPUBufferDescriptor) => void): Platform {
-  return {
-    ...nodePlatform,
-    async requestAdapter() {
-      const adapter = await nodePlatform.requestAdapter();
-      const request = adapter!.requestDevice.bind(adapter);
-      adapter!.requestDevice = async (descriptor) => {
-        const device = await request(descriptor);
-        const { vendor, architecture, description } = device.adapterInfo;
-        Object.defineProperty(device, 'adapterInfo', { value: { vendor, architecture, description } });
-        const create = device.createBuffer.bind(device);
-        device.createBuffer = (each) => {
-          onBuffer(each);
-          return create(each);
-        };
-        return device;
-      };
-      return adapter;
-    },
-  };
+  return watchDevices((device) => {
+    const { vendor, architecture, description } = device.adapterInfo;
+    Object.defineProperty(device, 'adapterInfo', { value: { vendor, architecture, description } });
+    const create = device.createBuffer.bind(device);
+    device.createBuffer = (each) => {
+      onBuffer(each);
+      return create(each);
+    };
+  });
 }
 
 /** Choices of a kernel for all convolutions of a model that a software adapter compiles in no time: hardware's take it minutes. */
