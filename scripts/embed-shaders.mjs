@@ -1,11 +1,11 @@
-// Writes src/kernels/shaders.gen.ts from shaders/**/*.wgsl, so that bundlers and Node need no plugin to load them.
+// Writes shaders/**/*.wgsl into modules of src/kernels/, so that bundlers and Node need no plugin to load them: those of
+// general/, which detectors have no use for, into one of their own.
 // With --check it only tells whether the output is up to date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { composeShader, includesOf, shortenShader } from './wgsl.mjs';
 
 const root = new URL('..', import.meta.url);
-const target = new URL('src/kernels/shaders.gen.ts', root);
 const folder = new URL('shaders/', root);
 const files = new Map(
   readdirSync(folder, { recursive: true })
@@ -15,31 +15,43 @@ const files = new Map(
     .map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]),
 );
 const parts = new Set([...files.values()].flatMap(includesOf));
-
-const entries = [...files.keys()]
+const shaders = [...files.keys()]
   .filter((name) => !parts.has(name))
-  .map((name) => ({ name, source: composeShader(name, files) }))
+  .map((name) => ({ name, stem: posix.basename(name, '.wgsl'), source: composeShader(name, files) }))
   // shaders that begin alike side by side: bundles, which leave comments out, compress better
-  .sort((a, b) => (shortenShader(a.source) < shortenShader(b.source) ? -1 : 1))
-  .map(({ name, source }) => `  '${posix.basename(name, '.wgsl')}': ${JSON.stringify(source)},\n`);
-const text = `// Generated from shaders/**/*.wgsl by scripts/embed-shaders.mjs; do not edit.
+  .sort((a, b) => (shortenShader(a.source) < shortenShader(b.source) ? -1 : 1));
+
+// a kernel is its shader's stem, wherever that lies
+const twin = shaders.find(({ stem }, i) => shaders.some((other, j) => j < i && other.stem === stem));
+if (twin) throw new Error(`${twin.name}: another shader has its name`);
+
+/** @param {string} path @param {string} of @param {(name: string) => boolean} isPart */
+function embed(path, of, isPart) {
+  const entries = shaders
+    .filter(({ name }) => isPart(name))
+    .map(({ stem, source }) => `  '${stem}': ${JSON.stringify(source)},\n`);
+  const text = `// Generated from ${of} by scripts/embed-shaders.mjs; do not edit.
 export const shaders = {
 ${entries.join('')}} as const;
 
 export type ShaderName = keyof typeof shaders;
 `;
-
-let current = '';
-try {
-  current = readFileSync(target, 'utf8');
-} catch {
-  // a first run has nothing to compare with
-}
-if (process.argv.includes('--check')) {
-  if (current !== text) {
-    console.error('src/kernels/shaders.gen.ts is out of date: run npm run shaders');
-    process.exit(1);
+  const target = new URL(path, root);
+  let current = '';
+  try {
+    current = readFileSync(target, 'utf8');
+  } catch {
+    // a first run has nothing to compare with
   }
-} else if (current !== text) {
-  writeFileSync(target, text);
+  if (current === text) return;
+  if (process.argv.includes('--check')) {
+    console.error(`${path} is out of date: run npm run shaders`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(target, text);
+  }
 }
+
+const isGeneral = (name) => name.startsWith('general/');
+embed('src/kernels/shaders.gen.ts', 'shaders/', (name) => !isGeneral(name));
+embed('src/kernels/general/shaders.gen.ts', 'shaders/general/', isGeneral);

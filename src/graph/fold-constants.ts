@@ -103,13 +103,9 @@ const ARITHMETIC = {
   Div: (x: number, y: number) => x / y,
 };
 
-function elementwise(
-  node: ModelNode,
-  op: keyof typeof ARITHMETIC,
-  a: Tensor,
-  b: Tensor,
-  budget: FoldingBudget,
-): Tensor {
+function elementwise(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
+  const [a, b] = [input(node, inputs, 0), input(node, inputs, 1)];
+  const op = node.op as keyof typeof ARITHMETIC;
   checkTypes(node, [a, b]);
   const dims = broadcastDims(node.name, a.dims, b.dims);
   budget.take(node, dims);
@@ -131,7 +127,8 @@ function checkTypes({ name, op }: ModelNode, [first, ...more]: readonly Tensor[]
 const BITS: Readonly<Record<number, number>> = { 2: 8, 3: -8, 4: 16, 5: -16, 6: -32, 7: -64, 12: 32, 13: 64 };
 
 /** As C++ converts, which onnxruntime does; what C++ leaves undefined is refused. */
-function cast(node: ModelNode, { type, dims, data: from }: Tensor, budget: FoldingBudget): Tensor {
+function cast(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
+  const { type, dims, data: from } = input(node, inputs, 0);
   const to = node.attributes.int('to');
   budget.take(node, dims);
   if (castsToFloat(node)) {
@@ -153,13 +150,15 @@ function cast(node: ModelNode, { type, dims, data: from }: Tensor, budget: Foldi
   return { type: 'int64', dims, data: BigInt64Array.from(from as ArrayLike<number | bigint>, convert) };
 }
 
-function round(node: ModelNode, from: Tensor, how: (value: number) => number, budget: FoldingBudget): Tensor {
+function round(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
+  const from = input(node, inputs, 0);
   if (from.type !== 'float32') throw new ModelError(`${node.name}: ${node.op} expects floats, got integers`);
   budget.take(node, from.dims);
-  return { ...from, data: from.data.map(how) };
+  return { ...from, data: from.data.map(node.op === 'Floor' ? Math.floor : Math.ceil) };
 }
 
-function gather(node: ModelNode, data: Tensor, indices: Tensor, budget: FoldingBudget): Tensor {
+function gather(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
+  const [data, indices] = [input(node, inputs, 0), input(node, inputs, 1)];
   const axis = normalizeAxis(node.name, node.attributes.int('axis', 0), data.dims.length);
   const size = data.dims[axis]!;
   const dims = [...data.dims.slice(0, axis), ...indices.dims, ...data.dims.slice(axis + 1)];
@@ -180,7 +179,7 @@ function gather(node: ModelNode, data: Tensor, indices: Tensor, budget: FoldingB
 }
 
 function slice(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
-  const data = inputs[0]!;
+  const data = input(node, inputs, 0);
   const { starts, steps, dims } = readSlice(node, data.dims, inputs);
   budget.take(node, dims);
   const strides = rowMajorStrides(data.dims);
@@ -217,7 +216,8 @@ function concat(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor 
   return out;
 }
 
-function transpose(node: ModelNode, data: Tensor, budget: FoldingBudget): Tensor {
+function transpose(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
+  const data = input(node, inputs, 0);
   const perm = node.attributes.ints('perm', data.dims.map((_, i) => i).reverse());
   const dims = permuteDims(node.name, perm, data.dims);
   budget.take(node, dims);
@@ -230,7 +230,8 @@ function transpose(node: ModelNode, data: Tensor, budget: FoldingBudget): Tensor
   );
 }
 
-function constantOfShape(node: ModelNode, shape: Tensor, budget: FoldingBudget): Tensor {
+function constantOfShape(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
+  const shape = input(node, inputs, 0);
   const fill = node.attributes.has('value') ? node.attributes.tensor('value') : floatTensor([1], [0]);
   if (sizeOf(fill.dims) !== 1) {
     throw new ModelError(`${node.name}: expected a value of one element, got ${formatDims(fill.dims)}`);
@@ -278,52 +279,63 @@ function input(node: ModelNode, inputs: Inputs, index: number): Tensor {
   return found;
 }
 
+function identity(node: ModelNode, inputs: Inputs): Tensor {
+  return input(node, inputs, 0);
+}
+
+function squeeze(node: ModelNode, inputs: Inputs): Tensor {
+  const data = input(node, inputs, 0);
+  const change = node.op === 'Squeeze' ? squeezeDims : unsqueezeDims;
+  return withDims(data, change(node.name, data.dims, readAxes(node, inputs[1])));
+}
+
+function reshape(node: ModelNode, inputs: Inputs): Tensor {
+  const data = input(node, inputs, 0);
+  if (node.attributes.int('allowzero', 0) !== 0) unsupported(node, 'with allowzero has no mapping');
+  const shape = readIntegers(node.name, input(node, inputs, 1), 'dimensions');
+  return withDims(data, resolveReshape(node.name, data.dims, shape));
+}
+
+/** A node whose inputs are all known, computed. @throws ModelError naming the node */
+export type Fold = (node: ModelNode, inputs: Inputs, budget: FoldingBudget) => Tensor;
+
+/** The shape arithmetic of dynamic exports, by ONNX operator. */
+const FOLDS: Record<string, Fold> = {
+  Constant: constant,
+  Identity: identity,
+  Cast: cast,
+  Add: elementwise,
+  Sub: elementwise,
+  Mul: elementwise,
+  Div: elementwise,
+  Floor: round,
+  Ceil: round,
+  Gather: gather,
+  Slice: slice,
+  Concat: concat,
+  Squeeze: squeeze,
+  Unsqueeze: squeeze,
+  Reshape: reshape,
+  Transpose: transpose,
+  ConstantOfShape: constantOfShape,
+};
+
+/** Adds what networks other than detectors compute of constants. */
+export function addFolds(folds: Readonly<Record<string, Fold>>): void {
+  Object.assign(FOLDS, folds);
+}
+
+/** Whether constants alone can be computed by this ONNX operator. */
+export function isFoldable(op: string): boolean {
+  return Object.hasOwn(FOLDS, op);
+}
+
 /**
  * The value of a node whose inputs are all known: the shape arithmetic of dynamic exports.
  * Null when the operator is not one of those; the caller then treats the node as run-time work.
  * @throws ModelError naming the node
  */
 export function foldConstants(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor | null {
-  const { name, op, attributes } = node;
-  if (op === 'Constant') return constant(node);
-  const first = inputs[0];
-  if (!first) return null;
-  const axes = () => readAxes(node, inputs[1]);
-  switch (op) {
-    case 'Identity':
-      return first;
-    case 'Cast':
-      return cast(node, first, budget);
-    case 'Add':
-    case 'Sub':
-    case 'Mul':
-    case 'Div':
-      return elementwise(node, op, first, input(node, inputs, 1), budget);
-    case 'Floor':
-      return round(node, first, Math.floor, budget);
-    case 'Ceil':
-      return round(node, first, Math.ceil, budget);
-    case 'Gather':
-      return gather(node, first, input(node, inputs, 1), budget);
-    case 'Slice':
-      return slice(node, inputs, budget);
-    case 'Concat':
-      return concat(node, inputs, budget);
-    case 'Squeeze':
-      return withDims(first, squeezeDims(name, first.dims, axes()));
-    case 'Unsqueeze':
-      return withDims(first, unsqueezeDims(name, first.dims, axes()));
-    case 'Reshape':
-      if (attributes.int('allowzero', 0) !== 0) unsupported(node, 'with allowzero has no mapping');
-      return withDims(
-        first,
-        resolveReshape(name, first.dims, readIntegers(name, input(node, inputs, 1), 'dimensions')),
-      );
-    case 'Transpose':
-      return transpose(node, first, budget);
-    case 'ConstantOfShape':
-      return constantOfShape(node, first, budget);
-    default:
-      return null;
-  }
+  if (!isFoldable(node.op) || (!inputs[0] && node.op !== 'Constant')) return null;
+  return FOLDS[node.op]!(node, inputs, budget);
 }

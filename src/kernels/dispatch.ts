@@ -1,4 +1,5 @@
-import type { ShaderName } from './shaders.gen.ts';
+import type { ShaderName as GeneralShaderName } from './general/shaders.gen.ts';
+import { type ShaderName, shaders } from './shaders.gen.ts';
 import { halveStorage, specialize } from './wgsl.ts';
 
 /** A part of a buffer. */
@@ -10,7 +11,7 @@ export interface ByteRange {
 /** Everything a GPU needs to know of one kernel launch, as plain data: no device is involved in making it. */
 export interface Dispatch {
   /** Name of the kernel, the stem of its shader; of several in one launch see side-by-side.ts. */
-  readonly kernel: ShaderName | 'side-by-side';
+  readonly kernel: ShaderName | GeneralShaderName | 'side-by-side';
   /** Complete WGSL source. */
   readonly source: string;
   /** Values of the source's `override` declarations. */
@@ -27,7 +28,7 @@ export interface Dispatch {
 }
 
 /** A dispatch without what follows from its kernel's name. */
-interface Launch extends Omit<Dispatch, 'kernel' | 'source' | 'overrides'> {
+export interface Launch extends Omit<Dispatch, 'kernel' | 'source' | 'overrides'> {
   readonly overrides?: Dispatch['overrides'];
   /** Values for lines `const NAME = …;` of the shader, see `specialize`. */
   readonly consts?: Readonly<Record<string, number>>;
@@ -37,8 +38,17 @@ interface Launch extends Omit<Dispatch, 'kernel' | 'source' | 'overrides'> {
  * A launch of the kernel whose shader has this name.
  * @throws Error where the shader has no line for one of `consts`
  */
-export function dispatch(kernel: ShaderName, { consts, overrides = {}, ...launch }: Launch): Dispatch {
-  return { kernel, source: specialize(kernel, consts), overrides, ...launch };
+export function dispatch(kernel: ShaderName, launch: Launch): Dispatch {
+  return dispatchOf(kernel, shaders[kernel], launch);
+}
+
+/** A launch of a kernel by its shader's text. @throws what `dispatch` does */
+export function dispatchOf(
+  kernel: Dispatch['kernel'],
+  shader: string,
+  { consts, overrides = {}, ...launch }: Launch,
+): Dispatch {
+  return { kernel, source: specialize(kernel, shader, consts), overrides, ...launch };
 }
 
 /** How images are stored between kernels, and constants that are added to or multiplied with them; sums are float32. */

@@ -8,15 +8,13 @@
 //   `vec4f`, for which `f16` or `vec4h` are put where images are half floats. Shaders read such a binding by `f32(…)` or
 //   `vec4f(…)` and write it by `Out(…)`.
 // Lines of `const` and `alias` begin without indentation.
-import { type ShaderName, shaders } from './shaders.gen.ts';
-
 /**
  * A shader's source with these constants, its `#for` blocks written out.
  * @throws Error where it has no line for one of them
  */
-export function specialize(kernel: ShaderName, consts: Readonly<Record<string, number>> = {}): string {
+export function specialize(kernel: string, shader: string, consts: Readonly<Record<string, number>> = {}): string {
   const key = `${kernel} ${JSON.stringify(consts)}`;
-  const known = SPECIALIZED.get(key) ?? unroll(replaceConsts(kernel, consts));
+  const known = SPECIALIZED.get(key) ?? unroll(replaceConsts(kernel, shader, consts));
   SPECIALIZED.set(key, known);
   return known;
 }
@@ -24,8 +22,8 @@ export function specialize(kernel: ShaderName, consts: Readonly<Record<string, n
 /** Networks ask for the same few again and again. */
 const SPECIALIZED = new Map<string, string>();
 
-function replaceConsts(kernel: ShaderName, consts: Readonly<Record<string, number>>): string {
-  let source: string = shaders[kernel];
+function replaceConsts(kernel: string, shader: string, consts: Readonly<Record<string, number>>): string {
+  let source = shader;
   for (const [name, value] of Object.entries(consts)) {
     const pattern = new RegExp(`^const ${name} = .*;$`, 'm');
     if (!pattern.test(source)) throw new Error(`${kernel}.wgsl has no line "const ${name} = …;"`);

@@ -1,5 +1,6 @@
 import { readBytes } from '../common/caller-memory.ts';
 import { ModelError } from '../common/errors.ts';
+import { loadOperators } from '../graph/load-operators.ts';
 import { loadModel } from '../loader/load-model.ts';
 import type { Model } from '../loader/model.ts';
 import type { LoadOptions, ModelSource, Platform } from './platform.ts';
@@ -20,7 +21,9 @@ export async function openModel(
 ): Promise<OpenedModel> {
   options.signal?.throwIfAborted();
   const source = await readSource(platform, input, options);
-  return { bytes: source.bytes, model: await loadModel(source.bytes, source) };
+  const model = await loadModel(source.bytes, source);
+  await loadOperators(model);
+  return { bytes: source.bytes, model };
 }
 
 async function readSource(platform: Platform, input: ModelInput, options: LoadOptions): Promise<ModelSource> {

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { compileDetector } from '../../src/detector/compile.ts';
 import { type Assignment, assignBuffers, type Lifetime } from '../../src/graph/assign-buffers.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
+import { loadGeneralOperators } from '../../src/graph/load-operators.ts';
 import type { Operand, Plan, Step } from '../../src/graph/plan.ts';
 import type { AdapterTraits } from '../../src/kernels/dispatch.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
@@ -13,6 +14,8 @@ import { buildModel } from '../support/onnx-builder.ts';
 import { createRng } from '../support/rng.ts';
 import { scrfdModel } from './models.ts';
 import { randomNetwork } from './random-network.ts';
+
+await loadGeneralOperators();
 
 /** What the compiler asked for last, and a switch for the detector's plan, which has none. */
 const planner = vi.hoisted(() => ({ lifetimes: [] as readonly Lifetime[], forbidReuse: false }));

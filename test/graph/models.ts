@@ -1,6 +1,7 @@
 import { type Dims, type FloatTensor, floatTensor, intTensor, sizeOf, type Tensor } from '../../src/common/tensor.ts';
 import { buildGraph } from '../../src/graph/build.ts';
 import type { Graph } from '../../src/graph/ir.ts';
+import { loadOperators } from '../../src/graph/load-operators.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import type { Model } from '../../src/loader/model.ts';
 import { buildModel, ints, type ModelSpec, type NodeSpec, text } from '../support/onnx-builder.ts';
@@ -21,9 +22,9 @@ export interface SmallModel extends Partial<Omit<ModelSpec, 'nodes' | 'initializ
 }
 
 /** A model of one float input `x` whose last node's value is the output, unless told otherwise. */
-export function modelOf(nodes: readonly NodeSpec[], spec: SmallModel = {}): Promise<Model> {
+export async function modelOf(nodes: readonly NodeSpec[], spec: SmallModel = {}): Promise<Model> {
   const { dims: _, ...rest } = spec;
-  return loadModel(
+  const model = await loadModel(
     buildModel({
       inputs: [{ name: 'x', dims: ['n', 'c', 'h', 'w'] }],
       outputs: [nodes.at(-1)!.outputs[0]!],
@@ -31,6 +32,8 @@ export function modelOf(nodes: readonly NodeSpec[], spec: SmallModel = {}): Prom
       nodes,
     }),
   );
+  await loadOperators(model);
+  return model;
 }
 
 /** The graph of `modelOf` for one input of `dims`, by default 1×4×8×8. */

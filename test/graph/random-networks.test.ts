@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { formatDims, sizeOf } from '../../src/common/tensor.ts';
 import { buildGraph } from '../../src/graph/build.ts';
+import { loadGeneralOperators } from '../../src/graph/load-operators.ts';
 import { mappedOperators } from '../../src/graph/operators/index.ts';
 import { optimize } from '../../src/graph/passes/index.ts';
 import { printGraph } from '../../src/graph/print.ts';
@@ -13,6 +14,8 @@ import { buildModel } from '../support/onnx-builder.ts';
 import { type OrtTensor, runOrt } from '../support/ort.ts';
 import { createRng } from '../support/rng.ts';
 import { describeNodes, type RandomNetwork, randomNetwork } from './random-network.ts';
+
+await loadGeneralOperators();
 
 const COUNT = 80;
 /** How often an operator must occur at least. */

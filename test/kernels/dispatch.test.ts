@@ -21,7 +21,7 @@ describe('dispatch', () => {
     const given = { ...launch, overrides: { WORKGROUP: 32 }, flops: 5 };
     const { source, ...rest } = dispatch('depthwise-rows', { ...given, consts: { ROWS: 3 } });
     expect(rest).toEqual({ ...given, kernel: 'depthwise-rows' });
-    expect(source).toBe(specialize('depthwise-rows', { ROWS: 3 }));
+    expect(source).toBe(specialize('depthwise-rows', shaders['depthwise-rows'], { ROWS: 3 }));
     expect(source).toContain('const ROWS = 3;');
   });
 
@@ -41,11 +41,13 @@ describe('specialize', () => {
   });
 
   it('throws for a line that is not there', () => {
-    expect(() => specialize('conv2d-lane', { LANE: 4 })).toThrow('conv2d-lane.wgsl has no line "const LANE = …;"');
+    expect(() => specialize('conv2d-lane', shaders['conv2d-lane'], { LANE: 4 })).toThrow(
+      'conv2d-lane.wgsl has no line "const LANE = …;"',
+    );
   });
 
   it('writes out loops, one in another', () => {
-    const source = specialize('pointwise-lane', { OCTETS: 3, PIXELS: 2 });
+    const source = specialize('pointwise-lane', shaders['pointwise-lane'], { OCTETS: 3, PIXELS: 2 });
     expect(source.match(/^ *var lo\d_\d = vec4f\(\);$/gm)?.map((line) => line.trim().slice(4, 9))).toEqual([
       'lo0_0',
       'lo0_1',

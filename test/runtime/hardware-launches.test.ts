@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../src/common/tensor.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
+import { loadGeneralOperators } from '../../src/graph/load-operators.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { randomNetwork } from '../graph/random-network.ts';
 import { expectClose } from '../support/compare.ts';
@@ -9,6 +10,8 @@ import { buildModel } from '../support/onnx-builder.ts';
 import { runOrt } from '../support/ort.ts';
 import { createRng } from '../support/rng.ts';
 import { runPlan } from '../support/run-plan.ts';
+
+await loadGeneralOperators();
 
 /** What plans are compiled for; they run on this machine's adapter, whatever it is. */
 const HARDWARE = { software: false, subgroupSize: 8, class: 'server', storageBuffers: 8 } as const;

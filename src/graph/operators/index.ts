@@ -3,6 +3,7 @@ import { batchNorm } from './batchnorm.ts';
 import { binary } from './binary.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
+import type { GENERAL_OPERATORS } from './general/index.ts';
 import { globalPool } from './global-pool.ts';
 import { groupNorm } from './group-norm.ts';
 import type { LowerContext, Operator, Translate } from './operator.ts';
@@ -12,11 +13,10 @@ import { resize } from './resize.ts';
 import { separable } from './separable.ts';
 import { slice } from './slice.ts';
 import { softmax } from './softmax.ts';
-import { tanh } from './tanh.ts';
 import { transpose } from './transpose.ts';
 import { unary } from './unary.ts';
 
-/** Every operator that there is, by the `op` of its nodes. */
+/** The operators of detectors, by the `op` of their nodes. */
 const OPERATORS = {
   BatchNorm: batchNorm,
   Binary: binary,
@@ -30,28 +30,43 @@ const OPERATORS = {
   Separable: separable,
   Slice: slice,
   Softmax: softmax,
-  Tanh: tanh,
   Transpose: transpose,
   Unary: unary,
 };
 
+type GeneralOperators = typeof GENERAL_OPERATORS;
+type Operators = typeof OPERATORS & GeneralOperators;
 type NodeOf<O> = O extends Operator<infer N> ? N : never;
-export type Node = NodeOf<(typeof OPERATORS)[keyof typeof OPERATORS]>;
+export type Node = NodeOf<Operators[keyof Operators]>;
 
-function operatorOf(node: Node): Operator<Node> {
-  const byOp: { readonly [Op in Node['op']]: Operator<Extract<Node, { op: Op }>> } = OPERATORS;
+/** Those of other networks, once a model has asked for them: see load-operators.ts. */
+let general: Partial<GeneralOperators> = {};
+
+export function addOperators(operators: GeneralOperators): void {
+  general = operators;
+  translators = undefined;
+}
+
+function allOperators(): Operator<Node>[] {
   // each reads nodes of its own kind, which TypeScript does not follow through the table
-  return byOp[node.op] as unknown as Operator<Node>;
+  return Object.values({ ...OPERATORS, ...general }) as unknown as Operator<Node>[];
 }
 
-/** ONNX operators that become nodes at run time. */
-export function mappedOperators(): string[] {
-  return Object.values(OPERATORS).flatMap(({ onnx }) => Object.keys(onnx));
+function operatorOf({ op }: Node): Operator<Node> {
+  return (Object.hasOwn(OPERATORS, op) ? OPERATORS : general)[op as never] as Operator<Node>;
 }
+
+/** ONNX operators that become nodes at run time, those of other networks once they are loaded. */
+export function mappedOperators(): string[] {
+  return allOperators().flatMap(({ onnx }) => Object.keys(onnx));
+}
+
+let translators: ReadonlyMap<string, Translate> | undefined;
 
 /** How an ONNX operator becomes a node; undefined where it has no mapping. */
 export function translatorOf(op: string): Translate | undefined {
-  return Object.values(OPERATORS).find(({ onnx }) => Object.hasOwn(onnx, op))?.onnx[op];
+  translators ??= new Map(allOperators().flatMap(({ onnx }) => Object.entries(onnx)));
+  return translators.get(op);
 }
 
 /** Names of the constants that a node reads besides its inputs. */

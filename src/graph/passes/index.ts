@@ -15,13 +15,20 @@ import { mergeConvs } from './merge-convs.ts';
 /** In order: no-ops go, constants fold into weights first, then residuals join, then activations close a node. */
 const FUSIONS: readonly Pass[] = [dropNoops, matchGroupNorm, foldBatchNorm, foldAffine, fuseResidual, fuseActivation];
 
+/** Those of networks with operators of their own: see load-operators.ts. Before the others. */
+let generalFusions: readonly Pass[] = [];
+
+export function addFusions(passes: readonly Pass[]): void {
+  generalFusions = passes;
+}
+
 function apply(graph: Graph, passes: readonly Pass[]): Graph {
   return passes.reduce((current, pass) => verify(pass(current), pass.name), graph);
 }
 
 /** A graph with its own outputs, ready to be lowered; `fuse: false` keeps one node for each of the file's. */
 export function optimize(graph: Graph, fuse: boolean): Graph {
-  return apply(verify(graph, 'build'), fuse ? [dropDead, ...FUSIONS, dropDead] : [dropDead]);
+  return apply(verify(graph, 'build'), fuse ? [dropDead, ...generalFusions, ...FUSIONS, dropDead] : [dropDead]);
 }
 
 /** A graph whose outputs `replaceOutputs` puts in the place of the file's, once nodes are fused; the rest is cleared away. */
@@ -29,7 +36,7 @@ export function optimizeWith<T extends { readonly graph: Graph }>(
   graph: Graph,
   replaceOutputs: (fused: Graph) => T,
 ): T {
-  const replaced = replaceOutputs(apply(verify(graph, 'build'), [dropDead, ...FUSIONS]));
+  const replaced = replaceOutputs(apply(verify(graph, 'build'), [dropDead, ...generalFusions, ...FUSIONS]));
   const verified = verify(replaced.graph, replaceOutputs.name);
   return { ...replaced, graph: apply(verified, [dropDead, mergeConvs, dropDead]) };
 }

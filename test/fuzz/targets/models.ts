@@ -6,6 +6,7 @@ import { buildGraph } from '../../../src/graph/build.ts';
 import { compileNetwork } from '../../../src/graph/compile.ts';
 import { planMemory } from '../../../src/graph/count-work.ts';
 import { dimsOf } from '../../../src/graph/ir.ts';
+import { loadGeneralOperators } from '../../../src/graph/load-operators.ts';
 import { createNetwork } from '../../../src/index.node.ts';
 import { loadModel } from '../../../src/loader/load-model.ts';
 import type { Model } from '../../../src/loader/model.ts';
@@ -17,6 +18,8 @@ import { buildModel, type ModelSpec } from '../../support/onnx-builder.ts';
 import { type OrtTensor, runOrtInOrder } from '../../support/ort.ts';
 import { createRng, type Rng } from '../../support/rng.ts';
 import { Finding, mutateBytes, type Outcome, refusal, type Target, withinTime } from '../target.ts';
+
+await loadGeneralOperators();
 
 const { onnx } = onnxProto;
 type ModelProto = onnxProto.onnx.ModelProto;

@@ -1,6 +1,6 @@
-import { tanh as kernel } from '../../kernels/tensor/tanh.ts';
-import { storageBytes } from '../shapes.ts';
-import type { Draft, NodeBase, Operator } from './operator.ts';
+import { tanh as kernel } from '../../../kernels/general/tanh.ts';
+import { storageBytes } from '../../shapes.ts';
+import type { Draft, NodeBase, Operator } from '../operator.ts';
 
 export interface TanhNode extends NodeBase {
   readonly op: 'Tanh';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tanh } from '../../../src/kernels/tensor/tanh.ts';
+import { tanh } from '../../../src/kernels/general/tanh.ts';
 import { expectClose } from '../../support/compare.ts';
 import { createRng } from '../../support/rng.ts';
 import { runDispatch } from '../support/run-steps.ts';

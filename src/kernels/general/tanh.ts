@@ -1,4 +1,5 @@
-import { type Dispatch, dispatch, flatGrid, packParams } from '../dispatch.ts';
+import { type Dispatch, flatGrid, packParams } from '../dispatch.ts';
+import { dispatch } from './dispatch.ts';
 
 const WORKGROUP = 64;
 

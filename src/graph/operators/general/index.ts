@@ -1,0 +1,6 @@
+import { tanh } from './tanh.ts';
+
+/** Operators of networks other than detectors, by the `op` of their nodes. */
+export const GENERAL_OPERATORS = {
+  Tanh: tanh,
+};
