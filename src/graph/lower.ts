@@ -1,15 +1,10 @@
-import { ModelError, UnsupportedOpError } from '../common/errors.ts';
+import { ModelError } from '../common/errors.ts';
 import { toHalf } from '../common/float16.ts';
 import type { Dims, FloatTensor } from '../common/tensor.ts';
 import { type ConvChoices, type ConvPlan, chooseMethod, convKey, planConv } from '../kernels/conv/methods.ts';
 import type { ConvSpec } from '../kernels/conv/spec.ts';
-import {
-  type AdapterTraits,
-  type Dispatch,
-  MAX_WORKGROUPS,
-  type Precision,
-  withHalfImages,
-} from '../kernels/dispatch.ts';
+import { type AdapterTraits, type Dispatch, type Precision, withHalfImages } from '../kernels/dispatch.ts';
+import { foldGrid } from '../kernels/fold-grid.ts';
 import { floatBytes, pack, packOnCpu, padWithZeros, unpack } from '../kernels/nc4hw4.ts';
 import { assignBuffers, type Lifetime } from './assign-buffers.ts';
 import { constantOf, dimsOf, type Graph } from './ir.ts';
@@ -149,14 +144,6 @@ export class Lowering implements LowerContext {
   }
 
   emit(node: string, dispatch: Dispatch, operands: readonly Source[], resize?: Resize): void {
-    const wide = dispatch.workgroups.findIndex((count) => count > MAX_WORKGROUPS);
-    if (wide >= 0) {
-      throw new UnsupportedOpError(
-        node,
-        dispatch.kernel,
-        `needs ${dispatch.workgroups.join('×')} workgroups, more than ${MAX_WORKGROUPS} along one dimension: the input is too large`,
-      );
-    }
     const isHalf = (operand: Source) =>
       operand.kind === 'value'
         ? operand.half
@@ -200,7 +187,11 @@ export class Lowering implements LowerContext {
     return {
       buffers,
       constants: onlyBound(this.#constants, steps),
-      steps: steps.map((step) => ({ ...step, operands: step.operands.map(place) })),
+      steps: steps.map((step) => ({
+        ...step,
+        dispatch: foldGrid(step.dispatch),
+        operands: step.operands.map(place),
+      })),
       convs: [...this.#convs.values()],
       bufferOf: (value) => bufferOf[value.id]!,
     };

@@ -112,9 +112,9 @@ export function packParams(integers: readonly number[], floats: readonly number[
 }
 
 /** Workgroups for `count` invocations when one dimension may not suffice; `flat-index.wgsl` restores the index. */
-export function flatGrid(count: number, workgroup: number): [number, number, number] {
+export function flatGrid(count: number, workgroup: number, most = MAX_WORKGROUPS): [number, number, number] {
   const groups = Math.max(1, Math.ceil(count / workgroup));
-  const rows = Math.ceil(groups / MAX_WORKGROUPS);
+  const rows = Math.ceil(groups / most);
   return [Math.ceil(groups / rows), rows, 1];
 }
 
