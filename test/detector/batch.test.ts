@@ -185,45 +185,52 @@ withData('detector: batches and frames', () => {
     expect(results).toEqual(order.map((i) => expected[i]));
   });
 
-  test('through mapped buffers, as on hardware, the faces are the same', { timeout: 300_000 }, async () => {
-    let uploads = 0;
-    const events: string[] = [];
-    const platform = asHardware((descriptor) => {
-      if (descriptor.label === 'upload') uploads++;
-    });
-    const options = { inputSize, inFlight: 2, scoreThreshold: 0.1, autotune: true };
-    const tuningStore = await directly(model(), inputSize);
-    await using detector = await Detector.create({ ...platform, tuningStore }, model(), options);
-    detector.addEventListener('devicerestored', () => events.push('restored'));
-    const { device } = detector;
-    // textures come by another way
-    const expected: Face[][] = [];
-    const textures = pictures.map((picture) => makeTexture(device, picture));
-    for (const texture of textures) expected.push(await detector.detect(texture));
-    expect(expected.flat().length).toBeGreaterThan(6);
-    expect(uploads).toBe(0);
-    const order = slowAdapter ? [0, 1, 0, 1] : [0, 1, 2, 3, 1, 0, 3, 2, 2, 1];
-    const faces = await Promise.all(order.map((i) => detector.detect(pictures[i]!)));
-    expect(faces).toEqual(order.map((i) => expected[i]));
-    expect(await detector.detectBatch(pictures)).toEqual(expected);
-    const mixed = [pictures[0]!, textures[1]!, pictures[2]!, pictures[3]!];
-    expect(await detector.detectBatch(mixed)).toEqual(expected);
-    const [face] = expected[0]!;
-    expect(await detector.alignFaces(pictures[0]!, [face!])).toEqual(await detector.alignFaces(textures[0]!, [face!]));
-    // three at most, each made anew when it grows
-    expect(uploads).toBeLessThanOrEqual(3 * 3);
+  // what is uploaded how is the CPU's matter
+  test.skipIf(slowAdapter)(
+    'through mapped buffers, as on hardware, the faces are the same',
+    { timeout: 300_000 },
+    async () => {
+      let uploads = 0;
+      const events: string[] = [];
+      const platform = asHardware((descriptor) => {
+        if (descriptor.label === 'upload') uploads++;
+      });
+      const options = { inputSize, inFlight: 2, scoreThreshold: 0.1, autotune: true };
+      const tuningStore = await directly(model(), inputSize);
+      await using detector = await Detector.create({ ...platform, tuningStore }, model(), options);
+      detector.addEventListener('devicerestored', () => events.push('restored'));
+      const { device } = detector;
+      // textures come by another way
+      const expected: Face[][] = [];
+      const textures = pictures.map((picture) => makeTexture(device, picture));
+      for (const texture of textures) expected.push(await detector.detect(texture));
+      expect(expected.flat().length).toBeGreaterThan(6);
+      expect(uploads).toBe(0);
+      const order = [0, 1, 2, 3, 1, 0, 3, 2, 2, 1];
+      const faces = await Promise.all(order.map((i) => detector.detect(pictures[i]!)));
+      expect(faces).toEqual(order.map((i) => expected[i]));
+      expect(await detector.detectBatch(pictures)).toEqual(expected);
+      const mixed = [pictures[0]!, textures[1]!, pictures[2]!, pictures[3]!];
+      expect(await detector.detectBatch(mixed)).toEqual(expected);
+      const [face] = expected[0]!;
+      expect(await detector.alignFaces(pictures[0]!, [face!])).toEqual(
+        await detector.alignFaces(textures[0]!, [face!]),
+      );
+      // three at most, each made anew when it grows
+      expect(uploads).toBeLessThanOrEqual(3 * 3);
 
-    const submit = device.queue.submit.bind(device.queue);
-    device.queue.submit = (commands) => {
-      submit(commands);
-      device.destroy();
-    };
-    const lost = order.map((i) => detector.detect(pictures[i]!).catch((error: unknown) => error));
-    expect(await lost[0]).toMatchObject({ name: 'DeviceError', reason: 'lost' });
-    await Promise.all(lost);
-    expect(await detector.detect(pictures[1]!)).toEqual(expected[1]);
-    expect(events).toEqual(['restored']);
-  });
+      const submit = device.queue.submit.bind(device.queue);
+      device.queue.submit = (commands) => {
+        submit(commands);
+        device.destroy();
+      };
+      const lost = order.map((i) => detector.detect(pictures[i]!).catch((error: unknown) => error));
+      expect(await lost[0]).toMatchObject({ name: 'DeviceError', reason: 'lost' });
+      await Promise.all(lost);
+      expect(await detector.detect(pictures[1]!)).toEqual(expected[1]);
+      expect(events).toEqual(['restored']);
+    },
+  );
 
   test('GPU times, where the device has them', async () => {
     await using detector = await createDetector(model(), { inputSize: [64, 64] });

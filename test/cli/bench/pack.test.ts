@@ -63,7 +63,7 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
 
   it('measures and checks without an environment', { timeout: 300_000 }, async () => {
     const out = join(folder, 'results');
-    const { code, stdout, stderr } = await runPack(['--quick', '--seconds', '150', '--out', out]);
+    const { code, stdout, stderr } = await runPack(['--quick', '--seconds', '90', '--out', out]);
     expect(code, stderr).toBe(0);
     const { results, kernelTests, failures, missing, machine } = await readResults(out);
     expect(failures).toEqual([]);
