@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -25,7 +25,8 @@ test("the demo's server says where it is", async () => {
   server.stdout.on('data', (chunk) => {
     said += chunk;
   });
-  await expect.poll(() => said, { timeout: 30_000 }).toMatch(/http:\/\/localhost:\d+\//);
+  // in colours, where it takes a log for a terminal
+  await expect.poll(() => stripVTControlCharacters(said), { timeout: 30_000 }).toMatch(/http:\/\/localhost:\d+\//);
 });
 
 test("the set-up commands leave Dawn's warnings out, and nothing else", async () => {
