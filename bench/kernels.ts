@@ -3,6 +3,7 @@
 
 import { type ConvShape, walkConvs } from '../src/architectures/layers.ts';
 import { findArchitecture } from '../src/architectures/published.ts';
+import { loadEveryMethod } from '../src/graph/load-target.ts';
 import { chooseMethod, possibleMethods } from '../src/kernels/conv/methods.ts';
 import { type ConvSpec, convFlops } from '../src/kernels/conv/spec.ts';
 import { nodePlatform } from '../src/node/platform.ts';
@@ -35,14 +36,15 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : ['500m_kps', '2.
 const specs = names.flatMap((name) => walkConvs(findArchitecture(name)).map(specOf));
 const layers = new Map(specs.map((spec) => [nameOf(spec), spec]));
 const context = await GpuContext.open(nodePlatform, undefined);
+const target = await loadEveryMethod(context.traits);
 try {
   const { description, vendor, architecture } = context.device.adapterInfo;
   console.log(`- adapter: ${[vendor, architecture, description].filter(Boolean).join(' ')}\n`);
   console.log('| convolution | method | ms | GFLOP/s | × fastest | by class |\n|---|---|--:|--:|--:|---|');
   for (const [name, spec] of layers) {
-    const methods = possibleMethods(spec, context.traits);
-    const times = await timeMethods(context, spec, methods);
-    const chosen = chooseMethod(spec, context.traits);
+    const methods = possibleMethods(spec, target);
+    const times = await timeMethods(context, target, spec, methods);
+    const chosen = chooseMethod(spec, target);
     methods.forEach((method, i) => {
       const ms = times[i]!;
       const cells = [ms.toFixed(3), (convFlops(spec) / 1e6 / ms).toFixed(1), (ms / Math.min(...times)).toFixed(2)];

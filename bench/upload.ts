@@ -5,6 +5,7 @@ import { findArchitecture } from '../src/architectures/published.ts';
 import { synthesizeModel } from '../src/architectures/synthesize.ts';
 import { blackPictures, planDetector } from '../src/cli/bench/plan-run.ts';
 import { median } from '../src/cli/bench/statistics.ts';
+import { loadTarget } from '../src/graph/load-target.ts';
 import { loadModel } from '../src/loader/load-model.ts';
 import { nodePlatform } from '../src/node/platform.ts';
 import { ConstantStore } from '../src/runtime/constant-store.ts';
@@ -74,7 +75,7 @@ async function benchEncoding(context: GpuContext, name: string): Promise<void> {
   const { device } = context;
   const model = await loadModel(synthesizeModel(findArchitecture(name)));
   const spec = { size: SIZE, batch: 1 };
-  const plan = planDetector(model, spec, context.traits);
+  const plan = planDetector(model, spec, await loadTarget(context.traits));
   const constants = new ConstantStore(context);
   const executor = await Executor.create(context, constants, plan);
   const externals = [...blackPictures(spec)].map(([label, contents]) => {

@@ -1,5 +1,5 @@
-// Writes shaders/**/*.wgsl into modules of src/kernels/, so that bundlers and Node need no plugin to load them: those of
-// general/, which detectors have no use for, into one of their own.
+// Writes shaders/**/*.wgsl into modules of src/kernels/, so that bundlers and Node need no plugin to load them: those that pages
+// load in a chunk, when they need them, into one of their own.
 // With --check it only tells whether the output is up to date.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -52,6 +52,7 @@ export type ShaderName = keyof typeof shaders;
   }
 }
 
-const isGeneral = (name) => name.startsWith('general/');
-embed('src/kernels/shaders.gen.ts', 'shaders/', (name) => !isGeneral(name));
-embed('src/kernels/general/shaders.gen.ts', 'shaders/general/', isGeneral);
+const chunks = ['alignment', 'general', 'hardware', 'software'];
+const isIn = (chunk) => (name) => name.startsWith(`${chunk}/`);
+embed('src/kernels/shaders.gen.ts', 'shaders/', (name) => !chunks.some((chunk) => isIn(chunk)(name)));
+for (const chunk of chunks) embed(`src/kernels/${chunk}/shaders.gen.ts`, `shaders/${chunk}/`, isIn(chunk));

@@ -1,5 +1,6 @@
 // What both entries export besides the functions that are bound to a platform.
 
+import { loadPart } from './common/load-part.ts';
 import type { TrackerOptions } from './faces/tracking/byte-track.ts';
 import type { Tracker } from './faces/tracking/tracker.ts';
 
@@ -53,5 +54,5 @@ export type { WorkerDetector, WorkerDetectorOptions } from './web/worker/worker-
  */
 export async function createTracker(options: TrackerOptions = {}): Promise<Tracker> {
   // pages load what few ask for when it is asked for
-  return new (await import('./faces/tracking/tracker.ts')).Tracker(options);
+  return new (await loadPart(() => import('./faces/tracking/tracker.ts'))).Tracker(options);
 }

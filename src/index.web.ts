@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { loadPart } from './common/load-part.ts';
 import { Detector, type DetectorOptions } from './detector/detector.ts';
 import { Network, type NetworkOptions } from './runtime/network.ts';
 import type { ModelInput } from './runtime/open-model.ts';
@@ -73,7 +74,7 @@ export async function createWorkerDetector(
   options: WorkerDetectorOptions = {},
 ): Promise<WorkerDetector> {
   // pages without one do not load it
-  const { WorkerDetector } = await import('./web/worker/worker-detector.ts');
+  const { WorkerDetector } = await loadPart(() => import('./web/worker/worker-detector.ts'));
   return WorkerDetector.create(model, options);
 }
 

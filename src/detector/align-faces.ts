@@ -1,8 +1,9 @@
 import type { Face } from '../common/face.ts';
 import { dropAlpha, type OpenedImage, type Pixels } from '../common/image.ts';
+import { loadPart } from '../common/load-part.ts';
 import { settleAll } from '../common/settle-all.ts';
 import { alignmentMatrix } from '../faces/similarity.ts';
-import { cropBytes, WARP_PARAMS_BYTES, warpAffine, warpSteps } from '../kernels/detection/warp-affine.ts';
+import { cropBytes, WARP_PARAMS_BYTES, warpAffine, warpSteps } from '../kernels/alignment/warp-affine.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import { bindLaunch, withBuffers } from '../runtime/launch.ts';
@@ -16,7 +17,7 @@ export type Keypoints = NonNullable<Face['keypoints']>;
 async function partsOf(image: OpenedImage, most: number): Promise<readonly (Sampled | null)[]> {
   const { layouts, bytes } = layOut([image]);
   if (bytes <= most) return [null];
-  const { stripsOf } = await import('./sampled.ts');
+  const { stripsOf } = await loadPart(() => import('./sampled.ts'));
   // two words less: pixels straddle words, and rows end within one
   return stripsOf(image, Math.floor((most - 8) / layouts[0]!.rowBytes));
 }

@@ -4,8 +4,9 @@ import { assertBatch } from '../graph/assert-batch.ts';
 import { buildGraph } from '../graph/build.ts';
 import { dimsOf, type Graph } from '../graph/ir.ts';
 import { Lowering, type LoweringOptions } from '../graph/lower.ts';
-import { fuseLaunches, optimizeWith } from '../graph/passes/index.ts';
+import { optimizeWith } from '../graph/passes/index.ts';
 import type { ModelPlan, Operand } from '../graph/plan.ts';
+import type { Target } from '../graph/target.ts';
 import {
   candidateBytes,
   candidatesOf,
@@ -17,7 +18,6 @@ import {
 import { letterbox } from '../kernels/detection/letterbox.ts';
 import { faceBytes, nms } from '../kernels/detection/nms.ts';
 import { sortCandidates } from '../kernels/detection/sort-candidates.ts';
-import type { AdapterTraits } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
 import { extractRetinaFaceHeads } from './retinaface-heads.ts';
 import { type DetectorGraph, extractScrfdHeads } from './scrfd-heads.ts';
@@ -57,18 +57,18 @@ export function optimizeDetector(graph: Graph): DetectorGraph {
 export function compileDetector(
   model: Model,
   { batch, inputSizes }: DetectorSpec,
-  traits: AdapterTraits,
+  target: Target,
   options: LoweringOptions = {},
 ): DetectorPlan {
   const graphs = inputSizes.map(([width, height]) => {
     const built = buildGraph(model, [batch, 3, height, width]);
     const detector = optimizeDetector(built);
     if (batch > 1) assertBatch(model, built, detector.maps);
-    return { ...detector, graph: fuseLaunches(detector.graph, traits) };
+    return { ...detector, graph: target.fuseLaunches(detector.graph, target) };
   });
   const heads = graphs.map((each) => each.heads);
   const list = candidatesOf(heads);
-  const lowering = new Lowering(graphs[0]!.graph, traits, options);
+  const lowering = new Lowering(graphs[0]!.graph, target, options);
   const candidates = lowering.scratch(candidateBytes(list));
   const records = lowering.scratch(recordBytes(list));
   const faces = lowering.scratch(batch * faceBytes(list));

@@ -6,6 +6,7 @@ import type { Face } from '../common/face.ts';
 import type { Size } from '../common/geometry.ts';
 import { type ImageInput, isPixels, type OpenedImage, type Pixels, steadyPixels } from '../common/image.ts';
 import type { ReadLimits } from '../common/limits.ts';
+import { loadPart } from '../common/load-part.ts';
 import { sha256 } from '../common/sha256.ts';
 import { TypedEventTarget } from '../common/typed-event-target.ts';
 import type { Precision } from '../kernels/dispatch.ts';
@@ -24,7 +25,7 @@ import {
   type Settings,
   type Timings,
 } from './options.ts';
-import { type StreamOptions, type StreamResult, streamFaces } from './stream.ts';
+import type { StreamOptions, StreamResult } from './stream.ts';
 
 export interface DetectorOptions extends DetectOptions {
   /** A device to share; it is never destroyed. By default the detector opens and owns one. */
@@ -145,7 +146,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
 
   /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
   async identify(): Promise<ModelIdentity | null> {
-    const { identifyModel } = await import('../architectures/identify.ts');
+    const { identifyModel } = await loadPart(() => import('../architectures/identify.ts'));
     return identifyModel(this.#hash, this.#model);
   }
 
@@ -204,11 +205,13 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
     source: AsyncIterable<F> | Iterable<F>,
     options?: StreamOptions,
   ): AsyncGenerator<StreamResult<F, Face[]>, void, undefined>;
-  stream<F extends ImageInput>(
+  async *stream<F extends ImageInput>(
     source: LiveInput | AsyncIterable<F> | Iterable<F>,
     options: StreamOptions = {},
   ): AsyncGenerator<StreamResult<F | VideoFrame | ImageBitmap, Face[]>, void, undefined> {
-    return streamFaces(this.#platform, source, (frame, each) => this.detect(frame, each), options);
+    // pages load what few ask for when it is asked for
+    const { streamFaces } = await loadPart(() => import('./stream.ts'));
+    yield* streamFaces(this.#platform, source, (frame, each) => this.detect(frame, each), options);
   }
 
   /**

@@ -2,6 +2,7 @@ import { assertInFlight } from '../common/check.ts';
 import type { Face } from '../common/face.ts';
 import type { ImageSize, Size } from '../common/geometry.ts';
 import type { OpenedImage, Pixels } from '../common/image.ts';
+import { loadPart } from '../common/load-part.ts';
 import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
 import type { LoweringOptions } from '../graph/lower.ts';
@@ -18,7 +19,7 @@ import type { Platform } from '../runtime/platform.ts';
 import type { OnCompile } from '../runtime/progress.ts';
 import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 import { type CompileOptions, Session, type SessionOptions } from '../runtime/session.ts';
-import { alignFaces, type Keypoints } from './align-faces.ts';
+import type { Keypoints } from './align-faces.ts';
 import { compileDetector, type DetectorPlan } from './compile.ts';
 import { FaceReader } from './face-reader.ts';
 import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
@@ -92,7 +93,7 @@ class PreparedPlan {
   /** A timer for one run, to be given back; null where the device has none. */
   async takeTimer(by: RunGranularity): Promise<GpuTimer | null> {
     // pages load what few ask for when it is asked for
-    const { GpuTimer } = await import('../runtime/gpu-timer.ts');
+    const { GpuTimer } = await loadPart(() => import('../runtime/gpu-timer.ts'));
     const create = () => this.#context.allocate('timing', () => GpuTimer.create(this.#context, this.plan, by));
     const timer = this.#freeTimers[by].pop() ?? (await create());
     if (timer && !this.#timers.includes(timer)) this.#timers.push(timer);
@@ -188,7 +189,7 @@ export class DetectorEngine {
     const { inputSizes } = prepared.plan;
     const { result: layouts, checked: uploaded } = await this.#images.write(images, encoder, async (image) => {
       // pages load what few need when it is needed
-      const { Sampled } = await import('./sampled.ts');
+      const { Sampled } = await loadPart(() => import('./sampled.ts'));
       const resizes = inputSizes.map((inputSize) => resized(settings, image, inputSize));
       return Sampled.by(image, resizes);
     });
@@ -208,7 +209,9 @@ export class DetectorEngine {
   }
 
   /** Aligned crops of faces in one image: see `Detector.alignFaces`. */
-  alignFaces(image: OpenedImage, faces: readonly Keypoints[], size: number): Promise<Pixels[]> {
+  async alignFaces(image: OpenedImage, faces: readonly Keypoints[], size: number): Promise<Pixels[]> {
+    // pages load what few ask for when it is asked for
+    const { alignFaces } = await loadPart(() => import('./align-faces.ts'));
     return this.#submissions.run(() => alignFaces(this.context, this.#images, image, faces, size));
   }
 
@@ -218,12 +221,11 @@ export class DetectorEngine {
     task: (prepared: PreparedPlan) => Promise<R> | R,
     options?: CompileOptions,
   ): Promise<R> {
-    const { model, context } = this.#session;
+    const { model, target } = this.#session;
     const batch = images.length;
     const inputSizes = inputSizesFor(settings, model, images);
     const key = `${batch}: ${inputSizes.map((size) => size.join('×')).join(' + ')}`;
-    const compile = (options: LoweringOptions) =>
-      compileDetector(model, { batch, inputSizes }, context.traits, options);
+    const compile = (options: LoweringOptions) => compileDetector(model, { batch, inputSizes }, target, options);
     return this.#session.use(key, compile, task, options);
   }
 

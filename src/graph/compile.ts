@@ -1,12 +1,12 @@
 import type { Dims } from '../common/tensor.ts';
-import type { AdapterTraits } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
 import { assertBatch, isForeignBatch } from './assert-batch.ts';
 import { buildGraph } from './build.ts';
 import { dimsOf } from './ir.ts';
 import { Lowering, type LoweringOptions } from './lower.ts';
-import { fuseLaunches, optimize } from './passes/index.ts';
+import { optimize } from './passes/index.ts';
 import type { NetworkPlan } from './plan.ts';
+import type { Target } from './target.ts';
 
 export interface CompileOptions extends LoweringOptions {
   /** Merge nodes into fewer kernels; on unless a test or a debugger asks otherwise. */
@@ -24,14 +24,14 @@ export interface CompileOptions extends LoweringOptions {
 export function compileNetwork(
   model: Model,
   inputDims: Dims,
-  traits: AdapterTraits,
+  target: Target,
   { fuse = true, reuse = true, tap = [], ...options }: CompileOptions = {},
 ): NetworkPlan {
   const built = buildGraph(model, inputDims, tap);
   if (isForeignBatch(model, built)) assertBatch(model, built);
   const optimized = optimize(built, fuse);
-  const graph = fuse ? fuseLaunches(optimized, traits) : optimized;
-  const lowering = new Lowering(graph, traits, options);
+  const graph = fuse ? target.fuseLaunches(optimized, target) : optimized;
+  const lowering = new Lowering(graph, target, options);
   const input = lowering.defineInput('plain');
   lowering.lowerNodes();
   const outputs = graph.outputs.map((name) => ({ name, value: lowering.readValue(name, 'plain') }));

@@ -1,3 +1,4 @@
+import { loadPart } from '../common/load-part.ts';
 import type { Model } from '../loader/model.ts';
 import { addFolds, isFoldable } from './fold-constants.ts';
 import { addOperators, translatorOf } from './operators/index.ts';
@@ -13,7 +14,7 @@ export async function loadOperators(model: Model): Promise<void> {
 
 /** Loads all of them. */
 export async function loadGeneralOperators(): Promise<void> {
-  const { GENERAL_OPERATORS, GENERAL_FOLDS, GENERAL_FUSIONS } = await import('./general.ts');
+  const { GENERAL_OPERATORS, GENERAL_FOLDS, GENERAL_FUSIONS } = await loadPart(() => import('./general.ts'));
   addOperators(GENERAL_OPERATORS);
   addFolds(GENERAL_FOLDS);
   addFusions(GENERAL_FUSIONS);

@@ -12,7 +12,8 @@ import { lowerNode } from './operators/index.ts';
 import type { Layout, LowerContext, NodeBase, Resize, Source, Value } from './operators/operator.ts';
 import type { ConstantData, ModelPlan, Operand } from './plan.ts';
 import { alignedDims4, asDims4, layoutSpec, storageBytes } from './shapes.ts';
-import { type DraftStep, shareLaunches } from './share-launches.ts';
+import type { DraftStep } from './share-launches.ts';
+import type { Target } from './target.ts';
 
 export interface LoweringOptions {
   /** Methods of convolutions; by the adapter's class unless given. */
@@ -31,7 +32,7 @@ export interface Lowered extends Pick<ModelPlan, 'buffers' | 'constants' | 'step
  * `finish` then gives every value a buffer.
  */
 export class Lowering implements LowerContext {
-  readonly traits: AdapterTraits;
+  readonly #target: Target;
   #graph: Graph;
   /** Values that nodes of the graph read. */
   #read: ReadonlySet<string>;
@@ -46,13 +47,17 @@ export class Lowering implements LowerContext {
   readonly #mostElements: number;
   readonly #steps: DraftStep[] = [];
 
-  constructor(graph: Graph, traits: AdapterTraits, { choices, precision = 'f32' }: LoweringOptions = {}) {
+  constructor(graph: Graph, target: Target, { choices, precision = 'f32' }: LoweringOptions = {}) {
     this.#graph = graph;
     this.#read = readValues(graph);
     this.#mostElements = mostElements(graph);
-    this.traits = traits;
+    this.#target = target;
     this.#choices = choices;
     this.#precision = precision;
+  }
+
+  get traits(): AdapterTraits {
+    return this.#target;
   }
 
   /** Goes on with another graph: the same model for another input size. Values are its own, buffers are shared. */
@@ -140,7 +145,7 @@ export class Lowering implements LowerContext {
 
   planConv(spec: ConvSpec): ConvPlan {
     this.#convs.set(convKey(spec), spec);
-    return planConv(chooseMethod(spec, this.traits, this.#choices), spec, this.traits);
+    return planConv(chooseMethod(spec, this.#target, this.#choices), spec, this.#target);
   }
 
   emit(node: string, dispatch: Dispatch, operands: readonly Source[], resize?: Resize): void {
@@ -167,8 +172,7 @@ export class Lowering implements LowerContext {
 
   /** Assigns buffers. The host fills or clears `fromStart` before the first step and reads `toEnd` after the last. */
   finish(reuse: boolean, fromStart: readonly Value[], toEnd: readonly Value[]): Lowered {
-    // software rasterisers have no cores that idle
-    const steps = this.traits.software ? this.#steps : shareLaunches(this.#steps, this.#constants, this.traits);
+    const steps = this.#target.shareLaunches(this.#steps, this.#constants, this.#target);
     const touched = this.#bytes.map(() => ({ first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY }));
     const touch = (value: Value, step: number) => {
       const span = touched[value.id]!;

@@ -1,5 +1,5 @@
-import { hasRoomFor, ratesOf } from '../kernels/conv/cost.ts';
 import { type AdapterTraits, type Dispatch, MAX_BINDING_BYTES } from '../kernels/dispatch.ts';
+import { hasRoomFor, ratesOf } from '../kernels/hardware/cost.ts';
 import {
   declarationsOf,
   firstOverride,
@@ -7,7 +7,7 @@ import {
   isSociable,
   type Neighbour,
   sideBySide,
-} from '../kernels/side-by-side.ts';
+} from '../kernels/hardware/side-by-side.ts';
 import type { Source } from './operators/operator.ts';
 import type { ConstantData, Step } from './plan.ts';
 

@@ -1,5 +1,8 @@
+import type { ShaderName as AlignmentShaderName } from './alignment/shaders.gen.ts';
 import type { ShaderName as GeneralShaderName } from './general/shaders.gen.ts';
+import type { ShaderName as HardwareShaderName } from './hardware/shaders.gen.ts';
 import { type ShaderName, shaders } from './shaders.gen.ts';
+import type { ShaderName as SoftwareShaderName } from './software/shaders.gen.ts';
 import { halveStorage, specialize } from './wgsl.ts';
 
 /** A part of a buffer. */
@@ -8,10 +11,18 @@ export interface ByteRange {
   readonly bytes: number;
 }
 
+/** The stems of all shaders, and what several launches in one are called: see hardware/side-by-side.ts. */
+type KernelName =
+  | ShaderName
+  | AlignmentShaderName
+  | GeneralShaderName
+  | HardwareShaderName
+  | SoftwareShaderName
+  | 'side-by-side';
+
 /** Everything a GPU needs to know of one kernel launch, as plain data: no device is involved in making it. */
 export interface Dispatch {
-  /** Name of the kernel, the stem of its shader; of several in one launch see side-by-side.ts. */
-  readonly kernel: ShaderName | GeneralShaderName | 'side-by-side';
+  readonly kernel: KernelName;
   /** Complete WGSL source. */
   readonly source: string;
   /** Values of the source's `override` declarations. */
@@ -74,7 +85,7 @@ export function withHalfImages(launch: Dispatch, { inputs, output }: HalfImages)
   return { ...launch, source, bindingBytes };
 }
 
-/** What an adapter is like, as far as it tells; see `RATES` of cost.ts. */
+/** What an adapter is like, as far as it tells; see `RATES` of hardware/cost.ts. */
 export type AdapterClass = 'server' | 'desktop' | 'integrated' | 'phone';
 
 /** What decides between variants of a kernel; see `gpu-context.ts` for how it is read off an adapter. */

@@ -1,5 +1,6 @@
 import { DeviceError, type DeviceErrorReason, DisposedError } from '../common/errors.ts';
 import { settleAll } from '../common/settle-all.ts';
+import { preloadTarget } from '../graph/load-target.ts';
 import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { DeviceLoss } from './device-loss.ts';
 import { MapMode } from './gpu-flags.ts';
@@ -92,6 +93,8 @@ export class GpuContext {
     const adapter = await provider.requestAdapter();
     if (!adapter) throw new DeviceError('no-adapter', `no WebGPU adapter found. ${provider.adapterHelp()}`);
     const requiredLimits = Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]]));
+    // beside the device, not after it
+    preloadTarget({ software: isSoftware(adapter.info) });
     const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
     try {
       const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });

@@ -211,10 +211,9 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
   ): Promise<T> {
     const { fuse = true, reuse = true } = this.#options;
     const session = await this.#session.usable();
-    const { traits } = session.context;
     return session.use(
       JSON.stringify([shape, tap]),
-      (options) => compileNetwork(this.#model, shape, traits, { ...options, fuse, reuse, tap }),
+      (options) => compileNetwork(this.#model, shape, session.target, { ...options, fuse, reuse, tap }),
       task,
       { signal },
     );

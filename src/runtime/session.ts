@@ -1,6 +1,9 @@
 import { assertOneOf } from '../common/check.ts';
+import { loadPart } from '../common/load-part.ts';
+import { loadEveryMethod, loadTarget } from '../graph/load-target.ts';
 import type { LoweringOptions } from '../graph/lower.ts';
 import type { ModelPlan } from '../graph/plan.ts';
+import type { Target } from '../graph/target.ts';
 import { PRECISIONS, type Precision } from '../kernels/dispatch.ts';
 import type { Model } from '../loader/model.ts';
 import { ConstantStore } from './constant-store.ts';
@@ -47,6 +50,8 @@ export function assertSessionOptions({ precision }: SessionOptions): void {
  */
 export class Session<P extends ModelPlan, T extends Disposable> {
   readonly context: GpuContext;
+  /** What its plans are compiled for. */
+  readonly target: Target;
   readonly model: Model;
   readonly #precision: Precision;
   readonly #tuner: Tuner | null;
@@ -56,12 +61,14 @@ export class Session<P extends ModelPlan, T extends Disposable> {
 
   private constructor(
     context: GpuContext,
+    target: Target,
     model: Model,
     precision: Precision,
     tuner: Tuner | null,
     prepare: Prepare<P, T>,
   ) {
     this.context = context;
+    this.target = target;
     this.model = model;
     this.#precision = precision;
     this.#tuner = tuner;
@@ -84,9 +91,11 @@ export class Session<P extends ModelPlan, T extends Disposable> {
     const context = await GpuContext.open(platform, device);
     try {
       context.assertPrecision(precision);
+      const target = await (autotune ? loadEveryMethod : loadTarget)(context.traits);
       // pages load what few ask for when it is asked for
-      const tuner = autotune ? new (await import('./tuner.ts')).Tuner(context, platform.tuningStore, precision) : null;
-      return new Session(context, model, precision, tuner, prepare);
+      const tuning = autotune ? await loadPart(() => import('./tuner.ts')) : null;
+      const tuner = tuning && new tuning.Tuner(context, target, platform.tuningStore, precision);
+      return new Session(context, target, model, precision, tuner, prepare);
     } catch (error) {
       context.dispose();
       throw error;

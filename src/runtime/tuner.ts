@@ -1,10 +1,10 @@
 import { DeviceError } from '../common/errors.ts';
 import { TaskQueue } from '../common/task-queue.ts';
 import type { ModelPlan } from '../graph/plan.ts';
+import type { ConvLaunch, ConvOperand } from '../kernels/conv/method.ts';
 import {
   type ConvChoices,
-  type ConvLaunch,
-  type ConvOperand,
+  type ConvTarget,
   type ConvWay,
   chooseMethod,
   convKey,
@@ -13,7 +13,7 @@ import {
   withPrecision,
 } from '../kernels/conv/methods.ts';
 import { alone, type ConvSpec } from '../kernels/conv/spec.ts';
-import { type AdapterTraits, MAX_WORKGROUPS, type Precision } from '../kernels/dispatch.ts';
+import { MAX_WORKGROUPS, type Precision } from '../kernels/dispatch.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
 import { withBuffers } from './launch.ts';
@@ -39,13 +39,15 @@ export interface TuningStore {
 /** Finds the fastest way to compute every convolution by timing those that may be it on the device; keeps what it found. */
 export class Tuner {
   readonly #context: GpuContext;
+  readonly #target: ConvTarget;
   readonly #store: TuningStore;
   readonly #precision: Precision;
   readonly #queue = new TaskQueue();
   readonly #choices = new Map<string, ConvWay>();
 
-  constructor(context: GpuContext, store: TuningStore, precision: Precision = 'f32') {
+  constructor(context: GpuContext, target: ConvTarget, store: TuningStore, precision: Precision = 'f32') {
     this.#context = context;
+    this.#target = target;
     this.#store = store;
     this.#precision = precision;
   }
@@ -73,10 +75,10 @@ export class Tuner {
       const known = choices.size;
       const unknown = convs.filter((spec) => !choices.has(convKey(spec)));
       try {
-        await compileAll(this.#context, unknown, this.#precision);
+        await compileAll(this.#context, this.#target, unknown, this.#precision);
         for (const spec of unknown) {
           signal?.throwIfAborted();
-          choices.set(convKey(spec), await fastestWay(this.#context, spec, this.#precision));
+          choices.set(convKey(spec), await fastestWay(this.#context, this.#target, spec, this.#precision));
         }
       } finally {
         if (choices.size > known) {
@@ -109,40 +111,54 @@ function parseChoices(text: string | null): Map<string, ConvWay> {
   }
 }
 
-async function fastestWay(context: GpuContext, conv: ConvSpec, precision: Precision): Promise<ConvWay> {
+async function fastestWay(
+  context: GpuContext,
+  target: ConvTarget,
+  conv: ConvSpec,
+  precision: Precision,
+): Promise<ConvWay> {
   const spec = alone(conv);
-  const [usual, ...others] = waysToTime(context, spec);
+  const [usual, ...others] = waysToTime(context, target, spec);
   if (others.length === 0) return usual;
-  const [usualTime, ...otherTimes] = await timeMethods(context, spec, [usual, ...others], precision);
+  const [usualTime, ...otherTimes] = await timeMethods(context, target, spec, [usual, ...others], precision);
   const least = Math.min(...otherTimes);
   return least < usualTime! * CLEARLY_FASTER ? others[otherTimes.indexOf(least)]! : usual;
 }
 
 /** The way that is taken unasked, and those that may be faster and that the device can launch. */
-function waysToTime(context: GpuContext, spec: ConvSpec): readonly [usual: ConvWay, ...others: ConvWay[]] {
-  const others = otherWays(spec, context.traits).filter((way) => fits(context, spec, way));
-  return [chooseMethod(spec, context.traits), ...others];
+function waysToTime(
+  context: GpuContext,
+  target: ConvTarget,
+  spec: ConvSpec,
+): readonly [usual: ConvWay, ...others: ConvWay[]] {
+  const others = otherWays(spec, target).filter((way) => fits(context, target, spec, way));
+  return [chooseMethod(spec, target), ...others];
 }
 
 /** What a way launches, with images as the network has them. */
-function launchesOf(way: ConvWay, spec: ConvSpec, traits: AdapterTraits, precision: Precision): ConvLaunch[] {
-  return planConv(way, spec, traits).launches.map((launch) => withPrecision(launch, precision));
+function launchesOf(way: ConvWay, spec: ConvSpec, target: ConvTarget, precision: Precision): ConvLaunch[] {
+  return planConv(way, spec, target).launches.map((launch) => withPrecision(launch, precision));
 }
 
 /** Compiles all that is to be timed side by side; what fails to compile fails again, and is told, when it is timed. */
-async function compileAll(context: GpuContext, specs: readonly ConvSpec[], precision: Precision): Promise<void> {
+async function compileAll(
+  context: GpuContext,
+  target: ConvTarget,
+  specs: readonly ConvSpec[],
+  precision: Precision,
+): Promise<void> {
   const launches = specs
     .map(alone)
-    .flatMap((spec) => waysToTime(context, spec).flatMap((way) => launchesOf(way, spec, context.traits, precision)));
+    .flatMap((spec) => waysToTime(context, target, spec).flatMap((way) => launchesOf(way, spec, target, precision)));
   await Promise.allSettled(
     launches.map(({ dispatch: { kernel, source, overrides } }) => context.pipeline(kernel, source, overrides)),
   );
 }
 
 /** Whether the device can launch a method. */
-function fits(context: GpuContext, spec: ConvSpec, name: ConvWay): boolean {
+function fits(context: GpuContext, target: ConvTarget, spec: ConvSpec, name: ConvWay): boolean {
   const most = context.maxBinding;
-  return planConv(name, spec, context.traits).launches.every(
+  return planConv(name, spec, target).launches.every(
     ({ dispatch: { bindingBytes, workgroups } }) =>
       bindingBytes.every((bytes) => bytes <= most) && workgroups.every((count) => count <= MAX_WORKGROUPS),
   );
@@ -151,12 +167,13 @@ function fits(context: GpuContext, spec: ConvSpec, name: ConvWay): boolean {
 /** Milliseconds of each method on buffers of zeros; infinite for one that the driver does not compile. @throws DeviceError */
 export async function timeMethods(
   context: GpuContext,
+  target: ConvTarget,
   spec: ConvSpec,
   names: readonly ConvWay[],
   precision: Precision = 'f32',
 ): Promise<number[]> {
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
-  const plans = names.map((name) => launchesOf(name, spec, context.traits, precision));
+  const plans = names.map((name) => launchesOf(name, spec, target, precision));
   return withBuffers(
     context,
     'allocating for tuning',

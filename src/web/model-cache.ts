@@ -1,5 +1,6 @@
 import { assertKnown, type OptionNames } from '../common/check.ts';
 import { ModelError } from '../common/errors.ts';
+import { loadPart } from '../common/load-part.ts';
 import { sha256 } from '../common/sha256.ts';
 import { DownloadError, type DownloadOptions, download, MemorySink, openRemote } from '../models/download.ts';
 import { FETCH_OPTIONS, type FetchOptions, noSource, noticeOf, wrongSha256 } from '../models/fetch-options.ts';
@@ -110,7 +111,7 @@ async function fetchFrom(
     await download(url, sink, entry.bytes, options);
   } else {
     const archive = await openRemote(url, options);
-    const { extractMember } = await import('../models/zip.ts');
+    const { extractMember } = await loadPart(() => import('../models/zip.ts'));
     const onProgress = (received: number, total: number) =>
       options.onProgress?.({ phase: 'download', url, received, total });
     await extractMember(archive, source.member, entry.bytes, sink, onProgress);

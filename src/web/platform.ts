@@ -1,3 +1,4 @@
+import { loadPart } from '../common/load-part.ts';
 import { besideUrl, downloadModel } from '../models/download.ts';
 import { findModel } from '../models/registry.ts';
 import type { LoadOptions, ModelSource, Platform } from '../runtime/platform.ts';
@@ -18,7 +19,7 @@ export const browserPlatform: Platform = {
   readModel,
   openImage,
   // loaded with the first stream: most pages have none
-  openFrames: async (source, signal) => (await import('./video-frames.ts')).openFrames(source, signal),
+  openFrames: async (source, signal) => (await loadPart(() => import('./video-frames.ts'))).openFrames(source, signal),
 };
 
 /** What keeps WebGPU from this page. */

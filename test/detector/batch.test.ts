@@ -3,6 +3,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import type { Size } from '../../src/common/geometry.ts';
 import { compileDetector } from '../../src/detector/compile.ts';
 import { Detector } from '../../src/detector/detector.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import { createDetector, type Face, ImageError, type Pixels, readImage, type Timings } from '../../src/index.node.ts';
 import { convKey } from '../../src/kernels/conv/methods.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
@@ -28,7 +29,7 @@ function asHardware(onBuffer: (descriptor: GPUBufferDescriptor) => void): Platfo
 
 /** Choices of a kernel for all convolutions of a model that a software adapter compiles in no time: hardware's take it minutes. */
 async function directly(path: string, inputSize: Size): Promise<TuningStore> {
-  const hardware = { software: false, subgroupSize: 0 } as const;
+  const hardware = await loadTarget({ software: false, subgroupSize: 0 });
   const parsed = await loadModel(new Uint8Array(await readFile(path)));
   const { convs } = compileDetector(parsed, { batch: 1, inputSizes: [inputSize] }, hardware);
   const choices = Object.fromEntries(convs.map((spec) => [convKey(spec), 'direct']));

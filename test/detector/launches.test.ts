@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { compileDetector } from '../../src/detector/compile.ts';
-import { RATES } from '../../src/kernels/conv/cost.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import type { AdapterTraits, Dispatch } from '../../src/kernels/dispatch.ts';
+import { RATES } from '../../src/kernels/hardware/cost.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 
 /** NVIDIA's H200 as a browser shows it: of storage buffers, browsers give 10 wherever an adapter has as many. */
@@ -18,7 +19,7 @@ function microseconds({ microseconds: known, bindingBytes }: Dispatch): number {
 
 async function compile(name: keyof typeof ARCHITECTURES, traits: AdapterTraits, batch = 1) {
   const model = await loadModel(synthesizeModel(ARCHITECTURES[name]!, { seed: 1 }));
-  return compileDetector(model, { batch, inputSizes: [[640, 480]] }, traits);
+  return compileDetector(model, { batch, inputSizes: [[640, 480]] }, await loadTarget(traits));
 }
 
 describe('launches from pixels to faces on a large GPU, by the cost model', () => {
@@ -39,8 +40,9 @@ describe('launches from pixels to faces on a large GPU, by the cost model', () =
 
   it('are not more for several input sizes than for the largest, where they fit beside each other', async () => {
     const model = await loadModel(synthesizeModel(ARCHITECTURES.scrfd_500m_kps!, { seed: 1 }));
+    const target = await loadTarget(server);
     const count = (sizes: readonly (readonly [number, number])[]) =>
-      compileDetector(model, { batch: 1, inputSizes: sizes }, server).steps.length;
+      compileDetector(model, { batch: 1, inputSizes: sizes }, target).steps.length;
     expect(
       count([
         [640, 480],

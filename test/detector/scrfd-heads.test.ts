@@ -5,6 +5,7 @@ import type { Dims } from '../../src/common/tensor.ts';
 import { compileDetector, optimizeDetector } from '../../src/detector/compile.ts';
 import { type DetectorGraph, extractScrfdHeads } from '../../src/detector/scrfd-heads.ts';
 import { buildGraph } from '../../src/graph/build.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import { modelOf, node, type ScrfdOptions, scrfdModel, scrfdSpec } from '../graph/models.ts';
 import { int, ints, type ModelSpec, type NodeSpec } from '../support/onnx-builder.ts';
@@ -103,15 +104,9 @@ describe('extractScrfdHeads', () => {
   });
 
   it('goes with any batch into a plan', async () => {
+    const target = await loadTarget({ software: false, subgroupSize: 0 });
     for (const layout of LAYOUTS) {
-      const plan = compileDetector(
-        await scrfdModel({ layout }),
-        { batch: 3, inputSizes: [[64, 96]] },
-        {
-          software: false,
-          subgroupSize: 0,
-        },
-      );
+      const plan = compileDetector(await scrfdModel({ layout }), { batch: 3, inputSizes: [[64, 96]] }, target);
       expect(plan.heads[0]!.batch).toBe(3);
       expect(plan.heads[0]!.levels.map(({ width, height }) => [width, height])).toEqual([
         [8, 12],

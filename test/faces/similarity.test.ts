@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { alignmentMatrix, arcfaceTemplate, estimateSimilarity } from '../../src/faces/similarity.ts';
-import { invertAffine } from '../../src/kernels/detection/warp-affine.ts';
+import { invertAffine } from '../../src/kernels/alignment/warp-affine.ts';
 import { createRng } from '../support/rng.ts';
 
 type Point = readonly [number, number];

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ModelError, ShapeError } from '../../src/common/errors.ts';
 import { floatTensor, formatDims, intTensor, sizeOf, type Tensor } from '../../src/common/tensor.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import { createNetwork } from '../../src/index.node.ts';
 import { expectClose } from '../support/compare.ts';
 import { openGpu } from '../support/gpu.ts';
@@ -10,7 +11,7 @@ import { createRng } from '../support/rng.ts';
 import { modelOf, node } from './models.ts';
 import { describeNodes, randomNetwork } from './random-network.ts';
 
-const TRAITS = { software: true, subgroupSize: 4 };
+const TARGET = await loadTarget({ software: true, subgroupSize: 4 });
 const index = (...values: number[]) => intTensor([values.length], values);
 const nhwc = node('t = Transpose(x)', { perm: ints([0, 2, 3, 1]) });
 
@@ -21,7 +22,7 @@ async function compile(
   declared: number | null = 1,
 ) {
   const inputs = [{ name: 'x', dims: [declared, 4, 2, 2] }];
-  return compileNetwork(await modelOf(nodes, { opset: 13, initializers, inputs }), [2, 4, 2, 2], TRAITS);
+  return compileNetwork(await modelOf(nodes, { opset: 13, initializers, inputs }), [2, 4, 2, 2], TARGET);
 }
 
 const mixes = (name: string, op: string, one: string, both: string) =>

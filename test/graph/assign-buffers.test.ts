@@ -5,8 +5,9 @@ import { compileDetector } from '../../src/detector/compile.ts';
 import { type Assignment, assignBuffers, type Lifetime } from '../../src/graph/assign-buffers.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
 import { loadGeneralOperators } from '../../src/graph/load-operators.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import type { Operand, Plan, Step } from '../../src/graph/plan.ts';
-import type { AdapterTraits } from '../../src/kernels/dispatch.ts';
+import type { Target } from '../../src/graph/target.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import type { Model } from '../../src/loader/model.ts';
 import { modelFiles, withData } from '../support/data.ts';
@@ -30,9 +31,9 @@ vi.mock('../../src/graph/assign-buffers.ts', async (importOriginal) => {
   };
 });
 
-const TRAITS: readonly AdapterTraits[] = [
-  { software: false, subgroupSize: 0 },
-  { software: true, subgroupSize: 8 },
+const TARGETS = [
+  await loadTarget({ software: false, subgroupSize: 0 }),
+  await loadTarget({ software: true, subgroupSize: 8 }),
 ];
 
 /** Walks the steps with a slot for each buffer: a value takes its slot at its first step and leaves after its last. */
@@ -166,22 +167,22 @@ function checkPlan(
   for (const [buffer, value] of end) read('the host', buffer, value);
 }
 
-function checkNetwork(model: Model, dims: readonly number[], traits: AdapterTraits, tap: readonly string[] = []): void {
+function checkNetwork(model: Model, dims: readonly number[], target: Target, tap: readonly string[] = []): void {
   for (const fuse of [true, false]) {
-    const own = compileNetwork(model, dims, traits, { fuse, reuse: false, tap });
-    const plan = compileNetwork(model, dims, traits, { fuse, tap });
+    const own = compileNetwork(model, dims, target, { fuse, reuse: false, tap });
+    const plan = compileNetwork(model, dims, target, { fuse, tap });
     checkAssignment(planner.lifetimes, assignBuffers(planner.lifetimes, true));
     const pairs = plan.outputs.map(({ buffer }, i) => [buffer, own.outputs[i]!.buffer] as const);
     checkPlan(plan, own, [[plan.input.buffer, own.input.buffer]], pairs);
   }
 }
 
-function checkDetector(model: Model, batch: number, size: number, traits: AdapterTraits): void {
+function checkDetector(model: Model, batch: number, size: number, target: Target): void {
   const spec = { batch, inputSizes: [[size, size]] as const };
   planner.forbidReuse = true;
-  const own = compileDetector(model, spec, traits);
+  const own = compileDetector(model, spec, target);
   planner.forbidReuse = false;
-  const plan = compileDetector(model, spec, traits);
+  const plan = compileDetector(model, spec, target);
   checkAssignment(planner.lifetimes, assignBuffers(planner.lifetimes, true));
   expect(plan.buffers.length).toBeLessThan(own.buffers.length);
   const cleared = plan.cleared.map((buffer, i) => [buffer, own.cleared[i]!] as const);
@@ -198,22 +199,22 @@ describe('plans', () => {
     async (seed) => {
       const { spec, inputDims, computed } = randomNetwork(seed);
       const model = await loadModel(buildModel(spec));
-      for (const traits of TRAITS) checkNetwork(model, inputDims, traits, seed % 2 === 0 ? [computed[0]!] : []);
+      for (const target of TARGETS) checkNetwork(model, inputDims, target, seed % 2 === 0 ? [computed[0]!] : []);
     },
   );
 
   it.each([1, 3])('of a detector keep their values, batch %i', async (batch) => {
     const model = await scrfdModel({});
-    for (const traits of TRAITS) {
-      checkDetector(model, batch, 64, traits);
-      checkNetwork(model, [batch, 3, 64, 64], traits);
+    for (const target of TARGETS) {
+      checkDetector(model, batch, 64, target);
+      checkNetwork(model, [batch, 3, 64, 64], target);
     }
   });
 
   it('are judged by a checker that finds faults', async () => {
     const { spec, inputDims } = randomNetwork(0);
     const model = await loadModel(buildModel(spec));
-    const own = compileNetwork(model, inputDims, TRAITS[0]!, { reuse: false });
+    const own = compileNetwork(model, inputDims, TARGETS[0]!, { reuse: false });
     const start = [[own.input.buffer, own.input.buffer]] as const;
     const move = (operand: Operand): Operand => (operand.kind === 'buffer' ? { ...operand, index: 0 } : operand);
     const buffers = own.buffers.map(() => Math.max(...own.buffers));
@@ -233,10 +234,10 @@ withData('plans of real models', () => {
   it.each(modelFiles().map((path) => [basename(path), path]))('%s keep their values', async (name, path) => {
     const model = await loadModel(readFileSync(path));
     const size = name.includes('static320') ? 320 : 640;
-    for (const traits of TRAITS) {
-      checkNetwork(model, [1, 3, size, size], traits);
-      checkDetector(model, 1, size, traits);
+    for (const target of TARGETS) {
+      checkNetwork(model, [1, 3, size, size], target);
+      checkDetector(model, 1, size, target);
     }
-    checkDetector(model, 2, size, TRAITS[0]!);
+    checkDetector(model, 2, size, TARGETS[0]!);
   });
 });

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { ModelError } from '../../src/common/errors.ts';
 import { floatTensor, intTensor } from '../../src/common/tensor.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import { float, int, tensor } from '../support/onnx-builder.ts';
 import { modelOf, node, type SmallModel } from './models.ts';
 
-const TRAITS = { software: true, subgroupSize: 4 };
+const TARGET = await loadTarget({ software: true, subgroupSize: 4 });
 const vector = (...values: number[]) => floatTensor([values.length], values);
 const index = (...values: number[]) => intTensor([values.length], values);
 
@@ -14,7 +15,7 @@ async function compile(nodes: Parameters<typeof modelOf>[0], { dims = [1, 4, 8, 
   const start = process.cpuUsage();
   let result: unknown;
   try {
-    result = compileNetwork(model, dims, TRAITS);
+    result = compileNetwork(model, dims, TARGET);
   } catch (error) {
     result = error;
   }

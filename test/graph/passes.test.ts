@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ModelError } from '../../src/common/errors.ts';
 import { floatTensor, intTensor } from '../../src/common/tensor.ts';
 import type { Graph, Pass } from '../../src/graph/ir.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import { dropDead } from '../../src/graph/passes/drop-dead.ts';
 import { dropNoops } from '../../src/graph/passes/drop-noops.ts';
 import { foldAffine } from '../../src/graph/passes/fold-affine.ts';
@@ -527,7 +528,7 @@ describe('optimize', () => {
   });
 });
 
-const server = { software: false, subgroupSize: 32, class: 'server' } as const;
+const server = await loadTarget({ software: false, subgroupSize: 32, class: 'server' });
 
 describe('fusePool', () => {
   const pool = node('p = AveragePool(x)', { kernel_shape: ints([2, 2]), strides: ints([2, 2]) });

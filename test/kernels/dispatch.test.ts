@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { convLane } from '../../src/kernels/conv/conv2d-lane.ts';
 import { dispatch, eight, flatGrid, MAX_WORKGROUPS, packParams } from '../../src/kernels/dispatch.ts';
 import { shaders } from '../../src/kernels/shaders.gen.ts';
+import { convLane } from '../../src/kernels/software/conv2d-lane.ts';
+import { dispatch as softwareDispatch } from '../../src/kernels/software/dispatch.ts';
+import { shaders as softwareShaders } from '../../src/kernels/software/shaders.gen.ts';
 import { specialize } from '../../src/kernels/wgsl.ts';
 import { convCase } from './support/conv-cases.ts';
 
@@ -19,9 +21,9 @@ describe('dispatch', () => {
 
   it('keeps overrides and flops, and puts constants in the source alone', () => {
     const given = { ...launch, overrides: { WORKGROUP: 32 }, flops: 5 };
-    const { source, ...rest } = dispatch('depthwise-rows', { ...given, consts: { ROWS: 3 } });
+    const { source, ...rest } = softwareDispatch('depthwise-rows', { ...given, consts: { ROWS: 3 } });
     expect(rest).toEqual({ ...given, kernel: 'depthwise-rows' });
-    expect(source).toBe(specialize('depthwise-rows', shaders['depthwise-rows'], { ROWS: 3 }));
+    expect(source).toBe(specialize('depthwise-rows', softwareShaders['depthwise-rows'], { ROWS: 3 }));
     expect(source).toContain('const ROWS = 3;');
   });
 
@@ -41,13 +43,13 @@ describe('specialize', () => {
   });
 
   it('throws for a line that is not there', () => {
-    expect(() => specialize('conv2d-lane', shaders['conv2d-lane'], { LANE: 4 })).toThrow(
+    expect(() => specialize('conv2d-lane', softwareShaders['conv2d-lane'], { LANE: 4 })).toThrow(
       'conv2d-lane.wgsl has no line "const LANE = …;"',
     );
   });
 
   it('writes out loops, one in another', () => {
-    const source = specialize('pointwise-lane', shaders['pointwise-lane'], { OCTETS: 3, PIXELS: 2 });
+    const source = specialize('pointwise-lane', softwareShaders['pointwise-lane'], { OCTETS: 3, PIXELS: 2 });
     expect(source.match(/^ *var lo\d_\d = vec4f\(\);$/gm)?.map((line) => line.trim().slice(4, 9))).toEqual([
       'lo0_0',
       'lo0_1',

@@ -5,6 +5,7 @@ import { sizeOf } from '../../src/common/tensor.ts';
 import { compileDetector } from '../../src/detector/compile.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
 import { loadGeneralOperators } from '../../src/graph/load-operators.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import type { NetworkPlan } from '../../src/graph/plan.ts';
 import { MAX_WORKGROUPS } from '../../src/kernels/dispatch.ts';
 import { foldGrid } from '../../src/kernels/fold-grid.ts';
@@ -26,7 +27,7 @@ describe('foldGrid', () => {
     const input = createRng(seed).floats(sizeOf(inputDims));
     const context = await openGpu();
     for (const traits of [context.traits, HARDWARE]) {
-      const plan = compileNetwork(model, inputDims, traits);
+      const plan = compileNetwork(model, inputDims, await loadTarget(traits));
       const steps = plan.steps.map((step) => ({ ...step, dispatch: foldGrid(step.dispatch, 2) }));
       expect(steps.filter(({ dispatch }, i) => dispatch !== plan.steps[i]!.dispatch).length).toBeGreaterThan(2);
       for (const { dispatch } of steps) expect(dispatch.workgroups[0]).toBeLessThanOrEqual(2);
@@ -44,8 +45,9 @@ describe('foldGrid', () => {
         [8192, 8192],
         [640, 65_504],
       ] as const;
+      const target = await loadTarget(traits);
       for (const size of sizes) {
-        const { steps } = compileDetector(model, { batch: 1, inputSizes: [size] }, traits);
+        const { steps } = compileDetector(model, { batch: 1, inputSizes: [size] }, target);
         const sides = steps.flatMap(({ dispatch }) => dispatch.workgroups);
         expect(Math.max(...sides)).toBeLessThanOrEqual(MAX_WORKGROUPS);
       }

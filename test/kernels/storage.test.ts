@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { toHalf, widenFloat16 } from '../../src/common/float16.ts';
-import { packWeights, planConv, possibleMethods, withPrecision } from '../../src/kernels/conv/methods.ts';
+import { loadEveryMethod } from '../../src/graph/load-target.ts';
+import { planConv, possibleMethods, withPrecision } from '../../src/kernels/conv/methods.ts';
 import { withHalfImages } from '../../src/kernels/dispatch.ts';
 import { pack } from '../../src/kernels/nc4hw4.ts';
 import { resize } from '../../src/kernels/tensor/resize.ts';
@@ -81,17 +82,18 @@ describe('withHalfImages', () => {
 
 describe('convolutions of half floats', async () => {
   const { device, traits } = await openGpu();
+  const target = await loadEveryMethod(traits);
   const supported = device.features.has('shader-f16');
   const cases = convCases.filter((_, i) => i % 3 === 0);
   for (const [name, conv] of named(cases)) {
-    it.skipIf(!supported).each(possibleMethods(conv.spec, traits))(`${name}: %s`, async (method) => {
-      const { launches, weightOrder } = planConv(method, conv.spec, traits);
+    it.skipIf(!supported).each(possibleMethods(conv.spec, target))(`${name}: %s`, async (method) => {
+      const { launches, weightOrder } = planConv(method, conv.spec, target);
       const steps = launches.map((launch) => {
         const { dispatch, operands, weightsRange } = withPrecision(launch, 'f16');
         return { dispatch, buffers: operands, ranges: { weights: weightsRange } };
       });
       const amplification = method.startsWith('winograd') ? 3 : 1;
-      const pack = (weights: Float32Array, spec: typeof conv.spec) => packWeights(weightOrder, weights, spec);
+      const pack = (weights: Float32Array, spec: typeof conv.spec) => weightOrder.pack(weights, spec);
       await checkConvSteps(conv, steps, pack, amplification, 'f16');
     });
   }

@@ -6,6 +6,7 @@ import { DeviceError } from '../../src/common/errors.ts';
 import { STAGES } from '../../src/detector/compile.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
 import { countWork } from '../../src/graph/count-work.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import type { Plan } from '../../src/graph/plan.ts';
 import { packedBytes } from '../../src/kernels/nc4hw4.ts';
 import { unary } from '../../src/kernels/tensor/unary.ts';
@@ -31,16 +32,16 @@ beforeAll(async () => {
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
 test('stages of a detector, and of a network', async () => {
-  const context = await openGpu();
+  const target = await loadTarget((await openGpu()).traits);
   const stagesOf = (plan: Plan) => [...new Set(plan.steps.map(({ stage }) => stage))];
-  const plan = planDetector(model, { size: [96, 64], batch: 1 }, context.traits);
+  const plan = planDetector(model, { size: [96, 64], batch: 1 }, target);
   expect(stagesOf(plan)).toEqual(STAGES);
   expect(plan.steps.map(({ stage }) => stage)).toEqual([
     'letterbox',
     ...new Array(plan.steps.length - 4).fill('network'),
     ...['faces', 'faces', 'faces'],
   ]);
-  expect(stagesOf(compileNetwork(model, [1, 3, 64, 96], context.traits))).toEqual(['network']);
+  expect(stagesOf(compileNetwork(model, [1, 3, 64, 96], target))).toEqual(['network']);
 });
 
 describe('on the GPU', () => {
@@ -48,7 +49,7 @@ describe('on the GPU', () => {
     'times by %s: none negative, together no longer than the run',
     async (by) => {
       const context = await openGpu();
-      const plan = compileNetwork(model, [1, 3, 128, 128], context.traits);
+      const plan = compileNetwork(model, [1, 3, 128, 128], await loadTarget(context.traits));
       const session = await openRuns(nodePlatform, model, { device: context.device }, by);
       expect(session, 'this adapter has no timestamps').not.toBeNull();
       for (let i = 0; i < 3; i++) {
@@ -147,9 +148,8 @@ describe('on the GPU', () => {
     const context = await openGpu();
     const spec = { size: [96, 64], batch: 2 } as const;
     const steps = await timeKernels(nodePlatform, model, spec, 2, { device: context.device });
-    expect(steps!.map(({ label }) => label)).toEqual(
-      planDetector(model, spec, context.traits).steps.map(({ label }) => label),
-    );
+    const plan = planDetector(model, spec, await loadTarget(context.traits));
+    expect(steps!.map(({ label }) => label)).toEqual(plan.steps.map(({ label }) => label));
     expect(sum(steps!.map(({ ms }) => ms))).toBeGreaterThan(0);
     expect(steps!.every(({ gb }) => gb > 0)).toBe(true);
   });
@@ -181,7 +181,7 @@ describe('operations of the kernels', () => {
   ])('add up to what the network has: %o', async (traits) => {
     for (const member of [ARCHITECTURES.scrfd_500m_kps, ARCHITECTURES['scrfd_2.5g']]) {
       const each = await loadModel(synthesizeModel(member));
-      const { steps } = planDetector(each, { size: [96, 64], batch: 2 }, traits);
+      const { steps } = planDetector(each, { size: [96, 64], batch: 2 }, await loadTarget(traits));
       const flops = sum(steps.map(({ dispatch }) => dispatch.flops ?? 0));
       const defined = 2 * countWork(each, [2, 3, 64, 96]).macs;
       // a pool that hardware computes inside a pointwise convolution multiplies every pixel of its windows

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import { sizeOf } from '../../src/common/tensor.ts';
 import { buildGraph } from '../../src/graph/build.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
+import { loadEveryMethod, loadTarget } from '../../src/graph/load-target.ts';
 import { chooseMethod, convKey } from '../../src/kernels/conv/methods.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { expectClose } from '../support/compare.ts';
@@ -20,9 +21,11 @@ withData('networks whose group norms have parts, as on hardware, equal onnxrunti
     const dims = [1, 3, 256, 320] as const;
     const model = await loadModel(new Uint8Array(await readFile(modelNamed(file))));
     // convolutions by this adapter's methods, which it compiles sooner
-    const { convs } = compileNetwork(model, dims, context.traits);
-    const choices = new Map(convs.map((spec) => [convKey(spec), chooseMethod(spec, context.traits)]));
-    const plan = compileNetwork(model, dims, { ...context.traits, software: false }, { choices });
+    const own = await loadTarget(context.traits);
+    const { convs } = compileNetwork(model, dims, own);
+    const choices = new Map(convs.map((spec) => [convKey(spec), chooseMethod(spec, own)]));
+    const hardware = await loadEveryMethod({ ...context.traits, software: false });
+    const plan = compileNetwork(model, dims, hardware, { choices });
     const norms = plan.steps.filter(({ label }) => label.includes('group-norm-scale'));
     const { groups } = buildGraph(model, dims).nodes.find((node) => node.op === 'GroupNorm')!;
     // three levels beside each other, each with a workgroup for every part of every group

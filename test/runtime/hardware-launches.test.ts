@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../src/common/tensor.ts';
 import { compileNetwork } from '../../src/graph/compile.ts';
 import { loadGeneralOperators } from '../../src/graph/load-operators.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { randomNetwork } from '../graph/random-network.ts';
 import { expectClose } from '../support/compare.ts';
@@ -14,7 +15,7 @@ import { runPlan } from '../support/run-plan.ts';
 await loadGeneralOperators();
 
 /** What plans are compiled for; they run on this machine's adapter, whatever it is. */
-const HARDWARE = { software: false, subgroupSize: 8, class: 'server', storageBuffers: 8 } as const;
+const HARDWARE = await loadTarget({ software: false, subgroupSize: 8, class: 'server', storageBuffers: 8 });
 
 /** Random networks that were wrong, or did not compile, when an H200 first ran them, and some with many launches beside others. */
 const SEEDS = [3, 12, 34, 39, 41, 77];

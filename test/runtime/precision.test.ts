@@ -6,6 +6,7 @@ import { DeviceError } from '../../src/common/errors.ts';
 import { sizeOf } from '../../src/common/tensor.ts';
 import { compileDetector } from '../../src/detector/compile.ts';
 import { planMemory } from '../../src/graph/count-work.ts';
+import { loadTarget } from '../../src/graph/load-target.ts';
 import { createDetector, createNetwork, readImage } from '../../src/index.node.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import { nodePlatform } from '../../src/node/platform.ts';
@@ -48,8 +49,9 @@ describe.skipIf(!supported)('half precision (needs shader-f16)', () => {
   it('takes half the memory between layers', async () => {
     const model = await loadModel(MODEL);
     const spec = { batch: 1, inputSizes: [[640, 480]] } as const;
-    const whole = compileDetector(model, spec, traits);
-    const half = compileDetector(model, spec, traits, { precision: 'f16' });
+    const target = await loadTarget(traits);
+    const whole = compileDetector(model, spec, target);
+    const half = compileDetector(model, spec, target, { precision: 'f16' });
     expect(planMemory(half).activations).toBeLessThan(planMemory(whole).activations * 0.75);
     expect(half.steps.map(({ label }) => label)).toEqual(whole.steps.map(({ label }) => label));
   });
@@ -63,11 +65,12 @@ describe.skipIf(!supported)('half precision (needs shader-f16)', () => {
   });
 
   it('is tuned apart from single precision', async () => {
+    const target = await loadTarget(traits);
     const names: string[] = [];
     const tuningStore = { read: async () => null, write: async (name: string) => void names.push(name) };
     const { spec } = convCase([8, 8], [8, 8], { kernel: [3, 3], pads: 1, group: 8 });
     for (const precision of ['f16', 'f32'] as const) {
-      expect((await new Tuner(gpu, tuningStore, precision).choose([spec])).size).toBe(1);
+      expect((await new Tuner(gpu, target, tuningStore, precision).choose([spec])).size).toBe(1);
     }
     expect(names).toEqual([expect.stringContaining('f16'), expect.stringContaining('f32')]);
   });

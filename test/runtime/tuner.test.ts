@@ -1,12 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { Detector } from '../../src/detector/detector.ts';
-import {
-  type ConvMethodName,
-  type ConvWay,
-  chooseMethod,
-  convKey,
-  possibleMethods,
-} from '../../src/kernels/conv/methods.ts';
+import { loadEveryMethod } from '../../src/graph/load-target.ts';
+import type { ConvMethodName } from '../../src/kernels/conv/method.ts';
+import { type ConvWay, chooseMethod, convKey, possibleMethods } from '../../src/kernels/conv/methods.ts';
 import { nodePlatform } from '../../src/node/platform.ts';
 import { Network } from '../../src/runtime/network.ts';
 import type { TuningStore } from '../../src/runtime/tuner.ts';
@@ -37,7 +33,8 @@ class Drawer implements TuningStore {
 }
 
 const gpu = await openGpu();
-const { device, traits } = gpu;
+const { device } = gpu;
+const target = await loadEveryMethod(gpu.traits);
 afterAll(disposeOrt);
 
 function openDetector(tuningStore: TuningStore, inputSize: readonly [number, number] = SIZE) {
@@ -63,7 +60,7 @@ describe('autotune', { timeout: 300_000 }, () => {
     expect(name).toMatch(/^convolutions-\d+-[\w.-]+$/);
     const kept = Object.entries(JSON.parse(text) as Record<string, ConvWay>);
     expect(kept.length).toBeGreaterThan(10);
-    for (const [key, way] of kept) expect(possibleMethods(JSON.parse(key), traits)).toContain(way.split(' ')[0]);
+    for (const [key, way] of kept) expect(possibleMethods(JSON.parse(key), target)).toContain(way.split(' ')[0]);
     // nothing new: nothing is timed or written
     await using second = await openDetector(drawer);
     expectSameFaces(await second.detect(PIXELS), await untuned());
@@ -83,8 +80,8 @@ describe('autotune', { timeout: 300_000 }, () => {
     const broken = new Drawer();
     broken.read = async () => damaged;
     const { spec } = convCase([8, 8], [8, 8], { kernel: [3, 3], pads: 1, group: 8 });
-    const choices = await new Tuner(gpu, broken).choose([spec]);
-    expect(possibleMethods(spec, traits)).toContain(choices.get(convKey(spec))!.split(' ')[0]);
+    const choices = await new Tuner(gpu, target, broken).choose([spec]);
+    expect(possibleMethods(spec, target)).toContain(choices.get(convKey(spec))!.split(' ')[0]);
     expect(broken.writes).toBe(1);
   });
 
@@ -95,14 +92,14 @@ describe('autotune', { timeout: 300_000 }, () => {
   it('refuses what is too large before it times anything', async () => {
     const untouched = new Drawer();
     const plan = { buffers: [2 ** 40], constants: new Map(), cleared: [], steps: [], convs: [shapes[0]!] };
-    const refused = new Tuner(gpu, untouched).plan(() => plan);
+    const refused = new Tuner(gpu, target, untouched).plan(() => plan);
     await expect(refused).rejects.toMatchObject({ name: 'DeviceError', reason: 'limits' });
     expect(untouched.writes).toBe(0);
   });
 
   it('keeps what others have found meanwhile', async () => {
     const shared = new Drawer();
-    const [first, second] = [new Tuner(gpu, shared), new Tuner(gpu, shared)];
+    const [first, second] = [new Tuner(gpu, target, shared), new Tuner(gpu, target, shared)];
     await first.choose(shapes.slice(0, 1));
     await second.choose(shapes.slice(0, 1));
     await Promise.all([first.choose(shapes.slice(0, 2)), second.choose(shapes.slice(2))]);
@@ -120,7 +117,7 @@ describe('autotune', { timeout: 300_000 }, () => {
         if (++looks === 2) throw reason;
       },
     } as AbortSignal;
-    await expect(new Tuner(gpu, kept).choose(shapes, secondLook)).rejects.toBe(reason);
+    await expect(new Tuner(gpu, target, kept).choose(shapes, secondLook)).rejects.toBe(reason);
     const [text] = [...kept.texts.values()];
     expect(Object.keys(JSON.parse(text!))).toEqual([convKey(shapes[0]!)]);
     const aborted = Detector.create({ ...nodePlatform, tuningStore: kept }, MODEL, {
@@ -145,7 +142,7 @@ describe('whatever is chosen, the network is onnxruntime’s', { timeout: 120_00
     await usual.dispose();
     const tuningStore = new Drawer();
     const pick = (spec: (typeof convs)[number]) =>
-      possibleMethods(spec, traits).includes(method) ? method : chooseMethod(spec, traits);
+      possibleMethods(spec, target).includes(method) ? method : chooseMethod(spec, target);
     tuningStore.read = async () => JSON.stringify(Object.fromEntries(convs.map((spec) => [convKey(spec), pick(spec)])));
     await using network = await Network.create({ ...nodePlatform, tuningStore }, MODEL, {
       device,
@@ -153,7 +150,7 @@ describe('whatever is chosen, the network is onnxruntime’s', { timeout: 120_00
       autotune: true,
     });
     expect(tuningStore.writes).toBe(0);
-    if (convs.some((spec) => pick(spec) !== chooseMethod(spec, traits))) {
+    if (convs.some((spec) => pick(spec) !== chooseMethod(spec, target))) {
       const kernels = (plan: typeof steps) => plan.map(({ dispatch }) => dispatch.kernel);
       expect(kernels((await network.plan()).steps)).not.toEqual(kernels(steps));
     }

@@ -23,6 +23,26 @@ async function nodeFaces(image: string | Pixels, options: object = {}): Promise<
   return detector.detect(image, options);
 }
 
+inChromium('parts', (pages) => {
+  test('that do not come are asked for again', async () => {
+    const page = await pages().open();
+    const create = () =>
+      page.evaluate(async (inputSize) => {
+        try {
+          await (await lib.createDetector(model, { inputSize })).dispose();
+          return 'created';
+        } catch (error) {
+          return String(error);
+        }
+      }, SIZE);
+    const parts = /\/lib\/(hardware|software)-/;
+    await page.route(parts, (route) => route.abort());
+    expect(await create()).toMatch(/^Error: a part of scrfd-webgpu could not be loaded: .+/);
+    await page.unroute(parts);
+    expect(await create()).toBe('created');
+  });
+});
+
 inChromium('sources', (pages) => {
   test('every kind of picture gives the same faces, and Node’s', { timeout: 120_000 }, async () => {
     const page = await pages().open();

@@ -1,5 +1,7 @@
 import { formatDims } from '../../common/tensor.ts';
 import { compileNetwork } from '../../graph/compile.ts';
+import { loadEveryMethod } from '../../graph/load-target.ts';
+import type { Target } from '../../graph/target.ts';
 import { type ConvChoices, type ConvWay, chooseMethod, convKey, possibleMethods } from '../../kernels/conv/methods.ts';
 import type { Precision } from '../../kernels/dispatch.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
@@ -21,9 +23,9 @@ interface Way extends Pick<Parity, 'way' | 'convs'> {
 }
 
 /** The product's own choice, then every method: all convolutions that can take it do, the others are left to the product. */
-function waysOf({ model, size: [width, height], batch, autotune }: Workload, { traits }: GpuContext): Way[] {
-  const { convs } = compileNetwork(model, [batch, 3, height, width], traits);
-  const possible = new Map(convs.map((spec) => [spec, possibleMethods(spec, traits)]));
+function waysOf({ model, size: [width, height], batch, autotune }: Workload, target: Target): Way[] {
+  const { convs } = compileNetwork(model, [batch, 3, height, width], target);
+  const possible = new Map(convs.map((spec) => [spec, possibleMethods(spec, target)]));
   // what tuning chooses among stays as it is
   const methods = autotune ? [] : [...new Set([...possible.values()].flat())];
   return [
@@ -31,7 +33,7 @@ function waysOf({ model, size: [width, height], batch, autotune }: Workload, { t
     ...methods.map((method) => {
       const able = convs.filter((spec) => possible.get(spec)!.includes(method));
       const wayOf = (spec: (typeof convs)[number]): ConvWay =>
-        able.includes(spec) ? method : chooseMethod(spec, traits);
+        able.includes(spec) ? method : chooseMethod(spec, target);
       return { way: method, convs: able.length, choices: new Map(convs.map((spec) => [convKey(spec), wayOf(spec)])) };
     }),
   ];
@@ -57,7 +59,7 @@ export async function* checkParity(
   const inputShape = [batch, 3, size[1], size[0]] as const;
   const input = makeInput(work);
   const expected = await runOnnxRuntime(ort, bytes, input, inputShape);
-  for (const { choices, ...way } of waysOf(work, context)) {
+  for (const { choices, ...way } of waysOf(work, await loadEveryMethod(context.traits))) {
     notify(`${caseOf({ model, size, batch })}: parity, ${way.way}`);
     const about = { model, size, batch, precision, ...way, tolerance: TOLERANCES[precision] };
     const options = { device: context.device, inputShape, precision, autotune: autotune || choices !== null };

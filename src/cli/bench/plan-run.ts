@@ -1,9 +1,9 @@
 import { compileDetector, type DetectorPlan } from '../../detector/compile.ts';
 import type { LoweringOptions } from '../../graph/lower.ts';
 import type { ModelPlan } from '../../graph/plan.ts';
+import type { Target } from '../../graph/target.ts';
 import { packImageParams } from '../../kernels/detection/image-params.ts';
 import { resizeTable } from '../../kernels/detection/letterbox.ts';
-import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import type { Model } from '../../loader/model.ts';
 import type { Executor } from '../../runtime/executor.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
@@ -24,10 +24,10 @@ export interface CaseSpec {
 export function planDetector(
   model: Model,
   { size, batch }: CaseSpec,
-  traits: AdapterTraits,
+  target: Target,
   options?: LoweringOptions,
 ): DetectorPlan {
-  return compileDetector(model, { batch, inputSizes: [size] }, traits, options);
+  return compileDetector(model, { batch, inputSizes: [size] }, target, options);
 }
 
 /** A plan's runs with nothing around them, timed on the GPU. Contents of its buffers are zero unless written. */
@@ -111,7 +111,7 @@ export async function timeKernels(
   const session = await openRuns<DetectorPlan>(platform, model, options, 'step', blackPictures(spec));
   if (!session) return null;
   try {
-    const compile = (lowering: LoweringOptions) => planDetector(model, spec, session.context.traits, lowering);
+    const compile = (lowering: LoweringOptions) => planDetector(model, spec, session.target, lowering);
     return await session.use('kernels', compile, async (run) => {
       // the first run compiles
       await raiseClock(run.run);

@@ -4,6 +4,8 @@ import { ModelError } from '../../common/errors.ts';
 import { compileDetector } from '../../detector/compile.ts';
 import { compileNetwork } from '../../graph/compile.ts';
 import { countWork, planMemory } from '../../graph/count-work.ts';
+import { loadTarget } from '../../graph/load-target.ts';
+import type { Target } from '../../graph/target.ts';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import { declaredSize, type Model } from '../../loader/model.ts';
 import { nodePlatform } from '../../node/platform.ts';
@@ -35,16 +37,17 @@ export function addInfo(program: Command): void {
 async function info({ model: path, json, size }: InfoOptions): Promise<void> {
   const { bytes, model } = await openModel(nodePlatform, path);
   const identity = await identifyModel(bytes, model);
-  const description = { identity, ...describe(model, size ?? declaredSize(model) ?? [640, 640]) };
+  const target = await loadTarget(PLAIN_ADAPTER);
+  const description = { identity, ...describe(model, target, size ?? declaredSize(model) ?? [640, 640]) };
   print(json ? `${printableJson(description, 2)}\n` : formatText(description));
 }
 
 type Description = ReturnType<typeof describe> & { readonly identity: ModelIdentity | null };
 
-function describe(model: Model, [width, height]: [number, number]) {
+function describe(model: Model, target: Target, [width, height]: [number, number]) {
   const dims = [1, 3, height, width] as const;
   const { macs, parameters } = countWork(model, dims);
-  const network = compileNetwork(model, dims, PLAIN_ADAPTER);
+  const network = compileNetwork(model, dims, target);
   const ops: Record<string, number> = {};
   for (const { op } of model.nodes) ops[op] = (ops[op] ?? 0) + 1;
   return {
@@ -53,7 +56,7 @@ function describe(model: Model, [width, height]: [number, number]) {
     inputs: model.inputs,
     outputs: model.outputs.map((output, i) => ({ ...output, computed: network.outputs[i]?.dims })),
     size: [width, height],
-    detector: describeDetector(model, width, height),
+    detector: describeDetector(model, target, width, height),
     ops,
     parameters,
     macs,
@@ -63,9 +66,9 @@ function describe(model: Model, [width, height]: [number, number]) {
 }
 
 /** What the heads are; null for a network that is not an SCRFD detector, or not at this size. */
-function describeDetector(model: Model, width: number, height: number) {
+function describeDetector(model: Model, target: Target, width: number, height: number) {
   try {
-    const { heads, steps } = compileDetector(model, { batch: 1, inputSizes: [[width, height]] }, PLAIN_ADAPTER);
+    const { heads, steps } = compileDetector(model, { batch: 1, inputSizes: [[width, height]] }, target);
     const { levels, anchors, keypoints } = heads[0]!;
     return {
       strides: levels.map(({ stride }) => stride),

@@ -1,7 +1,7 @@
 import { ModelError } from '../../common/errors.ts';
 import { type Dims, formatDims, sizeOf } from '../../common/tensor.ts';
 import { type Activation, describeActivation, NO_ACTIVATION } from '../../kernels/activation.ts';
-import { type ConvOperand, packWeights } from '../../kernels/conv/methods.ts';
+import type { ConvOperand } from '../../kernels/conv/method.ts';
 import { type ConvSpec, packChannels } from '../../kernels/conv/spec.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { asDims4, checkExtents, type Pads, type Pair, windowCount } from '../shapes.ts';
@@ -102,7 +102,7 @@ function lower(node: ConvNode, to: LowerContext): void {
   const { outChannels } = spec;
   const { launches, weightOrder } = to.planConv(spec);
   const { data } = to.constantOf(node.weight);
-  const weights = to.constant(`${node.weight}@${weightOrder}`, () => packWeights(weightOrder, data, spec));
+  const weights = to.constant(`${node.weight}@${weightOrder.name}`, () => weightOrder.pack(data, spec));
   const bias = biasOf(node, outChannels, to);
   const zeros = () => biasOf({ ...node, bias: null }, outChannels, to);
   const known = new Map<ConvOperand, Source>([

@@ -4,13 +4,12 @@ import { binary } from './binary.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
 import type { GENERAL_OPERATORS } from './general/index.ts';
-import { globalPool } from './global-pool.ts';
 import { groupNorm } from './group-norm.ts';
+import type { HARDWARE_OPERATORS } from './hardware/index.ts';
 import type { LowerContext, Operator, Translate } from './operator.ts';
 import { pool } from './pool.ts';
 import { reshape } from './reshape.ts';
 import { resize } from './resize.ts';
-import { separable } from './separable.ts';
 import { slice } from './slice.ts';
 import { softmax } from './softmax.ts';
 import { transpose } from './transpose.ts';
@@ -22,38 +21,36 @@ const OPERATORS = {
   Binary: binary,
   Concat: concat,
   Conv: conv,
-  GlobalPool: globalPool,
   GroupNorm: groupNorm,
   Pool: pool,
   Reshape: reshape,
   Resize: resize,
-  Separable: separable,
   Slice: slice,
   Softmax: softmax,
   Transpose: transpose,
   Unary: unary,
 };
 
-type GeneralOperators = typeof GENERAL_OPERATORS;
-type Operators = typeof OPERATORS & GeneralOperators;
+type LoadedOperators = typeof GENERAL_OPERATORS & typeof HARDWARE_OPERATORS;
+type Operators = typeof OPERATORS & LoadedOperators;
 type NodeOf<O> = O extends Operator<infer N> ? N : never;
 export type Node = NodeOf<Operators[keyof Operators]>;
 
-/** Those of other networks, once a model has asked for them: see load-operators.ts. */
-let general: Partial<GeneralOperators> = {};
+/** Those of other networks, once a model has asked for them, and of hardware: see load-operators.ts and load-target.ts. */
+let loaded: Partial<LoadedOperators> = {};
 
-export function addOperators(operators: GeneralOperators): void {
-  general = operators;
+export function addOperators(operators: Partial<LoadedOperators>): void {
+  loaded = { ...loaded, ...operators };
   translators = undefined;
 }
 
 function allOperators(): Operator<Node>[] {
   // each reads nodes of its own kind, which TypeScript does not follow through the table
-  return Object.values({ ...OPERATORS, ...general }) as unknown as Operator<Node>[];
+  return Object.values({ ...OPERATORS, ...loaded }) as unknown as Operator<Node>[];
 }
 
 function operatorOf({ op }: Node): Operator<Node> {
-  return (Object.hasOwn(OPERATORS, op) ? OPERATORS : general)[op as never] as Operator<Node>;
+  return (Object.hasOwn(OPERATORS, op) ? OPERATORS : loaded)[op as never] as Operator<Node>;
 }
 
 /** ONNX operators that become nodes at run time, those of other networks once they are loaded. */

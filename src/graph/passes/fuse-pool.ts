@@ -1,7 +1,7 @@
 import { floatTensor } from '../../common/tensor.ts';
-import { poolPays } from '../../kernels/conv/methods.ts';
 import { alone, isPointwise } from '../../kernels/conv/spec.ts';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
+import { poolPays } from '../../kernels/hardware/pays.ts';
 import { constantOf, dimsOf, type Graph } from '../ir.ts';
 import { type ConvNode, specOf } from '../operators/conv.ts';
 import type { PoolNode } from '../operators/pool.ts';

@@ -1,7 +1,7 @@
-import { separablePays } from '../../kernels/conv/methods.ts';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
+import { separablePays } from '../../kernels/hardware/pays.ts';
 import { dimsOf, type Graph } from '../ir.ts';
-import { aloneSeparable, separableSpec } from '../operators/separable.ts';
+import { aloneSeparable, separableSpec } from '../operators/hardware/separable.ts';
 import { absorb } from './absorb.ts';
 
 /** Depthwise Conv → pointwise Conv becomes one node where one launch pays on such an adapter. */

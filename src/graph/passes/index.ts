@@ -1,4 +1,3 @@
-import type { AdapterTraits } from '../../kernels/dispatch.ts';
 import type { Graph, Pass } from '../ir.ts';
 import { verify } from '../verify.ts';
 import { dropDead } from './drop-dead.ts';
@@ -6,9 +5,7 @@ import { dropNoops } from './drop-noops.ts';
 import { foldAffine } from './fold-affine.ts';
 import { foldBatchNorm } from './fold-batchnorm.ts';
 import { fuseActivation } from './fuse-activation.ts';
-import { fusePool } from './fuse-pool.ts';
 import { fuseResidual } from './fuse-residual.ts';
-import { fuseSeparable } from './fuse-separable.ts';
 import { matchGroupNorm } from './match-groupnorm.ts';
 import { mergeConvs } from './merge-convs.ts';
 
@@ -39,11 +36,4 @@ export function optimizeWith<T extends { readonly graph: Graph }>(
   const replaced = replaceOutputs(apply(verify(graph, 'build'), [dropDead, ...generalFusions, ...FUSIONS]));
   const verified = verify(replaced.graph, replaceOutputs.name);
   return { ...replaced, graph: apply(verified, [dropDead, mergeConvs, dropDead]) };
-}
-
-/** A graph with fewer launches where an adapter has kernels for that; the same graph on others. */
-export function fuseLaunches(graph: Graph, traits: AdapterTraits): Graph {
-  if (traits.software) return graph;
-  const pooled = verify(fusePool(graph, traits), fusePool.name);
-  return verify(fuseSeparable(pooled, traits), fuseSeparable.name);
 }

@@ -1,7 +1,6 @@
 import { type Activation, activationParams } from '../activation.ts';
-import { type Dispatch, dispatch, packParams } from '../dispatch.ts';
+import { type Dispatch, type Launch, packParams } from '../dispatch.ts';
 import { blocksOf, packedBytes, padWithZeros } from '../nc4hw4.ts';
-import type { ShaderName } from '../shaders.gen.ts';
 
 /** One 2-D convolution with its epilogue: `activation(conv(x) + bias + upsampled residual)`. */
 export interface ConvSpec {
@@ -28,6 +27,16 @@ export interface ConvSpec {
 export function isPointwise({ kernel, strides, pads, ...spec }: ConvSpec): boolean {
   const inside = (spec.outHeight - 1) * strides[0] < spec.inHeight && (spec.outWidth - 1) * strides[1] < spec.inWidth;
   return inside && kernel.every((side) => side === 1) && pads.every((pad) => pad === 0);
+}
+
+/** Whether every output channel sums up all input channels. */
+export function isDense({ group }: ConvSpec): boolean {
+  return group === 1;
+}
+
+/** Whether every channel is filtered by itself. */
+export function isDepthwise({ group, inChannels, outChannels }: ConvSpec): boolean {
+  return group === inChannels && group === outChannels;
 }
 
 /** A batch is divided as one of its images is, so that each has the result that it has alone. */
@@ -99,19 +108,15 @@ interface ConvKernel {
   readonly workgroups: Dispatch['workgroups'];
 }
 
-/** A convolution in one launch. Bindings: input, weights, bias, residual, output. */
-export function convDispatch(
-  kernel: ShaderName,
-  spec: ConvSpec,
-  { overrides, weightBytes, ...launch }: ConvKernel,
-): Dispatch {
-  return dispatch(kernel, {
+/** A convolution in one launch, by whichever kernel. Bindings: input, weights, bias, residual, output. */
+export function convLaunch(spec: ConvSpec, { overrides, weightBytes, ...launch }: ConvKernel): Launch {
+  return {
     ...launch,
     overrides: { ...overrides, ...epilogueOverrides(spec) },
     params: convParams(spec),
     bindingBytes: convBindings(spec, weightBytes),
     flops: convFlops(spec),
-  });
+  };
 }
 
 /** A per-channel vector (a bias, a scale) padded with zeros to whole vec4. */

@@ -7,6 +7,7 @@ import { isSame, type Parity } from '../../../src/cli/bench/results.ts';
 import type { Workload } from '../../../src/cli/bench/runners.ts';
 import { formatResults } from '../../../src/cli/bench/tables.ts';
 import type { OnnxRuntime } from '../../../src/cli/shared/onnxruntime.ts';
+import { loadEveryMethod } from '../../../src/graph/load-target.ts';
 import { possibleMethods } from '../../../src/kernels/conv/methods.ts';
 import { loadModel } from '../../../src/loader/load-model.ts';
 import { nodePlatform } from '../../../src/node/platform.ts';
@@ -56,7 +57,8 @@ const depthwise = convCase([16, 16], [8, 8], { kernel: [3, 3], pads: 1, group: 1
 it('holds every method that the adapter can run against onnxruntime', async () => {
   const context = await openGpu();
   const parities = await check(context, work, ort);
-  const methods = [pointwise, window, depthwise].flatMap((spec) => possibleMethods(spec, context.traits));
+  const target = await loadEveryMethod(context.traits);
+  const methods = [pointwise, window, depthwise].flatMap((spec) => possibleMethods(spec, target));
   expect(parities.map(({ way }) => way).sort()).toEqual(['chosen', ...new Set(methods)].sort());
   for (const parity of parities) expect(parity, parity.way).toMatchObject({ problem: null, repeatable: true });
   expect(parities.filter((parity) => !isSame(parity))).toEqual([]);

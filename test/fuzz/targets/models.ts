@@ -7,6 +7,7 @@ import { compileNetwork } from '../../../src/graph/compile.ts';
 import { planMemory } from '../../../src/graph/count-work.ts';
 import { dimsOf } from '../../../src/graph/ir.ts';
 import { loadGeneralOperators } from '../../../src/graph/load-operators.ts';
+import { loadTarget } from '../../../src/graph/load-target.ts';
 import { createNetwork } from '../../../src/index.node.ts';
 import { loadModel } from '../../../src/loader/load-model.ts';
 import type { Model } from '../../../src/loader/model.ts';
@@ -20,6 +21,7 @@ import { createRng, type Rng } from '../../support/rng.ts';
 import { Finding, mutateBytes, type Outcome, refusal, type Target, withinTime } from '../target.ts';
 
 await loadGeneralOperators();
+const SOFTWARE = await loadTarget({ software: true, subgroupSize: 8 });
 
 const { onnx } = onnxProto;
 type ModelProto = onnxProto.onnx.ModelProto;
@@ -94,8 +96,7 @@ async function compile(bytes: Uint8Array): Promise<[number, number, number, numb
   try {
     const model = await withinTime(bytes.length, 'loading', () => loadModel(bytes));
     const dims = inputDims(model);
-    const traits = { software: true, subgroupSize: 8 };
-    const plan = await withinTime(bytes.length, 'compiling', () => compileNetwork(model, dims, traits));
+    const plan = await withinTime(bytes.length, 'compiling', () => compileNetwork(model, dims, SOFTWARE));
     const { activations, constants } = planMemory(plan);
     if (activations + constants > MOST_BYTES) return 'accepted, too large to run';
     return mostReads(model, dims) > MOST_READS ? 'accepted, too much to run' : dims;
@@ -122,7 +123,7 @@ export const detectors: Target = {
       const model = await withinTime(bytes.length, 'loading', () => loadModel(bytes));
       await withinTime(bytes.length, 'compiling', () => {
         const spec = { batch: 1 + (bytes.length % 2), inputSizes: [[128, 128]] } as const;
-        return compileDetector(model, spec, { software: true, subgroupSize: 8 });
+        return compileDetector(model, spec, SOFTWARE);
       });
       return 'accepted';
     } catch (error) {

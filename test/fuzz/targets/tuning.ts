@@ -1,4 +1,6 @@
 import { compileNetwork } from '../../../src/graph/compile.ts';
+import { loadTarget } from '../../../src/graph/load-target.ts';
+import type { Target as Adapter } from '../../../src/graph/target.ts';
 import { chooseMethod, convKey } from '../../../src/kernels/conv/methods.ts';
 import type { ConvSpec } from '../../../src/kernels/conv/spec.ts';
 import { loadModel } from '../../../src/loader/load-model.ts';
@@ -10,6 +12,7 @@ import { Finding, mutateBytes, type Target, withinTime } from '../target.ts';
 
 interface Prepared {
   readonly context: GpuContext;
+  readonly adapter: Adapter;
   readonly convs: readonly ConvSpec[];
   /** A file that is as it should be. */
   readonly text: string;
@@ -21,10 +24,11 @@ let prepared: Promise<Prepared> | undefined;
 async function prepare(): Promise<Prepared> {
   const context = await GpuContext.open(nodePlatform, undefined);
   const model = await loadModel(smallModel());
-  const plan: Prepared['plan'] = (options) => compileNetwork(model, [1, 3, 64, 64], context.traits, options);
+  const adapter = await loadTarget(context.traits);
+  const plan: Prepared['plan'] = (options) => compileNetwork(model, [1, 3, 64, 64], adapter, options);
   const { convs } = plan({});
-  const ways = convs.slice(0, 3).map((spec) => [convKey(spec), chooseMethod(spec, context.traits)]);
-  return { context, convs, text: JSON.stringify(Object.fromEntries(ways)), plan };
+  const ways = convs.slice(0, 3).map((spec) => [convKey(spec), chooseMethod(spec, adapter)]);
+  return { context, adapter, convs, text: JSON.stringify(Object.fromEntries(ways)), plan };
 }
 
 /** Files that a tuner finds where it keeps what it measured. */
@@ -44,11 +48,11 @@ export const tuning: Target = {
 
   async run(bytes) {
     prepared ??= prepare();
-    const { context, convs, text, plan } = await prepared;
+    const { context, adapter, convs, text, plan } = await prepared;
     const tuned = new Set(Object.keys(JSON.parse(text) as object));
     const read = async () => new TextDecoder().decode(bytes);
     const choices = await withinTime(bytes.length, 'reading', () =>
-      new Tuner(context, { read, write: async () => {} }).choose([]),
+      new Tuner(context, adapter, { read, write: async () => {} }).choose([]),
     );
     const { steps } = plan({ choices });
     if (steps.length < convs.length) throw new Finding(`${steps.length} launches for ${convs.length} convolutions`);

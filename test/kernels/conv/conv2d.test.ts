@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { conv2dDirect, packConvWeights } from '../../../src/kernels/conv/conv2d-direct.ts';
-import { convLane } from '../../../src/kernels/conv/conv2d-lane.ts';
-import { conv2dSplit } from '../../../src/kernels/conv/conv2d-split.ts';
+import { packConvWeights } from '../../../src/kernels/conv/octets.ts';
 import type { ConvSpec } from '../../../src/kernels/conv/spec.ts';
 import { type AdapterTraits, type Dispatch, MAX_WORKGROUPS } from '../../../src/kernels/dispatch.ts';
+import { conv2dSplit } from '../../../src/kernels/hardware/conv2d-split.ts';
 import { packedBytes } from '../../../src/kernels/nc4hw4.ts';
+import { conv2dDirect } from '../../../src/kernels/software/conv2d-direct.ts';
+import { convLane } from '../../../src/kernels/software/conv2d-lane.ts';
 import { openGpu } from '../../support/gpu.ts';
 import { checkConv, type PackWeights } from '../support/check-conv.ts';
 import { type ConvCase, convCases, named } from '../support/conv-cases.ts';

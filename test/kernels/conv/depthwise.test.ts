@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  depthwise,
-  depthwiseColumns,
-  depthwiseRows,
-  packDepthwiseWeights,
-  slidesByRows,
-} from '../../../src/kernels/conv/depthwise.ts';
+import { depthwise, packDepthwiseWeights } from '../../../src/kernels/conv/depthwise.ts';
+import { depthwiseColumns } from '../../../src/kernels/hardware/depthwise-columns.ts';
+import { depthwiseRows, slidesByRows } from '../../../src/kernels/software/depthwise-rows.ts';
 import { checkConv, type PackWeights } from '../support/check-conv.ts';
 import { convCase, convCases, isDepthwise, named } from '../support/conv-cases.ts';
 

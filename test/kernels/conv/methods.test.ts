@@ -1,22 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { loadEveryMethod } from '../../../src/graph/load-target.ts';
+import type { ConvMethodName } from '../../../src/kernels/conv/method.ts';
 import {
-  type ConvMethodName,
   type ConvWay,
   chooseMethod,
   convKey,
   otherWays,
-  packWeights,
   planConv,
   possibleMethods,
 } from '../../../src/kernels/conv/methods.ts';
-import type { AdapterTraits } from '../../../src/kernels/dispatch.ts';
 import { openGpu } from '../../support/gpu.ts';
 import { checkConvSteps } from '../support/check-conv.ts';
 import { convCase, convCases } from '../support/conv-cases.ts';
 
-const software: AdapterTraits = { software: true, subgroupSize: 8 };
-const hardware: AdapterTraits = { software: false, subgroupSize: 32 };
-const plain: AdapterTraits = { software: false, subgroupSize: 0 };
+const software = await loadEveryMethod({ software: true, subgroupSize: 8 });
+const hardware = await loadEveryMethod({ software: false, subgroupSize: 32 });
+const plain = await loadEveryMethod({ software: false, subgroupSize: 0 });
 
 const wide = convCase([24, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const narrow = convCase([12, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
@@ -34,20 +33,20 @@ describe('chooseMethod', () => {
     [software, wide, 'winograd-lane'],
     [software, narrow, 'lane-uniform'],
     [software, pointwise, 'lane-uniform'],
-    [{ software: true, subgroupSize: 4 }, pointwise, 'lane'],
+    [{ ...software, subgroupSize: 4 }, pointwise, 'lane'],
     [software, many, 'lane-uniform'],
     [software, tooMany, 'lane'],
     [software, tooLarge, 'lane'],
     [software, depthwise, 'depthwise-rows'],
     [software, depthwise5, 'depthwise'],
     [software, grouped, 'grouped'],
-    [{ software: true, subgroupSize: 0 }, wide, 'direct'],
+    [{ ...software, subgroupSize: 0 }, wide, 'direct'],
     [hardware, wide, 'split'],
     [hardware, depthwise, 'depthwise-columns'],
     [hardware, grouped, 'grouped'],
     [plain, grouped, 'grouped'],
-  ] as const)('by class: %o', (traits, spec, expected) => {
-    expect(chooseMethod(spec, traits)).toBe(expected);
+  ] as const)('by class: %o', (target, spec, expected) => {
+    expect(chooseMethod(spec, target)).toBe(expected);
   });
 
   it('follows a choice that is possible', () => {
@@ -67,12 +66,12 @@ describe('chooseMethod', () => {
 
   it('does not let Winograd pass what any device binds', () => {
     const large = convCase([64, 64], [1024, 1024], { kernel: [3, 3], pads: 1 }).spec;
-    expect(possibleMethods(large, software)).toEqual(['direct', 'split', 'lane', 'lane-uniform']);
+    expect(possibleMethods(large, software)).toEqual(['direct', 'lane', 'lane-uniform', 'split']);
   });
 });
 
 describe('tiles', () => {
-  const server: AdapterTraits = { ...hardware, class: 'server' };
+  const server = { ...hardware, class: 'server' } as const;
 
   it('are offered for timing besides the one that the model chooses', () => {
     const [first, ...others] = otherWays(wide, server);
@@ -106,7 +105,7 @@ describe('tiles', () => {
 describe('weights in uniform buffers', () => {
   it('takes as many launches as it takes to bind them', () => {
     const { launches, weightOrder } = planConv('lane-uniform', many, software);
-    const weights = packWeights(weightOrder, new Float32Array(152 * 152), many);
+    const weights = weightOrder.pack(new Float32Array(152 * 152), many);
     expect(launches.map(({ weightsRange }) => weightsRange)).toEqual([
       { offset: 0, bytes: 65536 },
       // 3 of 5 tiles of 4 octets of 38 blocks
@@ -129,17 +128,17 @@ const TESTED_APART: readonly ConvMethodName[] = [
 ];
 
 describe('every possible method gives the same result, within its rounding', async () => {
-  const { traits } = await openGpu();
+  const target = await loadEveryMethod((await openGpu()).traits);
   convCases.forEach((conv, i) => {
-    const methods = possibleMethods(conv.spec, traits);
+    const methods = possibleMethods(conv.spec, target);
     const due = methods.filter((method) => i % 5 === 0 || !TESTED_APART.includes(method));
     it.each(due)(`${conv.name}: %s`, async (method) => {
-      const { launches, weightOrder } = planConv(method, conv.spec, traits);
+      const { launches, weightOrder } = planConv(method, conv.spec, target);
       const steps = launches.map(({ dispatch, operands, weightsRange }) => {
         return { dispatch, buffers: operands, ranges: { weights: weightsRange } };
       });
       const amplification = method.startsWith('winograd') ? 3 : 1;
-      await checkConvSteps(conv, steps, (weights, spec) => packWeights(weightOrder, weights, spec), amplification);
+      await checkConvSteps(conv, steps, (weights, spec) => weightOrder.pack(weights, spec), amplification);
     });
   });
 });

@@ -1,0 +1,4 @@
+// lane.wgsl for 1×1 convolutions of stride 1 without padding: neither windows nor bounds, weights in uniform buffers.
+#include "software/weights-uniform.wgsl"
+#include "software/lane.wgsl"
+const POINTWISE = true;
