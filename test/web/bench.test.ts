@@ -20,7 +20,8 @@ describe.skipIf(!hasChromium)('the bench in Chromium', () => {
     expect(peer).toBeGreaterThan(0);
     expect(peer).toBeLessThan(1e-4);
     const [ours, theirs] = weights;
-    expect(ours!.gzip).toBeLessThanOrEqual(74_000);
+    // with the kernels of a software adapter
+    expect(ours!.gzip).toBeLessThanOrEqual(66_000);
     expect(theirs!.gzip).toBeGreaterThan(10 * ours!.gzip);
   });
 });
