@@ -9,6 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
 bash scripts/install-chromium.sh || echo "Going on without Chromium." >&2
 bash scripts/install-ffmpeg.sh || echo "Going on without ffmpeg." >&2
+bash scripts/install-cluster.sh || echo "Going on without GNU parallel, Slurm and Redis." >&2
+bash scripts/install-recipes.sh || echo "Going on without other runtimes, and Kubernetes' schemas." >&2
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$(mktemp -d)}"
 
 npm run lint
