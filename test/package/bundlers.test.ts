@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build as esbuild } from 'esbuild';
@@ -11,10 +12,12 @@ import webpack from 'webpack';
 import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { hasChromium, launchChromium, serveFiles } from '../support/browser.ts';
+import { blockWith } from '../support/documents.ts';
 import { installPacked } from './packed.ts';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'scrfd-bundlers-'));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const packed = join(folder, 'node_modules/scrfd-webgpu');
 
 const ENTRY = `
@@ -33,8 +36,62 @@ if (globalThis.useWorker) {
 globalThis.result = { faces: faces.length, worker };
 `;
 
+/** What both components of a framework say: faces of two pictures, one after the other, by the guide's function and without it. */
+const COMPONENT = `
+import { createWorkerDetector } from 'scrfd-webgpu';
+export const pictures = ['/pictures/astronaut.png', '/pictures/group.jpg'];
+export const seen = [];
+export async function compare() {
+  const detector = await createWorkerDetector('/models/scrfd_500m_kps.onnx');
+  const expected = [];
+  for (const each of pictures) expected.push((await detector.detect(each)).length);
+  await detector.dispose();
+  globalThis.result = { seen, expected };
+}
+`;
+
+const COMPONENTS = {
+  react: `
+import { createElement, useEffect, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { compare, pictures, seen } from './component.js';
+import { useFaces } from './use-faces-react.tsx';
+function Faces() {
+  const [i, setNext] = useState(0);
+  const faces = useFaces(pictures[i]);
+  useEffect(() => {
+    if (!faces) return;
+    seen.push(faces.length);
+    if (i === 0) setNext(1);
+    else compare();
+  }, [faces]);
+  return createElement('p', null, faces?.length);
+}
+createRoot(document.body.appendChild(document.createElement('div'))).render(createElement(Faces));
+`,
+  vue: `
+import { createApp, h, ref, watch } from 'vue';
+import { compare, pictures, seen } from './component.js';
+import { useFaces } from './use-faces-vue.ts';
+const app = createApp({
+  setup() {
+    const url = ref(pictures[0]);
+    const faces = useFaces(url);
+    watch(faces, (found) => {
+      if (!found) return;
+      seen.push(found.length);
+      if (seen.length === 1) url.value = pictures[1];
+      else app.unmount(), compare();
+    });
+    return () => h('p', faces.value?.length);
+  },
+});
+app.mount(document.body.appendChild(document.createElement('div')));
+`,
+} as const;
+
 /** The page of a folder, with its script; what the script says it found. */
-async function runPage(pageFolder: string, script: string, useWorker: boolean, head = '') {
+async function runPage(pageFolder: string, script: string, useWorker: boolean, head = ''): Promise<unknown> {
   const html = `<!doctype html><link rel="icon" href="data:,">${head}
     <script>globalThis.useWorker = ${useWorker}</script><script type="module" src="${script}"></script>`;
   const model = readFileSync(join(folder, 'model.onnx'));
@@ -42,6 +99,8 @@ async function runPage(pageFolder: string, script: string, useWorker: boolean, h
     '/': pageFolder,
     '/page/': () => html,
     '/files/': () => model,
+    '/models/': () => model,
+    '/pictures/': `${root}assets`,
     '/lib/': join(packed, 'dist/browser'),
   });
   const browser = await launchChromium();
@@ -57,7 +116,7 @@ async function runPage(pageFolder: string, script: string, useWorker: boolean, h
         throw new Error(`the page gave no result; it said: ${said.join('; ')}`);
       });
     expect(said).toEqual([]);
-    return await page.evaluate(() => (globalThis as unknown as { result: { faces: number; worker: string } }).result);
+    return await page.evaluate(() => (globalThis as unknown as { result: unknown }).result);
   } finally {
     await browser.close();
     await server.close();
@@ -77,7 +136,7 @@ function closureOf(entry: string, seen = new Set<string>()): Set<string> {
 
 describe('the packed package', { timeout: 120_000 }, () => {
   beforeAll(async () => {
-    await installPacked(folder, ['@zip.js', 'nanotar', 'webgpu', 'munkres']);
+    await installPacked(folder, ['@zip.js', 'nanotar', 'webgpu', 'munkres', 'react', 'react-dom', 'vue']);
     writeFileSync(join(folder, 'entry.js'), ENTRY);
     writeFileSync(join(folder, 'model.onnx'), synthesizeModel(ARCHITECTURES.scrfd_500m_kps, { seed: 1 }));
   }, 120_000);
@@ -157,6 +216,28 @@ describe('the packed package', { timeout: 120_000 }, () => {
         });
       });
       expect(await runPage(path, '/main.js', true)).toMatchObject({ worker: 'same' });
+    });
+
+    test.each(['react', 'vue'] as const)("the guide's function for %s", async (framework) => {
+      writeFileSync(join(folder, 'component.js'), COMPONENT);
+      writeFileSync(join(folder, `${framework}.js`), COMPONENTS[framework]);
+      const file = framework === 'react' ? 'use-faces-react.tsx' : 'use-faces-vue.ts';
+      writeFileSync(join(folder, file), blockWith('docs/browser.md', `from '${framework}'`));
+      const outDir = join(folder, `in-${framework}`);
+      await vite({
+        ...{ root: folder, configFile: false, logLevel: 'silent' },
+        // as in a site: both have more to say where they are developed
+        define: {
+          'process.env.NODE_ENV': '"production"',
+          ...{ __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
+          __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+        },
+        build: { outDir, target: 'es2022', rollupOptions: { input: join(folder, `${framework}.js`) } },
+      });
+      const [script] = readdirSync(join(outDir, 'assets')).filter((name) => name.startsWith(framework));
+      const { seen, expected } = (await runPage(outDir, `/assets/${script}`, false)) as Record<string, number[]>;
+      expect(seen).toEqual(expected);
+      expect(new Set(seen).size).toBe(2);
     });
 
     test('bundled by esbuild', async () => {

@@ -6,39 +6,17 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { validate } from 'dockerfile-utils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { modelNames } from '../../src/index.node.ts';
 import { dataDir, modelNamed } from '../support/data.ts';
+import { blocks, blockWith, inLanguage } from '../support/documents.ts';
+import { leastNode, runtimes } from '../support/runtimes.ts';
 import { installPacked } from './packed.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'scrfd-documents-'));
-
-interface Block {
-  readonly page: string;
-  readonly line: number;
-  readonly language: string;
-  readonly code: string;
-}
-
-const pages = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'bench/RESULTS.md',
-  ...readdirSync(`${root}docs`).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
-];
-const blocks: readonly Block[] = pages.flatMap((page) => {
-  const text = readFileSync(root + page, 'utf8');
-  const found = [...text.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)].map(({ index, 1: language, 2: code }) => ({
-    ...{ page, line: text.slice(0, index).split('\n').length, language: language!, code: code! },
-  }));
-  // declarations are generated, examples are not
-  return page === 'docs/api.md' ? found.filter(({ language }) => language === 'js') : found;
-});
-
-function inLanguage(...languages: readonly string[]): readonly Block[] {
-  return blocks.filter(({ language }) => languages.includes(language));
-}
 
 /** What readers of a page have already, or put in themselves. */
 const GIVEN = `
@@ -55,33 +33,28 @@ declare const createDetector: typeof import('scrfd-webgpu').createDetector;
 declare const faces: readonly import('scrfd-webgpu').Face[];
 declare const face: import('scrfd-webgpu').Face;
 declare function show(frame: unknown, faces: readonly import('scrfd-webgpu').Face[]): void;
-declare module 'vue' {
-  export interface Ref<T> {
-    value: T;
+`;
+
+const ELECTRON = `
+declare module 'electron' {
+  export const app: { whenReady(): Promise<void> };
+  export const ipcMain: {
+    handle(channel: string, listener: (event: unknown, path: string) => Promise<unknown>): void;
+  };
+  export class BrowserWindow {
+    constructor(options: { webPreferences: { preload: string } });
+    loadFile(path: string): Promise<void>;
   }
-  export function shallowRef<T>(): Ref<T | undefined>;
-  export function watch<T>(source: Ref<T>, callback: (value: T) => unknown, options: { immediate: boolean }): void;
-  export function onScopeDispose(callback: () => void): void;
-}
-declare module 'react' {
-  export function useEffect(effect: () => (() => void) | undefined, on: readonly unknown[]): void;
-  export function useState<T>(): [T | undefined, (value: T) => void];
-  export function useRef<T>(value: T | null): { current: T | null };
 }
 `;
 
 describe('what the documents show', { timeout: 120_000 }, () => {
   beforeAll(async () => {
-    await installPacked(folder, ['@webgpu', '@types', 'undici-types', 'webgpu', 'sharp', '@img', '@zip.js', 'munkres']);
-    for (const name of ['detect-libc', 'semver', 'nanotar', 'debug', 'ms']) {
-      await installFor(name);
-    }
+    const own = ['webgpu', 'sharp', '@zip.js', 'munkres', 'nanotar', 'detect-libc', 'semver', '@img'];
+    const others = ['@webgpu', '@types', 'undici-types', 'debug', 'ms', 'bullmq', 'ioredis', 'react', 'vue'];
+    await installPacked(folder, [...own, ...others]);
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
-
-  async function installFor(name: string): Promise<void> {
-    await run('ln', ['-sfn', join(root, 'node_modules', name), join(folder, 'node_modules', name)]);
-  }
 
   test('names a language for every block, and only ones that are looked at', () => {
     const known = ['sh', 'js', 'ts', 'tsx', 'html', 'json', 'yaml', 'dockerfile'];
@@ -93,8 +66,8 @@ describe('what the documents show', { timeout: 120_000 }, () => {
   test.each(['typescript', 'older-typescript'])('all programs compile, strictly: %s', async (compiler) => {
     const project = join(folder, compiler);
     mkdirSync(project);
-    writeFileSync(join(project, 'given.d.ts'), GIVEN.replace(/declare module[\s\S]*/, ''));
-    writeFileSync(join(project, 'frameworks.d.ts'), /declare module[\s\S]*/.exec(GIVEN)![0]);
+    writeFileSync(join(project, 'given.d.ts'), GIVEN);
+    writeFileSync(join(project, 'electron.d.ts'), ELECTRON);
     inLanguage('js', 'ts', 'tsx').forEach(({ page, line, language, code }) => {
       const name = `${page.replaceAll(/\W/g, '-')}-${line}.${language}`;
       writeFileSync(join(project, name), `${code}\nexport {};\n`);
@@ -116,27 +89,23 @@ describe('what the documents show', { timeout: 120_000 }, () => {
     for (const { page, line, code } of inLanguage('js')) {
       const file = join(folder, 'block.mjs');
       writeFileSync(file, code);
-      const { stderr } = await run(process.execPath, ['--check', file]).catch((error: { stderr: string }) => error);
+      const { stderr } = await run(leastNode ?? process.execPath, ['--check', file]).catch(
+        (error: { stderr: string }) => error,
+      );
       expect(stderr, `${page}:${line}`).toBe('');
-      // this Node may be newer than the oldest
+      // this Node may be newer than the oldest, where that is not installed
       expect(code, `${page}:${line}`).not.toMatch(/\bawait using\b/);
     }
   });
 
-  test.for([
-    { runtime: 'Node', command: process.execPath, args: [] as string[] },
-    { runtime: 'Bun', command: 'bun', args: [] },
-    { runtime: 'Deno', command: 'deno', args: ['run', '--allow-all'] },
-  ])(
-    "the README's program for Node finds the face in $runtime (needs it and SCRFD_DATA)",
+  test.for(runtimes)(
+    "the README's program for Node finds the face in $name (needs it and SCRFD_DATA)",
     async ({ command, args }, { skip }) => {
-      const here = await run(command, ['--version']).catch(() => null);
-      skip(here === null || !dataDir);
-      const block = inLanguage('js').find(({ page, code }) => page === 'README.md' && code.includes('photo.jpg'))!;
+      if (command === null || !dataDir) return skip();
       const home = mkdtempSync(join(folder, 'home-'));
       copyFileSync(modelNamed('scrfd_2.5g_kps.onnx'), join(home, 'scrfd_2.5g_kps'));
       copyFileSync(`${root}assets/astronaut.png`, join(home, 'photo.jpg'));
-      writeFileSync(join(home, 'faces.mjs'), block.code);
+      writeFileSync(join(home, 'faces.mjs'), blockWith('README.md', 'photo.jpg'));
       const { stdout } = await run(command, [...args, 'faces.mjs'], {
         cwd: home,
         env: { ...process.env, NO_COLOR: '1' },
@@ -148,7 +117,7 @@ describe('what the documents show', { timeout: 120_000 }, () => {
   test.skipIf(!dataDir)('the server answers, refuses what is too much, and ends (needs SCRFD_DATA)', async () => {
     const home = mkdtempSync(join(folder, 'server-'));
     copyFileSync(modelNamed('scrfd_2.5g_kps.onnx'), join(home, 'scrfd_2.5g_kps'));
-    writeFileSync(join(home, 'server.mjs'), inLanguage('js').find(({ page }) => page === 'docs/server.md')!.code);
+    writeFileSync(join(home, 'server.mjs'), blockWith('docs/server.md', 'createServer'));
     const server = spawn(process.execPath, ['server.mjs'], { cwd: home, env: { ...process.env, PORT: '0' } });
     const ended = once(server, 'exit');
     try {
@@ -185,6 +154,23 @@ describe('what the documents show', { timeout: 120_000 }, () => {
       server.kill('SIGTERM');
     }
     expect((await ended)[0]).toBe(0);
+  });
+
+  test('the Dockerfile has no faults, and installs and starts what is tested', async () => {
+    const code = blockWith('docs/server.md', 'FROM ');
+    expect(validate(code)).toEqual([]);
+    expect(validate(code.replace('USER', 'USR'))).not.toEqual([]);
+    const { stdout: driver } = await run('bash', [`${root}scripts/install-software-vulkan.sh`, '--dry-run']);
+    expect(driver).toContain(/--no-install-recommends (.*) \\$/m.exec(code)![1]);
+    const { name, peerDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+      name: string;
+      peerDependencies: object;
+    };
+    expect(/npm install ([^&]*) &&/.exec(code)![1]!.split(' ').sort()).toEqual(
+      [name, ...Object.keys(peerDependencies)].sort(),
+    );
+    expect(modelNames()).toContain(/scrfd models fetch (\S+)/.exec(code)![1]);
+    expect(code).toMatch(/^COPY server\.mjs \.$[\s\S]*^CMD \["node", "server\.mjs"\]$/m);
   });
 
   test('JSON is JSON, and shell is shell', async () => {

@@ -1,7 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,15 +14,26 @@ const folder = mkdtempSync(join(tmpdir(), 'scrfd-published-'));
 const packed = join(folder, 'node_modules/scrfd-webgpu');
 
 describe('the packed package', { timeout: 120_000 }, () => {
+  let path: string;
   let tarball: Uint8Array<ArrayBuffer>;
   let files: string[];
   beforeAll(async () => {
-    tarball = new Uint8Array(readFileSync(await installPacked(folder, [])));
+    path = await installPacked(folder, []);
+    tarball = new Uint8Array(readFileSync(path));
     files = readdirSync(packed, { recursive: true, encoding: 'utf8' }).filter((name) =>
       statSync(join(packed, name)).isFile(),
     );
   }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('installs in an empty folder, without a word of warning, and its command runs', async () => {
+    const home = mkdtempSync(join(folder, 'empty-'));
+    const npm = (...args: readonly string[]) => promisify(execFile)('npm', args, { cwd: home });
+    writeFileSync(join(home, 'package.json'), '{}');
+    expect(await npm('install', '--prefer-offline', '--no-audit', '--no-fund', path)).toMatchObject({ stderr: '' });
+    const { version } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8')) as { version: string };
+    expect(await npm('exec', '--no', 'scrfd', '--', '--version')).toEqual({ stdout: `${version}\n`, stderr: '' });
+  });
 
   test('publint has nothing to say', async () => {
     const { messages } = await publint({ pack: { tarball: tarball.buffer }, strict: true });
