@@ -54,6 +54,9 @@ NodeName=${host} NodeAddr=127.0.0.1 CPUs=2 Gres=gpu:2 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES State=UP
 `,
   );
+  // from version 24 on Slurm wants cgroups otherwise, which containers lack; before, it knows no such word
+  const version = String(spawnSync('slurmd', ['-V'], { env: withDaemons }).stdout);
+  if (Number(/\d+/.exec(version)) >= 24) writeFileSync(at('cgroup.conf'), 'CgroupPlugin=disabled\n');
   // devices that every container has
   const gpus = ['/dev/null', '/dev/zero'].map((device) => `NodeName=${host} Name=gpu File=${device}\n`);
   writeFileSync(at('gres.conf'), gpus.join(''));
