@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { parseCount, parseFraction, parseSize } from '../../src/cli/shared/options.ts';
+import { paintOptionsOf, parseCount, parseFraction, parseSize } from '../../src/cli/shared/options.ts';
 import { runCli } from './run-cli.ts';
+import { runHere } from './run-here.ts';
 
 describe('option values', () => {
   test.each([
@@ -36,6 +37,17 @@ describe('option values', () => {
   });
 });
 
+describe('drawing options', () => {
+  test('are those of what is drawn', () => {
+    expect(paintOptionsOf({ labels: true }, false)).toEqual({ labels: true });
+    expect(paintOptionsOf({ labels: false, colour: '#fc0', thickness: 3 }, true)).toEqual({
+      ...{ labels: false, colours: { box: '#fc0' }, lineWidth: 3 },
+    });
+    expect(() => paintOptionsOf({ labels: false }, false)).toThrow('--no-labels: expected --out with it');
+    expect(() => paintOptionsOf({ labels: true, colour: '#fc0' }, false)).toThrow('--colour: expected --out');
+  });
+});
+
 describe('usage', () => {
   test('--version is the package version', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
@@ -43,7 +55,7 @@ describe('usage', () => {
   });
 
   test('--help names the commands and gives examples', async () => {
-    const { code, stdout } = await runCli(['--help']);
+    const { code, stdout } = await runHere(['--help']);
     expect(code).toBe(0);
     for (const text of ['detect', 'verify', 'Examples:', '--json']) expect(stdout).toContain(text);
   });
@@ -61,7 +73,7 @@ describe('usage', () => {
     ['a bad batch', ['verify', '-m', 'm', '--batch', '-2'], /argument '-2' is invalid/],
     ['a surplus argument', ['verify', 'm.onnx', '-m', 'm'], /too many arguments/],
   ])('%s exits with 2', async (_, args, message) => {
-    const { code, stdout, stderr } = await runCli(args);
+    const { code, stdout, stderr } = await runHere(args);
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toMatch(message);

@@ -20,7 +20,6 @@ export function addModels(program: Command): Command {
     .command('fetch')
     .description('Download models, check them and print their paths.')
     .argument('<name...>', 'names, or aliases such as buffalo_s')
-    .option('--offline', 'download nothing: fail unless the model is on this machine')
     .action(fetchModels);
   models
     .command('path')
@@ -55,7 +54,7 @@ async function list({ json }: { json?: true }): Promise<void> {
   print(json ? `${printableJson(models, 2)}\n` : table);
 }
 
-async function fetchModels(names: string[], { offline }: { offline?: true }): Promise<void> {
+async function fetchModels(names: string[]): Promise<void> {
   // a wrong name is told before anything is downloaded
   const entries = names.map(requireModel);
   await interruptible('the same command goes on where it stopped', async (signal) => {
@@ -64,7 +63,6 @@ async function fetchModels(names: string[], { offline }: { offline?: true }): Pr
       try {
         const path = await resolveModel(entry, {
           signal,
-          ...(offline && { offline }),
           ...(bar && { onProgress: bar.update }),
           onNotice: notify,
         });
