@@ -60,7 +60,7 @@ async function openImage(source: unknown, signal: AbortSignal | undefined, limit
 }
 
 /** A file comes before a model of its name; a bare word without an extension can only be meant as a name. */
-function isModelName(source: string | URL): source is string {
+export function isModelName(source: string | URL): source is string {
   if (typeof source !== 'string' || asUrl(source) !== undefined || isFile(source)) return false;
   return findModel(source) !== undefined || (/^[\w.-]+$/.test(source) && !/\.[a-z]\w*$/i.test(source));
 }

@@ -21,9 +21,20 @@ export async function openModel(
 ): Promise<OpenedModel> {
   options.signal?.throwIfAborted();
   const source = await readSource(platform, input, options);
-  const model = await loadModel(source.bytes, source);
+  const model = await nameErrors(input, () => loadModel(source.bytes, source));
   await loadOperators(model);
   return { bytes: source.bytes, model };
+}
+
+/** Errors name the path or URL of a model; of bytes, which have none, they speak of the model. */
+async function nameErrors<T>(input: ModelInput, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!(error instanceof ModelError) || (typeof input !== 'string' && !(input instanceof URL))) throw error;
+    const name = String(input).replace(/^(data:.{20}).*/s, '$1…');
+    throw new ModelError(error.message.replace(/^model: /, `${name}: `), { cause: error });
+  }
 }
 
 async function readSource(platform: Platform, input: ModelInput, options: LoadOptions): Promise<ModelSource> {

@@ -1,0 +1,113 @@
+import type { Tensor } from 'onnxruntime-node';
+import { ModelError } from '../../common/errors.ts';
+import { toHalf, widenFloat16 } from '../../common/float16.ts';
+import type { Dims } from '../../common/tensor.ts';
+import type { Model } from '../../loader/model.ts';
+import { bytes, concatenate, string } from '../../loader/protobuf-writer.ts';
+import type { InputShape, OutputTensor } from '../../runtime/network.ts';
+import { createSession, type OnnxRuntime } from '../shared/onnxruntime.ts';
+
+/** A model as onnxruntime is to run it. */
+export interface ReferenceModel {
+  readonly bytes: Uint8Array;
+  readonly model: Model;
+}
+
+/**
+ * A model's outputs of floats by onnxruntime, in the model's order, then the further values that are asked for. A file of a smaller
+ * batch runs part by part.
+ * @throws ModelError in one line where onnxruntime does not run it
+ */
+export async function runReference(
+  ort: OnnxRuntime,
+  reference: ReferenceModel,
+  taps: readonly string[],
+  x: Float32Array,
+  [batch, ...image]: InputShape,
+): Promise<Map<string, OutputTensor>> {
+  const { name, type, dims } = reference.model.inputs[0]!;
+  const declared = dims?.[0];
+  const together = typeof declared === 'number' && batch % declared === 0 ? declared : batch;
+  const size = (x.length / batch) * together;
+  try {
+    const session = await createSession(ort, appendOutputs(reference.bytes, taps));
+    try {
+      const runs: Record<string, Tensor>[] = [];
+      for (let at = 0; at < x.length; at += size) {
+        const input = makeTensor(ort, type, x.slice(at, at + size), [together, ...image]);
+        runs.push(await session.run({ [name]: input }, { logSeverityLevel: 3 }));
+      }
+      const values = session.outputNames.map((each) => [each, runs.map((run) => readFloats(run[each]!))] as const);
+      return new Map(values.flatMap(([each, parts]) => (isWhole(parts) ? [[each, joinBatches(parts)]] : [])));
+    } finally {
+      await session.release();
+    }
+  } catch (error) {
+    const shape = [together, ...image].join('×');
+    throw new ModelError(`onnxruntime does not run this file at ${shape}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function makeTensor(ort: OnnxRuntime, type: string, values: Float32Array, dims: Dims): Tensor {
+  switch (type) {
+    case 'float32':
+      return new ort.Tensor(type, values, dims);
+    case 'float16':
+      return new ort.Tensor(type, toHalf(values), dims);
+    case 'float64':
+      return new ort.Tensor(type, Float64Array.from(values), dims);
+    default:
+      throw new ModelError(`expected an input of float32, float16 or float64, got ${type}`);
+  }
+}
+
+/** Undefined for what holds no floats. */
+function readFloats({ type, dims, data }: Tensor): OutputTensor | undefined {
+  if (data instanceof Float32Array) return { dims, data };
+  if (data instanceof Float64Array) return { dims, data: Float32Array.from(data) };
+  // newer Node has a class of its own for them
+  if (type === 'float16' && ArrayBuffer.isView(data)) {
+    return { dims, data: widenFloat16(new Uint16Array(data.buffer, data.byteOffset, data.length)) };
+  }
+  return undefined;
+}
+
+function isWhole(parts: readonly (OutputTensor | undefined)[]): parts is OutputTensor[] {
+  return !parts.includes(undefined);
+}
+
+/** Results of parts of a batch as those of the whole, by their leading dimension. */
+function joinBatches(parts: readonly OutputTensor[]): OutputTensor {
+  const [first] = parts as [OutputTensor];
+  if (parts.length === 1) return first;
+  const data = new Float32Array(first.data.length * parts.length);
+  for (const [i, part] of parts.entries()) data.set(part.data, i * first.data.length);
+  const [leading = 1, ...rest] = first.dims;
+  return { dims: [leading * parts.length, ...rest], data };
+}
+
+/** Declares more graph outputs. Protobuf merges messages that stand one after another, so nothing need be decoded. */
+function appendOutputs(model: Uint8Array, names: readonly string[]): Uint8Array {
+  if (names.length === 0) return model;
+  // field 7 of a model is its graph, 12 of a graph an output, 1 of an output its name
+  const outputs = names.flatMap((name) => bytes(12, string(1, name)));
+  return concatenate([model, ...bytes(7, outputs)]);
+}
+
+/** Values made of the input's elements that are no outputs; shapes and constants are computed before a network runs. */
+export function intermediateValues(model: Model): string[] {
+  const outputs = new Set(model.outputs.map(({ name }) => name));
+  const computed = new Set(model.inputs.map(({ name }) => name));
+  const names: string[] = [];
+  for (const node of model.nodes) {
+    if (node.op === 'Shape' || !node.inputs.some((name) => computed.has(name))) continue;
+    for (const name of node.outputs) {
+      if (name === '') continue;
+      computed.add(name);
+      if (!outputs.has(name)) names.push(name);
+    }
+  }
+  return names;
+}
