@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ImageError } from '../../common/errors.ts';
 import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
 import type { DetectOptions } from '../../detector/options.ts';
@@ -21,7 +22,10 @@ import {
 } from '../eval/prediction-store.ts';
 import { formatPredictions, type Predictions, parsePredictions } from '../eval/predictions.ts';
 import { type Protocol, protocolOptions } from '../eval/protocol.ts';
+import { type Run, RunLog } from '../eval/run-log.ts';
 import { interruptible } from '../shared/interrupt.ts';
+import { mapConcurrent } from '../shared/map-concurrent.ts';
+import { modelFile, ofModel } from '../shared/model-file.ts';
 import { modelOption, parseCount, parseSize } from '../shared/options.ts';
 import { assertNotRead, STDOUT, writeResult } from '../shared/output.ts';
 import { showRate } from '../shared/progress.ts';
@@ -99,8 +103,12 @@ function parseMode(text: string): EvalOptions['mode'] {
 /** What came of running a model, or reading what one wrote. */
 interface Outcome {
   readonly found: readonly ImagePredictions[];
+  /** Images that count as without faces, because they could not be read. */
+  readonly unreadable: readonly string[];
   /** Entries of the report that tell where the predictions come from. */
   readonly origin: object;
+  /** The same in a few words. */
+  readonly caption: string;
 }
 
 async function evaluate(options: EvalOptions, command: Command, version: string): Promise<void> {
@@ -108,20 +116,26 @@ async function evaluate(options: EvalOptions, command: Command, version: string)
   if (model === undefined && predictions === undefined) command.error('error: expected --model or --predictions');
   const written = out === undefined ? {} : { '--out': join(out, REPORT), 'its curves': join(out, CURVES) };
   await assertNotRead({ ...written, 'standard output': STDOUT }, model === undefined ? [] : [model]);
-  const dataset = await openDataset(data);
-  const outcome =
-    model === undefined
-      ? await readFolder(predictions!, dataset, limit)
-      : await detectAll(model, await listImages(dataset), options, version);
-  if (outcome === undefined) return;
-  const { found, origin } = outcome;
-  const results = evaluatePredictions(
-    dataset.settings,
-    found.map((each) => each.image),
-    found.map((each) => each.predictions),
-  );
-  print(formatResults(dataset, found.length, results));
-  if (out !== undefined) await writeReport(out, dataset, found.length, results, origin);
+  await interruptible(hintOf(options), async (signal) => {
+    const dataset = await openDataset(data);
+    const outcome =
+      model === undefined
+        ? await readFolder(predictions!, dataset, limit)
+        : await detectAll(model, await listImages(dataset), options, version, signal);
+    const results = evaluatePredictions(
+      dataset.settings,
+      outcome.found.map((each) => each.image),
+      outcome.found.map((each) => each.predictions),
+    );
+    print(formatResults(dataset, outcome, results));
+    if (out !== undefined) await writeReport(out, dataset, outcome, results);
+  });
+}
+
+/** What is said to an interruption. */
+function hintOf({ model, out }: EvalOptions): string {
+  if (model === undefined) return 'nothing is written';
+  return out === undefined ? 'nothing was kept, for want of --out' : 'the same command goes on where it stopped';
 }
 
 async function readFolder(folder: string, { images }: Dataset, limit: number | undefined): Promise<Outcome> {
@@ -130,87 +144,94 @@ async function readFolder(folder: string, { images }: Dataset, limit: number | u
     const [{ event, name }] = images as [Dataset['images'][0]];
     throw new EvaluationError(`${folder}: expected files such as ${event}/${name}.txt, got none`);
   }
-  return { found, origin: { predictions: folder } };
+  return { found, unreadable: [], origin: { predictions: folder }, caption: `predictions of ${folder}` };
 }
 
-/** Runs a model on the images that have no predictions yet; undefined when interrupted. */
+/** Runs a model on the images that have no predictions yet. */
 async function detectAll(
   model: string,
   files: readonly ImageFile[],
   { protocol, mode, limit, out }: EvalOptions,
   version: string,
-): Promise<Outcome | undefined> {
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const path = await modelFile(model, signal);
   const chosen = files.slice(0, limit);
   const images = chosen.map(({ image }) => image);
   const options = { ...protocolOptions(protocol), inputSize: mode };
   const settings: PredictionSettings = {
     version,
-    model: await hashModel(model),
+    model: await hashModel(path, signal),
     protocol,
     mode: mode === 'image' ? 'original' : mode.join('x'),
     scoreThreshold: options.scoreThreshold,
     iouThreshold: options.iouThreshold,
   };
   const store = out === undefined ? undefined : await openPredictions(out, settings, images);
+  const log = out === undefined ? undefined : await RunLog.open(out);
   const done = store?.done ?? new Map<AnnotatedImage, Predictions>();
   const waiting = chosen.filter(({ image }) => !done.has(image));
   const kept = chosen.length - waiting.length;
   if (kept > 0) notify(`${kept} of ${chosen.length} images are done already`);
 
-  const hint = store ? 'the same command goes on where it stopped' : 'nothing was kept, for want of --out';
   const start = performance.now();
-  const run = await interruptible(hint, async (signal) => {
-    const progress = await showRate('images', chosen.length, kept);
-    try {
-      if (waiting.length === 0) return { adapter: null };
-      const adapter = await detectImages(model, waiting, { ...options, signal }, async (image, faces) => {
-        const text = formatPredictions(image, faces);
-        await store?.write(image, text);
-        // from the text, so that a run in two parts counts the same numbers
-        done.set(image, parsePredictions(text, image, image.name));
-        progress?.increment();
-      });
-      return { adapter };
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      progress?.stop();
-      reportError(signal.reason);
-      return undefined;
-    } finally {
-      progress?.stop();
-    }
-  });
-  if (run === undefined) return undefined;
-  const seconds = (performance.now() - start) / 1000;
+  const secondsSoFar = () => (performance.now() - start) / 1000;
+  const unreadable: string[] = [];
+  let searched = 0;
+  const progress = await showRate('images', chosen.length, kept);
+  try {
+    await detectImages(path, waiting, { ...options, signal }, async (image, faces, adapter) => {
+      if (!faces) unreadable.push(`${image.event}/${image.name}`);
+      const text = formatPredictions(image, faces ?? []);
+      // what could not be read is tried again when this command is given again
+      if (faces) await store?.write(image, text);
+      // from the text, so that a run in two parts counts the same numbers
+      done.set(image, parsePredictions(text, image, image.name));
+      searched++;
+      await log?.update({ images: searched, seconds: secondsSoFar(), adapter });
+      progress?.increment();
+    });
+  } finally {
+    progress?.stop();
+    await log?.write();
+  }
   if (waiting.length > 0) {
+    const seconds = secondsSoFar();
     notify(`${waiting.length} images in ${seconds.toFixed(1)} s, ${(waiting.length / seconds).toFixed(2)} a second`);
   }
   return {
     found: images.map((image) => ({ image, predictions: done.get(image)! })),
-    origin: { model, settings, run: { images: waiting.length, kept, seconds, ...run } },
+    unreadable,
+    origin: { model, settings, runs: log?.runs ?? [] },
+    caption: `${basename(model)}, ${protocol}, ${settings.mode}`,
   };
 }
 
-async function hashModel(model: string): Promise<string> {
-  const { bytes } = await openModel(nodePlatform, model);
+async function hashModel(path: string, signal: AbortSignal): Promise<string> {
+  const { bytes } = await openModel(nodePlatform, path, { signal });
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Hands over the faces of one image after another; returns the adapter that ran. */
+/** Hands over the faces of one image after another, with the adapter that found them; none of what could not be read, which is reported. */
 async function detectImages(
   model: string,
   files: readonly ImageFile[],
   { signal, ...options }: DetectOptions & { signal: AbortSignal },
-  onFaces: (image: AnnotatedImage, faces: readonly Face[]) => Promise<void>,
-): Promise<object> {
+  onFaces: (image: AnnotatedImage, faces: readonly Face[] | undefined, adapter: Run['adapter']) => Promise<void>,
+): Promise<void> {
+  if (files.length === 0) return;
   const { createDetector } = await import('../../index.node.ts');
-  const detector = await createDetector(model, { ...options, signal });
+  const detector = await ofModel(model, () => createDetector(model, { ...options, signal }));
   try {
-    const paths = files.map(({ path }) => path);
-    let next = 0;
-    for await (const { faces } of detector.stream(paths, { signal })) await onFaces(files[next++]!.image, faces);
-    const { vendor, architecture, device, description } = detector.device.adapterInfo;
-    return { vendor, architecture, device, description };
+    for await (const { item, result, error } of mapConcurrent(files, 2, ({ path }) =>
+      detector.detect(path, { signal }),
+    )) {
+      signal.throwIfAborted();
+      if (!result && !(error instanceof ImageError)) throw error;
+      if (!result) reportError(error, item.path);
+      const { vendor, architecture, device, description } = detector.device.adapterInfo;
+      await onFaces(item.image, result, { vendor, architecture, device, description });
+    }
   } finally {
     await detector.dispose();
   }
@@ -220,10 +241,17 @@ function describeSubset({ images }: Dataset, evaluated: number): string {
   return evaluated === images.length ? `all ${images.length} images` : `${evaluated} of ${images.length} images`;
 }
 
-function formatResults(dataset: Dataset, evaluated: number, results: readonly SettingResult[]): string {
+function formatResults(
+  dataset: Dataset,
+  { found: { length: evaluated }, unreadable }: Outcome,
+  results: readonly SettingResult[],
+): string {
   const lines = [`WIDER FACE validation: ${describeSubset(dataset, evaluated)}`];
   if (evaluated < dataset.images.length) {
     lines.push('SUBSET ONLY: these figures are not comparable with those of the whole set');
+  }
+  if (unreadable.length > 0) {
+    lines.push(`${unreadable.length} of them could not be read: they count as images without detections`);
   }
   if (dataset.annotations === 'labelv2') {
     lines.push('labelv2.txt does not say how hard a face is: every face counts, unlike in the official settings');
@@ -239,9 +267,8 @@ function formatResults(dataset: Dataset, evaluated: number, results: readonly Se
 async function writeReport(
   out: string,
   dataset: Dataset,
-  evaluated: number,
+  { found: { length: evaluated }, unreadable, origin, caption }: Outcome,
   results: readonly SettingResult[],
-  origin: object,
 ): Promise<void> {
   const report = {
     dataset: {
@@ -249,7 +276,8 @@ async function writeReport(
       annotations: dataset.annotations,
       images: evaluated,
       imagesInSet: dataset.images.length,
-      complete: evaluated === dataset.images.length,
+      unreadable,
+      complete: evaluated === dataset.images.length && unreadable.length === 0,
     },
     ...origin,
     // JSON turns the NaN of an undefined precision into null
@@ -262,6 +290,9 @@ async function writeReport(
   await makeFolder(out);
   const write = (name: string, text: string) => writeResult(join(out, name), () => text, EvaluationError);
   await write(REPORT, `${JSON.stringify(report)}\n`);
-  await write(CURVES, plotPrecisionRecall(results, `WIDER FACE validation, ${describeSubset(dataset, evaluated)}`));
+  await write(
+    CURVES,
+    plotPrecisionRecall(results, `WIDER FACE validation, ${describeSubset(dataset, evaluated)}`, printable(caption)),
+  );
   print(`written to ${printable(join(out, REPORT))} and ${printable(join(out, CURVES))}\n`);
 }

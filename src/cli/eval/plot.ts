@@ -9,12 +9,13 @@ const formatX = (recall: number) => (MARGIN.left + recall * (WIDTH - MARGIN.left
 const formatY = (precision: number) =>
   (HEIGHT - MARGIN.bottom - precision * (HEIGHT - MARGIN.top - MARGIN.bottom)).toFixed(2);
 
-/** Precision over recall as an SVG picture, a curve a setting. */
-export function plotPrecisionRecall(results: readonly SettingResult[], title: string): string {
+/** Precision over recall as an SVG picture, a curve a setting, under a title and what was measured. */
+export function plotPrecisionRecall(results: readonly SettingResult[], title: string, caption: string): string {
   const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="14">`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
-    svgText(WIDTH / 2, 28, title, ' text-anchor="middle"'),
+    svgText(WIDTH / 2, 20, title, ' text-anchor="middle"'),
+    svgText(WIDTH / 2, 38, caption, ' text-anchor="middle" font-size="12"'),
   ];
   for (let tick = 0; tick <= 10; tick += 2) {
     const [x, y] = [formatX(tick / 10), formatY(tick / 10)];

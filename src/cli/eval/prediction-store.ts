@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readRegularFile, writeWhole } from '../../node/files.ts';
+import { readRegularFile, sweepFolder, writeWhole } from '../../node/files.ts';
 import { findFiles, readEvaluationFile } from './dataset.ts';
 import { EvaluationError } from './errors.ts';
 import type { AnnotatedImage } from './ground-truth.ts';
@@ -29,6 +29,8 @@ export async function openPredictions(out: string, settings: PredictionSettings,
   const folder = join(out, 'predictions');
   const found = await readPredictions(folder, images);
   await claimFolder(out, settings, found.length);
+  const events = new Set(images.map(({ event }) => event));
+  await Promise.all([out, ...[...events].map((event) => join(folder, event))].map(sweepFolder));
   return {
     done: new Map(found.map(({ image, predictions }) => [image, predictions])),
     async write({ event, name }: AnnotatedImage, text: string): Promise<void> {

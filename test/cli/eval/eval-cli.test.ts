@@ -1,18 +1,24 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findArchitecture } from '../../../src/architectures/published.ts';
 import { synthesizeModel } from '../../../src/architectures/synthesize.ts';
+import type { Run } from '../../../src/cli/eval/run-log.ts';
 import { buildMat, type MatValue } from '../../support/mat-builder.ts';
 import { createRng } from '../../support/rng.ts';
-import { errorLines, runCli } from '../run-cli.ts';
+import { errorLines } from '../run-cli.ts';
+import { runHere } from '../run-here.ts';
 
 interface Report {
-  dataset: { annotations: string; images: number; imagesInSet: number; complete: boolean };
+  dataset: { annotations: string; images: number; imagesInSet: number; unreadable: string[]; complete: boolean };
   settings: { protocol: string; mode: string; scoreThreshold: number; iouThreshold: number; model: string };
-  run: { images: number; kept: number; seconds: number; adapter: { vendor: string } | null };
+  runs: Run[];
   results: {
     setting: string;
     averagePrecision: number | null;
@@ -47,7 +53,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const evaluate = (...args: string[]) => runCli(['eval', 'widerface', '--data', data, ...args]);
+const evaluate = (...args: string[]) => runHere(['eval', 'widerface', '--data', data, ...args]);
 const detect = (...args: string[]) => evaluate('--model', model, '--mode', '64', ...args);
 const readReport = async (out: string) => JSON.parse(await readFile(join(out, 'report.json'), 'utf8')) as Report;
 const parts = (out: string, image: string) => join(out, 'predictions', `${image}.txt`);
@@ -64,25 +70,35 @@ describe('a run', { timeout: 120_000 }, () => {
     expect(stdout).toContain('WIDER FACE validation: 1 of 4 images\nSUBSET ONLY');
     expect(stdout).toContain('labelv2.txt does not say how hard a face is');
     expect(stdout).toMatch(/^all +2 +\d+\.\d\d$/m);
-    expect(await readdir(out)).toEqual(['precision-recall.svg', 'predictions', 'report.json', 'settings.json']);
+    expect(await readdir(out)).toEqual([
+      ...['precision-recall.svg', 'predictions', 'report.json', 'runs.json', 'settings.json'],
+    ]);
+    expect(await readFile(join(out, 'precision-recall.svg'), 'utf8')).toContain('>model.onnx, mmdet, 64x64<');
     expect(await readFile(parts(out, IMAGES[0]), 'utf8')).toMatch(/^0--Parade\/a\.jpg\n\d+\n/);
-    const { dataset, settings, run, results } = await readReport(out);
+    const { dataset, settings, runs, results } = await readReport(out);
     expect(dataset).toMatchObject({ annotations: 'labelv2', images: 1, imagesInSet: 4, complete: false });
     expect(settings).toMatchObject({ protocol: 'mmdet', mode: '64x64', scoreThreshold: 0.02, iouThreshold: 0.45 });
-    expect(run).toMatchObject({ images: 1, kept: 0, adapter: { vendor: expect.any(String) } });
+    expect(runs).toEqual([
+      { images: 1, seconds: expect.any(Number), adapter: expect.objectContaining({ vendor: expect.any(String) }) },
+    ]);
     expect(results).toHaveLength(1);
     expect(results[0]).toMatchObject({ setting: 'all', faces: 2, averagePrecision: expect.any(Number) });
     expect([results[0]!.precision.length, results[0]!.recall.length]).toEqual([1000, 1000]);
   });
 
+  let figures: string | undefined;
+  const figuresOf = (text: string) => text.match(/^all .*$/m)?.[0];
+
   test('goes on where another stopped', async () => {
+    const [first] = (await readReport(out)).runs;
     const before = await stat(parts(out, IMAGES[0]));
     const { code, stderr, stdout } = await detect('--out', out);
     expect(code).toBe(0);
     expect(errorLines(stderr)[0]).toBe('scrfd: 1 of 3 images are done already');
     expect(stdout).toContain('3 of 4 images');
     expect((await stat(parts(out, IMAGES[0]))).mtimeMs).toBe(before.mtimeMs);
-    expect((await readReport(out)).run).toMatchObject({ images: 2, kept: 1 });
+    figures = figuresOf(stdout);
+    expect((await readReport(out)).runs).toEqual([first, { ...first, images: 2, seconds: expect.any(Number) }]);
     const whole = join(folder, 'whole');
     await detect('--out', whole);
     expect((await readReport(whole)).results).toEqual((await readReport(out)).results);
@@ -92,9 +108,10 @@ describe('a run', { timeout: 120_000 }, () => {
   });
 
   test('opens no device when all is done', async () => {
+    const { runs } = await readReport(out);
     const { code, stderr } = await detect('--out', out);
     expect([code, errorLines(stderr)]).toEqual([0, ['scrfd: 3 of 3 images are done already']]);
-    expect((await readReport(out)).run).toMatchObject({ images: 0, kept: 3, adapter: null });
+    expect((await readReport(out)).runs).toEqual(runs);
   });
 
   test('with other settings is refused', async () => {
@@ -114,8 +131,7 @@ describe('a run', { timeout: 120_000 }, () => {
   });
 
   test('without --out prints the same figures', async () => {
-    const table = (text: string) => text.match(/^all .*$/m)?.[0];
-    expect(table((await detect()).stdout)).toBe(table((await detect('--out', out)).stdout));
+    expect(figuresOf((await detect()).stdout)).toBe(figures);
   });
 
   test('in the original size, as insightface does it', async () => {
@@ -134,19 +150,54 @@ describe('a run', { timeout: 120_000 }, () => {
     expect((await readReport(again)).results).toEqual((await readReport(out)).results);
   });
 
-  test('a picture that cannot be read ends it, and what was done stays', async () => {
+  test('a picture that cannot be read counts as one without faces, is named, and tried again', async () => {
     const broken = join(folder, 'broken');
-    const path = join(data, 'images', `${IMAGES[2]}.jpg`);
+    const path = join(data, 'images', `${IMAGES[1]}.jpg`);
     const bytes = await readFile(path);
     await writeFile(path, 'no picture');
     try {
-      const { code, stderr } = await detect('--out', broken);
+      const { code, stdout, stderr } = await detect('--out', broken);
       expect(code).toBe(1);
-      expect(errorLines(stderr)).toEqual([expect.stringContaining(`${path}: expected a JPEG`)]);
+      expect(errorLines(stderr)).toEqual([
+        expect.stringContaining(`${path}: expected a JPEG`),
+        expect.stringMatching(/^scrfd: 3 images in /),
+      ]);
+      expect(stdout).toContain('1 of them could not be read: they count as images without detections');
+      expect(stdout).toMatch(/^all +6 +\d+\.\d\d$/m);
+      expect((await readReport(broken)).dataset).toMatchObject({ images: 3, unreadable: [IMAGES[1]], complete: false });
     } finally {
       await writeFile(path, bytes);
     }
-    expect(errorLines((await detect('--out', broken)).stderr)[0]).toBe('scrfd: 2 of 3 images are done already');
+    const again = await detect('--out', broken);
+    expect([again.code, errorLines(again.stderr)[0]]).toEqual([0, 'scrfd: 2 of 3 images are done already']);
+    expect((await readReport(broken)).dataset.unreadable).toEqual([]);
+  });
+
+  test('SIGTERM ends it with what to do, and with what it has taken so far', async () => {
+    const many = join(folder, 'many');
+    const stopped = join(folder, 'stopped');
+    const event = join(many, 'images/0--Parade');
+    await mkdir(event, { recursive: true });
+    const names = Array.from({ length: 500 }, (_, i) => `${i}`);
+    for (const name of names) await symlink(join(data, 'images', `${IMAGES[0]}.jpg`), join(event, `${name}.jpg`));
+    await writeFile(
+      join(many, 'labelv2.txt'),
+      names.map((name) => `# 0--Parade/${name}.jpg 96 64\n10 10 40 40\n`).join(''),
+    );
+    const args = ['eval', 'widerface', '--data', many, '--model', model, '--mode', '64', '--out', stopped];
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = Promise.all([text(child.stderr), once(child, 'exit')]);
+    await vi.waitUntil(() => existsSync(parts(stopped, '0--Parade/2')), { timeout: 60_000, interval: 10 });
+    child.kill('SIGTERM');
+    const [stderr, [code]] = await ended;
+    expect([code, errorLines(stderr)]).toEqual([
+      143,
+      ['scrfd: interrupted; the same command goes on where it stopped'],
+    ]);
+    const [run] = JSON.parse(await readFile(join(stopped, 'runs.json'), 'utf8')) as [Run];
+    expect(run.images).toBe((await readdir(join(stopped, 'predictions/0--Parade'))).length);
   });
 });
 
@@ -197,7 +248,7 @@ describe('prediction files and annotations', () => {
     for (const [name, bytes] of Object.entries(files)) {
       await writeFile(join(official, `eval_tools/ground_truth/wider_${name}_val.mat`), bytes);
     }
-    const { code, stdout } = await runCli(['eval', 'widerface', '-d', official, '--predictions', predictions]);
+    const { code, stdout } = await runHere(['eval', 'widerface', '-d', official, '--predictions', predictions]);
     expect(code).toBe(0);
     expect(stdout.split('\n').slice(1, 5)).toEqual([
       'setting     faces      AP',
@@ -206,7 +257,7 @@ describe('prediction files and annotations', () => {
       'hard            8  100.00',
     ]);
     await rm(join(official, 'eval_tools/ground_truth/wider_easy_val.mat'));
-    const { stderr } = await runCli(['eval', 'widerface', '-d', official, '--predictions', predictions]);
+    const { stderr } = await runHere(['eval', 'widerface', '-d', official, '--predictions', predictions]);
     expect(errorLines(stderr)).toEqual([expect.stringMatching(/expected wider_easy_val\.mat too$/)]);
   });
 
@@ -226,7 +277,7 @@ describe('prediction files and annotations', () => {
   });
 
   test('a folder without annotations is refused', async () => {
-    const { code, stderr } = await runCli(['eval', 'widerface', '-d', folder, '--predictions', predictions]);
+    const { code, stderr } = await runHere(['eval', 'widerface', '-d', folder, '--predictions', predictions]);
     expect(code).toBe(1);
     expect(errorLines(stderr)).toEqual([
       `scrfd: ${folder}: expected ground_truth/wider_face_val.mat, eval_tools/ground_truth/wider_face_val.mat, gt/wider_face_val.mat or labelv2.txt`,

@@ -11,6 +11,7 @@ test('a curve and a line of the legend a setting, without undefined points', () 
       { ...curve, setting: 'hard', averagePrecision: null },
     ],
     'this & <that>',
+    'by whom',
   );
   expect([...svg.matchAll(/<polyline points="([^"]*)"/g)].map(([, points]) => points)).toEqual(
     Array(2).fill('380.00,48.00 696.00,266.00'),
@@ -18,11 +19,12 @@ test('a curve and a line of the legend a setting, without undefined points', () 
   expect(svg).toContain('>easy (AP 75.00)<');
   expect(svg).toContain('>hard (no faces)<');
   expect(svg).toContain('>this &amp; &lt;that&gt;<');
+  expect(svg).toContain('>by whom<');
   expect(svg).not.toContain('NaN');
 });
 
 test('a renderer draws it in its colours', async () => {
-  const svg = plotPrecisionRecall([{ ...curve, setting: 'easy', averagePrecision: 0.75 }], 'title');
+  const svg = plotPrecisionRecall([{ ...curve, setting: 'easy', averagePrecision: 0.75 }], 'title', 'caption');
   const { data, info } = await sharp(Buffer.from(svg)).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   expect([info.width, info.height]).toEqual([720, 540]);
   // halfway down the line from (0.5, 1) to (1, 0.5)
