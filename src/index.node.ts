@@ -93,6 +93,6 @@ export async function isSupported(): Promise<boolean> {
 }
 
 export * from './exports.ts';
-export { paintFaces, writeAnnotated } from './node/draw.ts';
+export { type PaintOptions, paintFaces, writeAnnotated } from './node/draw.ts';
 export { type EncodedImage, type ReadImageOptions, readImage } from './node/images.ts';
 export { type ResolveOptions, resolveModel } from './node/models/resolve.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertKnown, type OptionNames } from '../common/check.ts';
@@ -190,6 +190,29 @@ function reasonOf(error: unknown): string {
 /** Where a file is written before it is put into its place: beside it, with its extension. */
 export function placeBeside(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomUUID()}.part${extname(path)}`);
+}
+
+/** Names that `placeBeside` makes. */
+const BESIDE = /^\.(?<name>.+)\.[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\.part(\.[^.]*)?$/s;
+/** What a process writes beside a place is its own for so long after its last write. */
+const ABANDONED_MS = 3_600_000;
+
+/** Deletes what killed processes have left beside a file that this one alone may write. */
+export function sweepBeside(path: string): Promise<void> {
+  return sweep(dirname(path), async (name) => BESIDE.exec(name)?.groups?.name === basename(path));
+}
+
+/** Deletes what killed processes have left in a folder that others may write to, too. */
+export function sweepFolder(folder: string): Promise<void> {
+  const age = async (name: string) => Date.now() - (await stat(join(folder, name))).mtimeMs;
+  return sweep(folder, async (name) => BESIDE.test(name) && (await age(name)) >= ABANDONED_MS);
+}
+
+/** Nothing is lost where this fails. */
+async function sweep(folder: string, isStale: (name: string) => Promise<boolean>): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (await isStale(name).catch(() => false)) await rm(join(folder, name), { force: true }).catch(() => {});
+  }
 }
 
 /**

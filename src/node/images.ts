@@ -47,16 +47,19 @@ export async function readImage(source: EncodedImage, options: ReadImageOptions 
   return image.decode();
 }
 
-/** Reads a picture's bytes and header; fails for what `readImage` does not decode. */
+/**
+ * Reads a picture's bytes and header; fails for what `readImage` does not decode.
+ * @param name what errors call it
+ */
 export async function openEncoded(
   source: EncodedImage,
   { signal, limits = {} }: ReadImageOptions = {},
+  name: string = typeof source === 'string' || source instanceof URL ? describeSource(source) : 'picture',
 ): Promise<UndecodedImage> {
   const { maxPixels = MAX_PIXELS, timeout = PICTURE_FILE.timeout } = limits;
   assertLimits(limits);
   const sharp = await loadSharp();
   const bytes = await encodedBytes(source, { signal, limits });
-  const name = typeof source === 'string' || source instanceof URL ? describeSource(source) : 'picture';
   if (bytes.byteLength === 0) throw new ImageError(`${name}: expected a picture, got 0 bytes`);
   const kind = kindOf(bytes);
   // by the bytes, whatever the name: libvips knows formats that are programs, such as SVG

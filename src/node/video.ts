@@ -15,6 +15,8 @@ export interface VideoInfo {
   readonly height: number;
   /** Frames a second as a fraction, for example `30000/1001`. */
   readonly frameRate: string;
+  /** How many there are at this rate, as far as the file says. */
+  readonly frames?: number | undefined;
   /** Width of a pixel by its height; undefined for square ones. */
   readonly pixelAspect?: string | undefined;
   /** As far as the file says; in ffmpeg's words. */
@@ -35,6 +37,7 @@ interface Stream {
   readonly codec_name?: string;
   readonly width?: number;
   readonly height?: number;
+  readonly duration?: string;
   readonly avg_frame_rate?: string;
   readonly r_frame_rate?: string;
   readonly sample_aspect_ratio?: string;
@@ -120,10 +123,10 @@ async function finished(
 export async function probeVideo(path: string): Promise<VideoInfo> {
   const stats = await stat(path).catch(() => undefined);
   if (stats && !stats.isFile()) throw new ImageError(`${path}: expected a video, got ${typeOf(stats)}`);
-  const args = ['-v', 'error', '-show_streams', '-of', 'json', sourceArgument(path)];
+  const args = ['-v', 'error', '-show_streams', '-show_format', '-of', 'json', sourceArgument(path)];
   const child = spawn('ffprobe', args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const [json] = await Promise.all([text(child.stdout), finished(child, path)]);
-  const { streams = [] } = JSON.parse(json) as { streams?: Stream[] };
+  const { streams = [], format = {} } = JSON.parse(json) as { streams?: Stream[]; format?: { duration?: string } };
   const stream = streams.find(({ codec_type }) => codec_type === 'video');
   const { width, height } = stream ?? {};
   if (!width || !height) throw new ImageError(`${path}: expected a video, it has no video stream`);
@@ -134,10 +137,23 @@ export async function probeVideo(path: string): Promise<VideoInfo> {
   return {
     ...(turned ? { width: height, height: width } : { width, height }),
     frameRate,
+    frames: countFrames(frameRate, stream?.duration ?? format.duration),
     pixelAspect: readAspect(stream?.sample_aspect_ratio, turned),
     colours: readColours(stream ?? {}),
     subtitles: streams.flatMap(({ codec_type, codec_name = '' }) => (codec_type === 'subtitle' ? [codec_name] : [])),
   };
+}
+
+/** Frames a second. */
+export function rateOf({ frameRate }: Pick<VideoInfo, 'frameRate'>): number {
+  const [frames, seconds = 1] = frameRate.split('/').map(Number) as [number, number?];
+  return frames / seconds;
+}
+
+/** Frames are read at a rate without gaps: what the file counts may be fewer. */
+function countFrames(frameRate: string, duration: string | undefined): number | undefined {
+  const count = Math.round(Number(duration) * rateOf({ frameRate }));
+  return count > 0 ? count : undefined;
 }
 
 function readAspect(text: string | undefined, turned: boolean): string | undefined {

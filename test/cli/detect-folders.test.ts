@@ -20,7 +20,9 @@ import { mapConcurrent } from '../../src/cli/shared/map-concurrent.ts';
 import { createDetector, type Face, readImage } from '../../src/index.node.ts';
 import { dataDir, imageNamed, modelNamed, withData } from '../support/data.ts';
 import { openGpu } from '../support/gpu.ts';
-import { errorLines, runCli } from './run-cli.ts';
+import { schemaErrors } from '../support/output-schema.ts';
+import { errorLines } from './run-cli.ts';
+import { runHere } from './run-here.ts';
 
 interface Line {
   readonly image: string;
@@ -119,7 +121,7 @@ withData('scrfd detect', () => {
     copyFileSync(imageNamed('astronaut_nasa.png'), join(pictures, 'a, "b".png'));
     copyFileSync(imageNamed('noface_coffee.png'), join(pictures, 'coffee.png'));
     const crops = join(folder, 'crops');
-    const csv = await runCli(['detect', pictures, ...options(), '--format', 'csv', '--crops', crops]);
+    const csv = await runHere(['detect', pictures, ...options(), '--format', 'csv', '--crops', crops]);
     expect(csv.code).toBe(0);
     const rows = csv.stdout.trimEnd().split('\n');
     expect(rows).toHaveLength(2);
@@ -130,39 +132,55 @@ withData('scrfd detect', () => {
     expect(await sharp(join(crops, 'a, "b"-1.png')).metadata()).toMatchObject({ width: 112, height: 112, channels: 3 });
 
     const root = fileURLToPath(new URL('../..', import.meta.url));
-    const stdout = await new Promise<string>((resolve, reject) => {
-      const args = ['--import', 'tsx', 'src/cli/main.ts', 'detect', '-', ...options(), '--format', 'ndjson'];
-      const child = execFile(process.execPath, args, { cwd: root }, (error, out) =>
-        error ? reject(error) : resolve(out),
-      );
-      child.stdin!.end(`${imageNamed('astronaut_nasa.png')}\n${imageNamed('noface_coffee.png')}\n`);
-    });
-    const lines = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Line);
-    expect(lines.map(({ faces }) => faces.length)).toEqual([1, 0]);
+    const receive = (input: string | Buffer, ...more: string[]) =>
+      new Promise<{ lines: Line[]; stderr: string }>((resolve, reject) => {
+        const args = ['--import', 'tsx', 'src/cli/main.ts', 'detect', '-', ...options(), '--format', 'ndjson', ...more];
+        const child = execFile(process.execPath, args, { cwd: root }, (error, stdout, stderr) => {
+          if (error) reject(error);
+          const lines = stdout.trimEnd().split('\n');
+          resolve({ lines: lines.map((line) => JSON.parse(line) as Line), stderr });
+        });
+        child.stdin!.end(input);
+      });
+    const list = await receive(`${imageNamed('astronaut_nasa.png')}\r\n\n${imageNamed('noface_coffee.png')}`);
+    expect(list.lines.map(({ faces }) => faces.length)).toEqual([1, 0]);
+
+    const out = join(folder, 'received');
+    const drawing = ['--out', out, '--no-labels', '--colour', '#0000ff', '--thickness', '7', '--verbose'];
+    const { lines, stderr } = await receive(readFileSync(imageNamed('astronaut_nasa.png')), ...drawing);
+    expect(lines).toEqual([{ ...list.lines[0], image: '-' }]);
+    expect(schemaErrors('picture', lines[0])).toEqual([]);
+    expect(errorLines(stderr)).toEqual([
+      expect.stringMatching(
+        /^scrfd: standard input: decoded in [\d.]+ ms, searched in [\d.]+ ms, written in [\d.]+ ms$/,
+      ),
+    ]);
+    expect(readdirSync(out)).toEqual(['standard-input.png']);
+    const drawn = await readImage(join(out, 'standard-input.png'));
+    const [x1, , , y2] = lines[0]!.faces[0]!.box.map(Math.round) as [number, number, number, number];
+    const at = (x: number, y: number) => [...drawn.data.subarray((y * 512 + x) * 3, (y * 512 + x) * 3 + 3)];
+    for (const dx of [-2, 0, 2]) expect(at(x1 + dx, y2 - 30)).toEqual([0, 0, 255]);
   });
 
   test('goes on where it was interrupted, by whole lines', { timeout: 60_000 }, async () => {
     const pictures = ['astronaut_nasa.png', 'hopper.png', 'insightface_t1.jpg'].map(imageNamed);
     const file = join(folder, 'resumed.ndjson');
     const base = ['detect', ...pictures, ...options(), '--format', 'ndjson', '--output', file];
-    expect(await runCli(base)).toMatchObject({ code: 0, stdout: '' });
+    expect(await runHere(base)).toMatchObject({ code: 0, stdout: '' });
     const whole = readFileSync(file, 'utf8');
     const lines = whole.split('\n');
     writeFileSync(file, `${lines[0]}\n${lines[1]!.slice(0, 20)}`);
-    expect(await runCli([...base, '--resume'])).toMatchObject({ code: 0 });
+    expect(await runHere([...base, '--resume'])).toMatchObject({ code: 0 });
     expect(readFileSync(file, 'utf8')).toBe(whole);
     appendFileSync(file, '{"no": "result"}\n');
-    const { code, stderr } = await runCli([...base, '--resume']);
+    const { code, stderr } = await runHere([...base, '--resume']);
     expect(code).toBe(1);
     expect(stderr).toContain('expected a result in line 4');
-    expect(await runCli(['detect', 'a.jpg', ...options(), '--resume'])).toMatchObject({ code: 2 });
+    expect(await runHere(['detect', 'a.jpg', ...options(), '--resume'])).toMatchObject({ code: 2 });
     // no file of ours, and nothing at its end to tell
     const foreign = '{"minified":"of another program, no newline at its end"}';
     writeFileSync(file, foreign);
-    expect((await runCli([...base, '--resume'])).stderr).toContain(
+    expect((await runHere([...base, '--resume'])).stderr).toContain(
       'expected a result in line 1; is this another file?',
     );
     expect(readFileSync(file, 'utf8')).toBe(foreign);
@@ -176,7 +194,7 @@ withData('scrfd detect', () => {
     }
     for (const shard of ['0/2', '1/2']) {
       const args = ['detect', join(folder, 'equal'), ...options(), '--shard', shard, '--out', out, '--crops', out];
-      expect((await runCli(args)).code).toBe(0);
+      expect((await runHere(args)).code).toBe(0);
     }
     expect(readdirSync(out).sort()).toEqual(['hopper-2-1.png', 'hopper-2.png', 'hopper-3-1.png', 'hopper.png']);
   });
@@ -184,11 +202,13 @@ withData('scrfd detect', () => {
   test('limits of what is read', async () => {
     const pictures = ['hopper.png', 'astronaut_nasa.png'].map(imageNamed);
     const args = ['detect', ...pictures, ...options(), '--format', 'ndjson'];
-    for (const [limit, message] of [
-      [['--max-pixels', '100000'], 'expected at most 100000 pixels (maxPixels), got PNG of 512×512'],
-      [['--max-bytes', '100000'], 'expected at most 100000 bytes (maxBytes), got '],
-    ] as const) {
-      const { code, stdout, stderr } = await runCli([...args, ...limit]);
+    const limits = {
+      '--max-pixels': 'expected at most 100000 pixels (maxPixels), got PNG of 512×512',
+      '--max-bytes': 'expected at most 100000 bytes (maxBytes), got ',
+    };
+    const outcomes = await Promise.all(Object.keys(limits).map((limit) => runHere([...args, limit, '100000'])));
+    for (const [i, message] of Object.values(limits).entries()) {
+      const { code, stdout, stderr } = outcomes[i]!;
       expect(code).toBe(1);
       expect(stdout.trimEnd().split('\n')).toHaveLength(1);
       expect(errorLines(stderr)).toEqual([expect.stringContaining(`astronaut_nasa.png: ${message}`)]);
@@ -198,7 +218,7 @@ withData('scrfd detect', () => {
   test('no picture is written over by --output', async () => {
     const picture = join(folder, 'own.png');
     copyFileSync(imageNamed('hopper.png'), picture);
-    const { code, stderr } = await runCli(['detect', picture, ...options(), '--json', '--output', picture]);
+    const { code, stderr } = await runHere(['detect', picture, ...options(), '--json', '--output', picture]);
     expect(code).toBe(2);
     expect(stderr).toContain('--output: expected another file than');
     expect(readFileSync(picture)).toEqual(readFileSync(imageNamed('hopper.png')));
@@ -219,10 +239,10 @@ withData('scrfd detect', () => {
       '--out',
       out,
     ];
-    expect((await runCli(args)).code).toBe(1);
+    expect((await runHere(args)).code).toBe(1);
     expect(readFileSync(file, 'utf8')).toBe('');
     rmSync(join(out, 'hopper.png'), { recursive: true });
-    expect((await runCli([...args, '--resume'])).code).toBe(0);
+    expect((await runHere([...args, '--resume'])).code).toBe(0);
     expect(readLines(file)).toHaveLength(1);
     expect(readdirSync(out)).toEqual(['hopper.png']);
   });
@@ -240,7 +260,7 @@ withData('scrfd detect', () => {
     await sharp({ create: { width: 1, height: 1, channels: 3, background: 'red' } }).toFile(join(pictures, 'dot.png'));
     const file = join(folder, 'many.ndjson');
     const args = ['detect', pictures, ...options(), '--format', 'ndjson', '--output', file];
-    const { code, stderr } = await runCli(args);
+    const { code, stderr } = await runHere(args);
     expect(code).toBe(1);
     const said = errorLines(stderr);
     expect(said.slice(0, -1).sort()).toEqual([

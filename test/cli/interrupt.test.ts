@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { imageNamed, modelNamed, withData } from '../support/data.ts';
 import { errorLines, runCli } from './run-cli.ts';
+import { runHere } from './run-here.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'scrfd-interrupt-'));
@@ -185,14 +186,15 @@ withData('scrfd detect', () => {
     mkdirSync(odd);
     for (const name of names) copyFileSync(imageNamed('hopper.png'), join(odd, name));
     writeFileSync(join(odd, 'd\x1b.png'), 'text');
-    for (const format of ['table', 'json', 'ndjson', 'csv']) {
-      const { code, stdout, stderr } = await runCli(['detect', odd, ...options(), '--format', format]);
+    const formats = ['table', 'json', 'ndjson', 'csv'];
+    const outcomes = formats.map((format) => runHere(['detect', odd, ...options(), '--format', format]));
+    for (const [i, { code, stdout, stderr }] of (await Promise.all(outcomes)).entries()) {
       expect(code).toBe(1);
       // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
       expect(stdout + errorLines(stderr).join('')).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
       expect(errorLines(stderr)).toEqual([expect.stringMatching(/d\\x1b\.png: expected a JPEG/)]);
       const images = names.map((name) => join(odd, name)).sort();
-      if (format === 'json')
+      if (formats[i] === 'json')
         expect((JSON.parse(stdout) as { image: string }[]).map(({ image }) => image)).toEqual(images);
     }
   });

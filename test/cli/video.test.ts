@@ -1,4 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
   copyFileSync,
@@ -15,11 +16,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createDetector, type Pixels } from '../../src/index.node.ts';
+import { createDetector, type Face, type Pixels, paintFaces, type Tracked } from '../../src/index.node.ts';
 import { probeVideo, readFrames } from '../../src/node/video.ts';
 import { dataDir, imageNamed, modelNamed } from '../support/data.ts';
 import { openGpu } from '../support/gpu.ts';
-import { errorLines, runCli, runNode } from './run-cli.ts';
+import { schemaErrors } from '../support/output-schema.ts';
+import { errorLines, runNode } from './run-cli.ts';
+import { runHere } from './run-here.ts';
 
 const run = promisify(execFile);
 const hasFfmpeg = ['/usr/bin/ffmpeg', '/usr/local/bin/ffmpeg', '/opt/homebrew/bin/ffmpeg'].some(existsSync);
@@ -31,7 +34,7 @@ interface Line {
 }
 
 test('without ffmpeg the error says how to get it', async () => {
-  const { code, stderr } = await runCli(['video', 'a.mp4', '--json'], { PATH: '/nowhere' });
+  const { code, stderr } = await runHere(['video', 'a.mp4', '--json'], { PATH: '/nowhere' });
   expect(code).toBe(1);
   expect(stderr).toContain('videos need ffmpeg and ffprobe: apt-get install ffmpeg');
 });
@@ -76,7 +79,7 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
   }
 
   test('finds in every frame what a detector finds in it', { timeout: 60_000 }, async () => {
-    const { code, stdout } = await runCli(['video', clip, '--json', ...options()]);
+    const { code, stdout } = await runHere(['video', clip, '--json', ...options()]);
     expect(code).toBe(0);
     const lines = stdout
       .trimEnd()
@@ -84,6 +87,9 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
       .map((line) => JSON.parse(line) as Line);
     const frames = await framesOf(clip);
     expect(lines.map(({ frame }) => frame)).toEqual([...frames.keys()]);
+    expect(lines.flatMap((line) => schemaErrors('frame', line))).toEqual([]);
+    // what the bar counts to
+    expect((await probeVideo(clip)).frames).toBe(frames.length);
     expect(lines[10]!.time).toBeGreaterThan(lines[9]!.time);
     const { device } = await openGpu();
     const model = modelNamed('scrfd_500m_kps.onnx');
@@ -99,13 +105,31 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     timeout: 60_000,
   }, async () => {
     const out = join(folder, 'marked.mp4');
-    const { code, stdout } = await runCli(['video', clip, '--out', out, '--json', '--track', ...options()]);
+    const { code, stdout } = await runHere(['video', clip, '--out', out, '--json', '--track', ...options()]);
     expect(code).toBe(0);
     const lines = stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as Line);
     expect(new Set(lines.flatMap(({ faces }) => faces.map(({ track }) => track)))).toEqual(new Set([1]));
+    expect(lines.flatMap((line) => schemaErrors('frame', line))).toEqual([]);
+    const [source, drawn] = await Promise.all([framesOf(clip), framesOf(out)]);
+    const faces = lines[9]!.faces as readonly Tracked<Face>[];
+    const numbered = await paintFaces(source[9]!, faces);
+    const scored = await paintFaces(
+      source[9]!,
+      faces.map(({ track: _, ...face }) => face),
+    );
+    const errors = [0, 0];
+    for (const [i, value] of numbered.data.entries()) {
+      if (value === scored.data[i]) continue;
+      // the copy has even sides
+      const [x, y] = [Math.floor(i / 3) % 601, Math.floor(i / 3 / 601)];
+      const shown = drawn[9]!.data[(y * 602 + x) * 3 + (i % 3)]!;
+      errors[0]! += Math.abs(shown - value);
+      errors[1]! += Math.abs(shown - scored.data[i]!);
+    }
+    expect(errors[1]).toBeGreaterThan(2 * errors[0]!);
     const [before, after] = await Promise.all([streamsOf(clip), streamsOf(out)]);
     expect(after.map((stream) => stream.codec_type)).toEqual(['video', 'audio']);
     expect(after[0]).toMatchObject({
@@ -119,7 +143,7 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
 
   test('hides faces', { timeout: 60_000 }, async () => {
     const out = join(folder, 'hidden.mp4');
-    expect(await runCli(['video', clip, '--out', out, '--blur', ...options()])).toMatchObject({ code: 0 });
+    expect(await runHere(['video', clip, '--out', out, '--blur', ...options()])).toMatchObject({ code: 0 });
     const { device } = await openGpu();
     const model = modelNamed('scrfd_500m_kps.onnx');
     await using detector = await createDetector(model, { device, inputSize: [320, 256] });
@@ -147,8 +171,9 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     linkSync(own, join(folder, 'hard.mp4'));
     const model = join(folder, 'model.onnx');
     copyFileSync(modelNamed('scrfd_500m_kps.onnx'), model);
-    for (const out of [own, `${folder}/./-own.mp4`, join(folder, 'link.mp4'), join(folder, 'hard.mp4'), model]) {
-      const { code, stderr } = await runCli(['video', own, '--out', out, '--blur', '--model', model, '--size', '160']);
+    const outs = [own, `${folder}/./-own.mp4`, join(folder, 'link.mp4'), join(folder, 'hard.mp4'), model];
+    const args = ['video', own, '--blur', '--model', model, '--size', '160'];
+    for (const { code, stderr } of await Promise.all(outs.map((out) => runHere([...args, '--out', out])))) {
       expect(code).toBe(2);
       expect(stderr).toMatch(/--out: expected another file than .*, which is read/);
     }
@@ -165,10 +190,13 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     const place = mkdtempSync(join(folder, 'kept-'));
     const kept = join(place, 'kept.mp4');
     writeFileSync(kept, 'kept');
+    // of a run that was killed
+    const stale = `.kept.mp4.${randomUUID()}.part.mp4`;
+    writeFileSync(join(place, stale), '');
     const cut = join(folder, 'half.mp4');
     const bytes = readFileSync(clip);
     writeFileSync(cut, bytes.subarray(0, bytes.length / 2));
-    expect((await runCli(['video', cut, '--out', kept, ...options()])).code).toBe(1);
+    expect((await runHere(['video', cut, '--out', kept, ...options()])).code).toBe(1);
     const long = join(folder, 'long.mp4');
     await run('ffmpeg', ['-v', 'error', '-stream_loop', '40', '-i', clip, '-c', 'copy', long]);
     for (const [signal, exitCode] of [
@@ -180,7 +208,8 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
       const ended = once(child, 'exit');
       await once(child.stdout, 'data');
       child.stdout.resume();
-      await vi.waitFor(() => expect(readdirSync(place)).toHaveLength(2), { timeout: 20_000 });
+      const isWritten = () => readdirSync(place).some((name) => /\.part\.mp4$/.test(name) && name !== stale);
+      await vi.waitUntil(isWritten, { timeout: 20_000 });
       child.kill(signal);
       expect(await ended).toEqual([exitCode, null]);
       expect(readdirSync(place)).toEqual(['kept.mp4']);
@@ -227,7 +256,7 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
       const source = await redVideo(matrix, range);
       const out = join(folder, `copy${extension}`);
       const model = ['--model', modelNamed('scrfd_500m_kps.onnx'), '--size', '160'];
-      expect(await runCli(['video', source, '--out', out, ...model])).toMatchObject({ code: 0 });
+      expect(await runHere(['video', source, '--out', out, ...model])).toMatchObject({ code: 0 });
       const streams = await streamsOf(out);
       expect(streams.map(({ codec_name }) => codec_name)).toEqual([codec, texts]);
       expect(streams[0]).toMatchObject({
@@ -241,7 +270,7 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
 
   test('a source without tags stays without', { timeout: 60_000 }, async () => {
     const out = join(folder, 'untagged.mkv');
-    expect(await runCli(['video', clip, '--out', out, ...options()])).toMatchObject({ code: 0 });
+    expect(await runHere(['video', clip, '--out', out, ...options()])).toMatchObject({ code: 0 });
     const [stream] = await streamsOf(out);
     expect(stream).not.toHaveProperty('color_space');
     expect(stream).not.toHaveProperty('color_primaries');
@@ -257,7 +286,7 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     await run('ffmpeg', ['-v', 'error', ...inputs, '-i', portrait, '-filter_complex', filter, ...codecs, enter]);
     const model = ['--model', modelNamed('scrfd_500m_kps.onnx')];
     for (const track of [[], ['--track']]) {
-      const { stdout } = await runCli(['video', enter, '--json', ...model, ...track]);
+      const { stdout } = await runHere(['video', enter, '--json', ...model, ...track]);
       const counts = stdout
         .trimEnd()
         .split('\n')
@@ -276,7 +305,7 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     const pattern = ['-f', 'lavfi', '-i', 'color=s=160x160:r=10:d=1.2'];
     await run('ffmpeg', ['-v', 'error', ...inputs, ...pattern, '-filter_complex', filter, ...codecs, gap]);
     const model = ['--model', modelNamed('scrfd_500m_kps.onnx')];
-    const { stdout } = await runCli(['video', gap, '--json', ...model]);
+    const { stdout } = await runHere(['video', gap, '--json', ...model]);
     const faces = stdout
       .trimEnd()
       .split('\n')
@@ -295,7 +324,7 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
       [['--track'], false],
     ] as const) {
       const out = join(folder, `gap-${track.length}.mp4`);
-      expect((await runCli(['video', gap, '--blur', '--out', out, ...model, ...track])).code).toBe(0);
+      expect((await runHere(['video', gap, '--blur', '--out', out, ...model, ...track])).code).toBe(0);
       const frames = await framesOf(out);
       for (const i of [6, 7]) {
         if (shown) expect(contrast(frames[i]!)).toBeGreaterThan(150);
@@ -309,24 +338,27 @@ describe.skipIf(!hasFfmpeg || !dataDir)('scrfd video (needs ffmpeg and SCRFD_DAT
     writeFileSync(text, 'no video');
     const cut = join(folder, 'cut.mp4');
     writeFileSync(cut, readFileSync(clip).subarray(0, 3000));
-    for (const path of [text, cut, join(folder, 'absent.mp4')]) {
-      const { code, stderr } = await runCli(['video', path, '--json', ...options()]);
-      expect(code).toBe(1);
-      expect(errorLines(stderr).join()).toContain(path);
-    }
-    const nothing = await runCli(['video', clip, ...options()]);
-    expect(nothing.code).toBe(2);
-    expect(errorLines(nothing.stderr)).toEqual(['scrfd: Expected --out, --json or both.']);
-    expect(await runCli(['video', clip, '--blur', '--json', ...options()])).toMatchObject({ code: 2 });
-    const bad = join(folder, 'bad.unknown');
-    const { code, stderr } = await runCli(['video', clip, '--out', bad, ...options()]);
-    expect(code).toBe(2);
-    expect(stderr).toContain(
-      "bad.unknown: expected the extension .mp4, .m4v, .mov, .mkv, .webm, .avi, .ts, .flv, got '.unknown'",
-    );
     const pipe = join(folder, 'pipe.mp4');
     execFileSync('mkfifo', [pipe]);
-    expect((await runCli(['video', pipe, '--json', ...options()])).stderr).toContain('expected a video, got a pipe');
+    const absent = join(folder, 'absent.mp4');
+    const bad = join(folder, 'bad.unknown');
+    const cases: [args: string[], code: number, error: string][] = [
+      ...[text, cut, absent].map((path): [string[], number, string] => [[path, '--json'], 1, path]),
+      [[pipe, '--json'], 1, 'expected a video, got a pipe'],
+      [[clip], 2, 'scrfd: Expected --out, --json or both.'],
+      [[clip, '--blur', '--json'], 2, 'scrfd: --blur: expected --out with it.'],
+      [[clip, '--json', '--colour', '#ff0000'], 2, 'scrfd: --colour: expected --out with it'],
+      [
+        [clip, '--out', bad],
+        2,
+        "bad.unknown: expected the extension .mp4, .m4v, .mov, .mkv, .webm, .avi, .ts, .flv, got '.unknown'",
+      ],
+    ];
+    const outcomes = await Promise.all(cases.map(([args]) => runHere(['video', ...args, ...options()])));
+    for (const [i, [, code, error]] of cases.entries()) {
+      expect(outcomes[i]!.code, error).toBe(code);
+      expect(errorLines(outcomes[i]!.stderr).join()).toContain(error);
+    }
     expect(existsSync(bad)).toBe(false);
   });
 });

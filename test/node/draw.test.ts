@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ImageError } from '../../src/common/errors.ts';
 import type { Face } from '../../src/common/face.ts';
 import type { Pixels } from '../../src/common/image.ts';
-import { paintFaces, writeAnnotated } from '../../src/node/draw.ts';
+import { type PaintOptions, paintFaces, writeAnnotated } from '../../src/node/draw.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -73,6 +73,30 @@ describe('paintFaces', () => {
       return row.filter(Boolean).length;
     };
     expect(await marked(16)).toBeGreaterThan(3 * (await marked(1)));
+  });
+
+  test('labels, colours and thickness are options; a face in a track has its number', async () => {
+    const paint = (options?: PaintOptions, more: object = {}) =>
+      paintFaces(grey(128, 128), [{ ...face, ...more }], options);
+    const at = ({ data }: Pixels, x: number, y: number) => [...data.subarray((y * 128 + x) * 3, (y * 128 + x) * 3 + 3)];
+    expect(at(await paint(), 40, 60)).toEqual([0, 0xe6, 0x76]);
+    const drawn = await paint({ labels: false, lineWidth: 9, colours: { box: '#00f', point: '#123456' } });
+    expect(at(drawn, 42, 24)).toEqual([128, 128, 128]);
+    expect(at(drawn, 60, 90)).toEqual([0, 0, 255]);
+    expect(at(drawn, 52, 55)).toEqual([0x12, 0x34, 0x56]);
+    const labelled = (picture: Pixels) => picture.data.subarray(0, 128 * 28 * 3);
+    const [scored, seven, eight] = await Promise.all([paint(), paint({}, { track: 7 }), paint({}, { track: 8 })]);
+    expect(labelled(seven)).not.toEqual(labelled(scored));
+    expect(labelled(seven)).not.toEqual(labelled(eight));
+    expect(labelled(await paint({}, { track: 7, score: 0.1 }))).toEqual(labelled(seven));
+  });
+
+  test.each<[string, object, ErrorConstructor]>([
+    ['a colour that SVG would read otherwise', { colours: { box: '"/><script/>' } }, RangeError],
+    ['a line of no width', { lineWidth: 0 }, RangeError],
+    ['an option that there is not', { label: false }, TypeError],
+  ])('%s is refused', async (_, options, Failure) => {
+    await expect(paintFaces(grey(8, 8), [face], options)).rejects.toThrow(Failure);
   });
 
   test('boxes beyond the picture and tiny pictures are fine', async () => {

@@ -1,21 +1,23 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { ImageError } from '../../common/errors.ts';
+import { ModelError } from '../../common/errors.ts';
 import type { Face } from '../../common/face.ts';
 import type { Size } from '../../common/geometry.ts';
 import type { Pixels } from '../../common/image.ts';
 import type { Compat } from '../../detector/options.ts';
 import type { Detector, Precision, ReadLimits } from '../../index.node.ts';
 import { writeAnnotated, writePicture } from '../../node/draw.ts';
-import { openEncoded, type ReadImageOptions, type UndecodedImage } from '../../node/images.ts';
 import { printable } from '../../node/printable.ts';
-import { WeightedQueue } from '../../node/weighted-queue.ts';
 import { chooseDefault } from '../shared/default-model.ts';
 import { collectPictures, parseShard, type Shard, shardList } from '../shared/inputs.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { mapConcurrent } from '../shared/map-concurrent.ts';
+import { modelFile, ofModel } from '../shared/model-file.ts';
 import {
+  addDrawingOptions,
+  type DrawingOptions,
   modelOption,
+  paintOptionsOf,
   parseCount,
   parseFraction,
   parseNatural,
@@ -27,9 +29,11 @@ import {
 import { assertNotRead, FORMATS, type Format, openOutput, STDOUT } from '../shared/output.ts';
 import { planOutputs } from '../shared/plan-outputs.ts';
 import { showRate } from '../shared/progress.ts';
+import { openPicture, readInTurn, timed } from '../shared/read-in-turn.ts';
 import { notify, Reported, reportError } from '../shared/report.ts';
+import { readStandardInput, STANDARD_INPUT } from '../shared/standard-input.ts';
 
-interface DetectOptions {
+interface DetectOptions extends DrawingOptions {
   model?: string;
   format: Format;
   json?: true;
@@ -51,25 +55,23 @@ interface DetectOptions {
   maxPixels?: number;
   timeout?: number;
   maxRedirects?: number;
+  verbose?: true;
 }
 
 /** From so many pictures on, a run has a bar and ends with a summary. */
 const MANY = 10;
-
-/** Pixels that pictures have together from being decoded until they are done with: 800 MB, or one larger picture. */
-const PIXELS_HELD = 2 ** 28;
 
 function parseSizes(text: string): Size[] {
   return text.split(',').map(parseSize);
 }
 
 export function addDetect(program: Command): void {
-  program
+  const command = program
     .command('detect')
     .description('Find faces in pictures. Without --model the best model to be had is used.')
     .argument(
       '<image...>',
-      'pictures (JPEG, PNG, WebP, AVIF, GIF, TIFF): paths, URLs, folders, patterns, or - for a list on stdin',
+      'pictures (JPEG, PNG, WebP, AVIF, GIF, TIFF): paths, URLs, folders, patterns, or - for a picture or a list of them on stdin',
     )
     .addOption(modelOption().makeOptionMandatory(false))
     .addOption(new Option('--format <format>', 'how results are printed').choices(FORMATS).default('table'))
@@ -99,7 +101,8 @@ export function addDetect(program: Command): void {
     .option('--max-pixels <N>', 'most pixels of a picture, width times height (default: 16383 times 16383)', parseCount)
     .option('--timeout <seconds>', 'that a URL, or decoding a picture, may take (default: 300)', parsePositive)
     .option('--max-redirects <N>', 'that a URL may take (default: 10)', parseNatural)
-    .action(detect);
+    .option('--verbose', 'say on stderr what each picture took');
+  addDrawingOptions(command).action(detect);
 }
 
 /** What is read of pictures at most, as far as it was given. */
@@ -148,16 +151,24 @@ async function detect(inputs: string[], given: DetectOptions): Promise<void> {
 }
 
 async function detectAll(inputs: readonly string[], options: DetectOptions, signal: AbortSignal): Promise<void> {
-  const { format, output: file, resume = false } = options;
-  const all = await collectPictures(inputs, signal);
+  const { format, output: file, resume = false, out, crops, verbose = false } = options;
+  const painting = paintOptionsOf(options, out !== undefined);
+  const limits = limitsOf(options);
+  const standardInput = inputs.includes(STANDARD_INPUT) ? await readStandardInput(signal, limits.maxBytes) : undefined;
+  const received = standardInput && 'picture' in standardInput ? standardInput.picture : undefined;
+  if (received && resume) throw new InvalidArgumentError('--resume: expected pictures with names, got one on stdin.');
+  const all = await collectPictures(inputs, { signal, standardInput });
   const isMine = shardList(all, options.shard);
-  const model = options.model ?? (await chooseDefault(signal));
+  const model = options.model === undefined ? await chooseDefault(signal) : await modelFile(options.model, signal);
   await assertNotRead({ '--output': file, 'standard output': STDOUT }, [...all, model]);
   // for all shards together, so that none writes over another's
-  const paths = await planOutputs(all, options, file === undefined ? [model] : [model, file]);
+  const paths = await planOutputs(all, { out, crops }, file === undefined ? [model] : [model, file]);
   const { createDetector } = await import('../../index.node.ts');
-  const detector = await createDetector(model, { ...detectorOptions(options), signal });
+  const detector = await ofModel(model, () => createDetector(model, { ...detectorOptions(options), signal }));
   try {
+    if (crops !== undefined && !detector.hasKeypoints) {
+      throw new ModelError(`${model}: --crops needs keypoints, which this model does not find; see scrfd models list`);
+    }
     const output = await openOutput(format, file, resume);
     const waiting: number[] = [];
     let kept = 0;
@@ -166,32 +177,40 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
       if (output.done.has(image)) kept++;
       else waiting.push(i);
     });
-    const bar = waiting.length >= MANY ? await showRate('pictures', kept + waiting.length, kept) : undefined;
+    const bar =
+      waiting.length >= MANY && !verbose ? await showRate('pictures', kept + waiting.length, kept) : undefined;
     let failed = 0;
     const ending = new AbortController();
     const over = AbortSignal.any([signal, ending.signal]);
     try {
-      const read = inTurn((image) => openPicture(image, { signal, limits: limitsOf(options) }), over);
+      const nameOf = (image: string) => (image === STANDARD_INPUT && received ? 'standard input' : image);
+      const open = (image: string) =>
+        openPicture(image === STANDARD_INPUT && received ? received : image, { signal, limits }, nameOf(image));
+      const read = readInTurn(open, over);
       const decoded = mapConcurrent(waiting, options.jobs, (i) => read(all[i]!));
       const searched = mapConcurrent(decoded, 2, async ({ result, error }) => {
         if (!result) throw error;
-        return detector.detect(result.pixels, { signal });
+        return timed(() => detector.detect(result.pixels, { signal }));
       });
-      for await (const { item: picture, result: faces, error } of searched) {
+      for await (const { item: picture, result: search, error } of searched) {
         signal.throwIfAborted();
         const i = picture.item;
         const image = all[i]!;
         try {
-          if (!picture.result || !faces) throw error;
-          const { pixels } = picture.result;
+          if (!picture.result || !search) throw error;
+          const { pixels, decodeMs } = picture.result;
+          const { result: faces, ms: searchMs } = search;
           const { width, height } = pixels;
-          if (paths.pictures) await writeAnnotated(paths.pictures(i), pixels, faces);
+          const start = performance.now();
+          if (paths.pictures) await writeAnnotated(paths.pictures(i), pixels, faces, painting);
           if (paths.crops) await writeCrops(detector, paths.crops(i), pixels, faces);
           // last, because `--resume` takes a picture with a result for done
           await output.write({ image, width, height, faces });
           if (paths.pictures && format === 'table') {
             process.stdout.write(`written to ${printable(paths.pictures(i))}\n`);
           }
+          const writeMs = performance.now() - start;
+          if (verbose) notify(`${nameOf(image)}: ${formatTimes({ decodeMs, searchMs, writeMs })}`);
         } catch (cause) {
           if (cause instanceof Reported || signal.aborted) {
             // pictures that wait for memory would wait for ever
@@ -199,7 +218,7 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
             throw cause;
           }
           failed++;
-          reportError(cause, image);
+          reportError(cause, nameOf(image));
         } finally {
           picture.result?.leave();
         }
@@ -220,61 +239,9 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
   }
 }
 
-/** A decoded picture in memory. */
-class HeldPicture {
-  #pixels: Pixels | null;
-  readonly #leave: () => void;
-
-  constructor(pixels: Pixels, leave: () => void) {
-    this.#pixels = pixels;
-    this.#leave = leave;
-  }
-
-  get pixels(): Pixels {
-    return this.#pixels!;
-  }
-
-  /** Makes room for others. */
-  leave(): void {
-    // loops that wait for the next picture still hold this one
-    this.#pixels = null;
-    this.#leave();
-  }
-}
-
-/**
- * Decodes pictures as there is room for their pixels: in the order in which they are asked for, so that none waits for one that
- * comes after it. Files and headers are read meanwhile.
- */
-function inTurn(
-  open: (image: string) => Promise<UndecodedImage>,
-  signal: AbortSignal,
-): (image: string) => Promise<HeldPicture> {
-  const memory = new WeightedQueue(PIXELS_HELD);
-  let admitted: Promise<unknown> = Promise.resolve();
-  return async (image) => {
-    const opening = open(image);
-    const entering = Promise.allSettled([opening, admitted]).then(async () => {
-      const picture = await opening;
-      return { picture, leave: await memory.enter(picture.width * picture.height, signal) };
-    });
-    admitted = entering.catch(() => {});
-    const { picture, leave } = await entering;
-    try {
-      return new HeldPicture(await picture.decode(), leave);
-    } catch (error) {
-      leave();
-      throw error;
-    }
-  };
-}
-
-/** @throws ImageError for a picture too small to show a face, too */
-async function openPicture(image: string, options: ReadImageOptions): Promise<UndecodedImage> {
-  const picture = await openEncoded(image, options);
-  const { width, height } = picture;
-  if (width < 2 || height < 2) throw new ImageError(`${image}: expected at least 2×2 pixels, got ${width}×${height}`);
-  return picture;
+function formatTimes({ decodeMs, searchMs, writeMs }: Record<'decodeMs' | 'searchMs' | 'writeMs', number>): string {
+  const format = (ms: number) => `${ms.toFixed(1)} ms`;
+  return `decoded in ${format(decodeMs)}, searched in ${format(searchMs)}, written in ${format(writeMs)}`;
 }
 
 /** `stem-1.png`, `stem-2.png` and so on, in the order of the faces. */

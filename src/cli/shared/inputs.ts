@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { InvalidArgumentError } from 'commander';
 import { ImageError } from '../../common/errors.ts';
 import { asUrl } from '../../node/files.ts';
+import { STANDARD_INPUT, type StandardInput } from './standard-input.ts';
 
 /** What counts as a picture in a folder; files that are named are taken whatever they are called. */
 const PICTURE = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
@@ -27,13 +27,23 @@ export function parseShard(text: string): Shard {
 
 /**
  * The pictures that arguments name, each once: paths and URLs in their order, the pictures of folders and what patterns
- * match by name, and for `-` a line of standard input each.
+ * match by name, and for `-` what standard input lists, or itself where it is a picture.
  * @throws ImageError for a folder or pattern without pictures
  */
-export async function collectPictures(inputs: readonly string[], signal?: AbortSignal): Promise<string[]> {
+export async function collectPictures(
+  inputs: readonly string[],
+  { signal, standardInput = { paths: [] } }: { signal?: AbortSignal; standardInput?: StandardInput | undefined } = {},
+): Promise<string[]> {
   const found = new Set<string>();
-  for (const input of inputs) for (const path of await expand(input, signal)) found.add(path);
+  for (const input of inputs) {
+    signal?.throwIfAborted();
+    for (const path of input === STANDARD_INPUT ? listed(standardInput) : await expand(input)) found.add(path);
+  }
   return [...found];
+}
+
+function listed(input: StandardInput): readonly string[] {
+  return 'paths' in input ? input.paths : [STANDARD_INPUT];
 }
 
 /** Sorts a list for shards, so that it does not matter who made it. @returns whether the `i`th is in this one */
@@ -43,9 +53,7 @@ export function shardList(pictures: string[], shard: Shard | undefined): (i: num
   return (i) => i % shard.count === shard.index;
 }
 
-async function expand(input: string, signal: AbortSignal | undefined): Promise<string[]> {
-  signal?.throwIfAborted();
-  if (input === '-') return readLines(signal);
+async function expand(input: string): Promise<string[]> {
   if (asUrl(input)) return [input];
   const stats = await stat(input).catch(() => undefined);
   if (stats?.isDirectory()) return listFolder(input);
@@ -61,12 +69,4 @@ async function listFolder(folder: string): Promise<string[]> {
   const paths = names.filter((name) => PICTURE.test(name)).map((name) => join(folder, name));
   if (paths.length === 0) throw new ImageError(`${folder}: expected a folder with pictures, it has none`);
   return paths.sort();
-}
-
-async function readLines(signal: AbortSignal | undefined): Promise<string[]> {
-  const paths: string[] = [];
-  const lines = createInterface({ input: process.stdin, ...(signal && { signal }) });
-  for await (const line of lines) if (line !== '') paths.push(line);
-  signal?.throwIfAborted();
-  return paths;
 }

@@ -1,5 +1,6 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { PRECISIONS } from '../../kernels/dispatch.ts';
+import { HEX_COLOUR, type PaintOptions } from '../../node/draw.ts';
 
 /** Parses `640x480` or `640` into `[width, height]`. */
 export function parseSize(text: string): [width: number, height: number] {
@@ -43,4 +44,35 @@ export function sizeOption(): Option {
 
 export function precisionOption(): Option {
   return new Option('--precision <name>', 'how values are stored between layers').choices(PRECISIONS);
+}
+
+/** How faces are marked. */
+export interface DrawingOptions {
+  labels: boolean;
+  colour?: string;
+  thickness?: number;
+}
+
+function parseColour(text: string): string {
+  if (HEX_COLOUR.test(text)) return text;
+  throw new InvalidArgumentError("Expected '#rrggbb', for example '#ffcc00'.");
+}
+
+export function addDrawingOptions(command: Command): Command {
+  return command
+    .option('--no-labels', 'in --out: no scores, nor numbers of faces')
+    .option('--colour <#rrggbb>', 'in --out: of boxes and labels', parseColour)
+    .option('--thickness <pixels>', 'in --out: of lines (default: by the size of the picture)', parsePositive);
+}
+
+/** @throws InvalidArgumentError where faces are not marked */
+export function paintOptionsOf({ labels, colour, thickness }: DrawingOptions, marks: boolean): PaintOptions {
+  const given = [!labels && '--no-labels', colour && '--colour', thickness && '--thickness'].find(Boolean);
+  if (given && !marks)
+    throw new InvalidArgumentError(`${given}: expected --out with it, and faces that are marked in it.`);
+  return {
+    labels,
+    ...(colour !== undefined && { colours: { box: colour } }),
+    ...(thickness !== undefined && { lineWidth: thickness }),
+  };
 }

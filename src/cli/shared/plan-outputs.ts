@@ -3,8 +3,9 @@ import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ImageError } from '../../common/errors.ts';
 import { isWritable } from '../../node/draw.ts';
-import { asUrl } from '../../node/files.ts';
+import { asUrl, sweepFolder } from '../../node/files.ts';
 import { mapConcurrent } from './map-concurrent.ts';
+import { STANDARD_INPUT } from './standard-input.ts';
 
 /** The path of the `i`th picture's output. */
 export type PathOf = (i: number) => string;
@@ -65,7 +66,7 @@ function nameAll(images: readonly string[], place: (name: string) => string, tak
 
 /** A picture's own name, with an extension that can be written. */
 function nameOf(image: string): string {
-  const name = basename(asUrl(image)?.pathname ?? image);
+  const name = image === STANDARD_INPUT ? 'standard-input' : basename(asUrl(image)?.pathname ?? image);
   return `${stemOf(name) || 'picture'}${isWritable(name) ? extname(name) : '.png'}`;
 }
 
@@ -110,6 +111,7 @@ async function pathsIn(
       if (folders.some((folder) => each.startsWith(folder + sep))) taken.add(each.toLowerCase());
     }
   };
+  await Promise.all(folders.map(sweepFolder));
   const contents = await Promise.all(folders.map((folder) => readdir(folder)));
   // what is read is in none of them where they are empty
   const candidates = contents.every(({ length }) => length === 0) ? reserved : [...reserved, ...images];

@@ -8,14 +8,21 @@ async function createBar(format: string, options: Options = {}) {
   return new progress.SingleBar({ format, hideCursor: true, clearOnComplete: true, ...options });
 }
 
-/** Items done, with their rate and the time left. @param kept items that an earlier run has done */
-export async function showRate(what: string, total: number, kept = 0) {
-  const format = `{bar} {value} of {total} ${what}, {rate} a second, {eta_formatted} left`;
+/**
+ * Items done, with their rate and the time left.
+ * @param total undefined where nobody knows
+ * @param kept items that an earlier run has done
+ */
+export async function showRate(what: string, total: number | undefined, kept = 0) {
+  const format =
+    total === undefined
+      ? `{value} ${what}, {rate} a second`
+      : `{bar} {value} of {total} ${what}, {rate} a second, {eta_formatted} left`;
   const bar = await createBar(format, { etaBuffer: 50 });
   if (!bar) return undefined;
   const start = performance.now();
   let done = 0;
-  bar.start(total, kept, { rate: '–' });
+  bar.start(total ?? 0, kept, { rate: '–' });
   return {
     increment() {
       done++;

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { placeBeside } from '../../node/files.ts';
+import { placeBeside, sweepBeside } from '../../node/files.ts';
 import { lockFile } from './lock.ts';
 import { Reported } from './report.ts';
 
@@ -40,6 +40,7 @@ export async function openResultFile(
   const place = stats ? await realpath(path) : path;
   const unlock = await lockFile(place);
   try {
+    await sweepBeside(place);
     await keep?.(place);
     const name = whole ? placeBeside(place) : place;
     const handle = await open(name, whole ? 'wx' : keep ? constants.O_RDWR | constants.O_CREAT : 'w');

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import {
   createWriteStream,
@@ -12,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { assertNotRead, type Format, openOutput, type Result } from '../../../src/cli/shared/output.ts';
@@ -207,6 +208,41 @@ test('what is written is nothing that is read, nor written twice', async () => {
     /--y: expected another file than that of --x/,
   );
   await assertNotRead({ '--x': at('new'), '--y': undefined }, [at('a')]);
+});
+
+describe('what killed processes left', () => {
+  const beside = (name: string) => `.${name}.${randomUUID()}.part${extname(name)}`;
+  const write = (name: string, minutes = 0) => {
+    const path = join(folder, name);
+    writeFileSync(path, '');
+    const time = Date.now() / 1000 - 60 * minutes;
+    utimesSync(path, time, time);
+    return name;
+  };
+
+  test.each<Format>(['json', 'ndjson'])(
+    'beside a file of results goes with the next %s of its name',
+    async (format) => {
+      write(beside('results.json'));
+      const others = [beside('other.json'), beside('results.jso'), 'results.json.part', '.results.json.part'].map(
+        (name) => write(name),
+      );
+      // while another process has it nothing is touched
+      writeFileSync(join(folder, 'results.json.lock'), JSON.stringify({ pid: process.ppid, host: hostname() }));
+      await expect(openOutput(format, join(folder, 'results.json'), false)).rejects.toThrow('is writing it');
+      expect(readdirSync(folder)).toHaveLength(6);
+      rmSync(join(folder, 'results.json.lock'));
+      await (await openOutput(format, join(folder, 'results.json'), false)).end();
+      expect(readdirSync(folder).sort()).toEqual([...others, 'results.json'].sort());
+    },
+  );
+
+  test('in a folder of pictures goes after an hour, because others may write there', async () => {
+    write(beside('a.jpg'), 61);
+    const kept = [write(beside('a.jpg'), 59), write('.a.part.jpg', 99)];
+    await planOutputs(['a.jpg'], { out: folder }, []);
+    expect(readdirSync(folder).sort()).toEqual(kept.sort());
+  });
 });
 
 describe('places of pictures', () => {
