@@ -7,6 +7,7 @@ import { atLeast } from '../../src/cli/shared/versions.ts';
 import { modelNames } from '../../src/models/registry.ts';
 import { hidePackage } from './hide-package.ts';
 import { runCli, runNode } from './run-cli.ts';
+import { runHere } from './run-here.ts';
 
 interface Report {
   ok: boolean;
@@ -67,7 +68,7 @@ describe('scrfd doctor', () => {
   });
 
   test('the text says the same', async () => {
-    const { code, stdout } = await runCli(['doctor'], home);
+    const { code, stdout } = await runHere(['doctor'], home);
     expect(code).toBe(0);
     for (const line of [
       /^scrfd +\d+\.\d+/m,
@@ -88,7 +89,7 @@ describe('scrfd doctor', () => {
   });
 
   test('SCRFD_OFFLINE: the default is what is here', async () => {
-    const { code, stdout } = await runCli(['doctor'], { ...home, SCRFD_OFFLINE: '1' });
+    const { code, stdout } = await runHere(['doctor'], { ...home, SCRFD_OFFLINE: '1' });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^default +retinaface_mnet025$/m);
   });

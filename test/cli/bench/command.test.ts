@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Results } from '../../../src/cli/bench/results.ts';
 import { hidePackage } from '../hide-package.ts';
 import { errorLines, hasSwiftShader, onSwiftShader, runCli, runNode } from '../run-cli.ts';
+import { runHere } from '../run-here.ts';
 import { resultsOf } from './results.ts';
 
 let folder: string;
@@ -86,7 +87,7 @@ describe('scrfd bench', () => {
   it('refuses results of another adapter before it measures', async () => {
     const file = join(folder, 'other.json');
     await writeFile(file, JSON.stringify(resultsOf([])));
-    const { code, stdout, stderr } = await runCli(['bench', '--models', '500m', '--compare', file]);
+    const { code, stdout, stderr } = await runHere(['bench', '--models', '500m', '--compare', file]);
     expect(code).toBe(1);
     expect(stdout).toBe('');
     expect(errorLines(stderr)).toEqual([
@@ -115,7 +116,7 @@ describe('scrfd bench', () => {
     [['--models', 'vgg'], 1, 'scrfd: vgg: no such file; model: expected one of scrfd_500m'],
     [['--compare', 'no/such.json'], 1, 'scrfd: no/such.json: ENOENT'],
   ])('%j: code %i', async (args, expected, message) => {
-    const { code, stderr } = await runCli(['bench', ...args]);
+    const { code, stderr } = await runHere(['bench', ...args]);
     expect(stderr).toContain(message);
     expect(code).toBe(expected);
   });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { formatPackResults, type PackResults, type TestFile } from '../../../src/cli/bench/pack/report.ts';
 import { isSame } from '../../../src/cli/bench/results.ts';
 import { type CliResult, errorLines, runCli } from '../run-cli.ts';
+import { runHere } from '../run-here.ts';
 import { resultsOf, rowOf } from './results.ts';
 
 /** What a pack says of its commit; a copy of the project that is no checkout has none. */
@@ -132,12 +133,12 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
 
   it('takes models of files along', { timeout: 60_000 }, async () => {
     const model = join(folder, 'model.onnx');
-    expect((await runCli(['models', 'synthesize', '500m', '-o', model])).code).toBe(0);
+    expect((await runHere(['models', 'synthesize', '500m', '-o', model])).code).toBe(0);
     const third = join(folder, 'third');
-    expect((await runCli(['bench', '--pack', third, '--models', model, '500m'])).code).toBe(0);
+    expect((await runHere(['bench', '--pack', third, '--models', model, '500m'])).code).toBe(0);
     const { models } = JSON.parse(await readFile(join(third, 'pack.json'), 'utf8'));
     expect(models).toEqual(['models/model.onnx', '500m']);
-    expect(await readFile(join(third, 'models/model.onnx'))).toEqual(await readFile(model));
+    expect((await readFile(join(third, 'models/model.onnx'))).equals(await readFile(model))).toBe(true);
   });
 
   test.each([
@@ -145,7 +146,7 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
     [['--runs', '3'], 2, "option '--pack <dir>' cannot be used with option '--runs <N>'"],
   ])('%j: code %i', async (args, expected, message) => {
     const none = join(folder, 'nothing');
-    const { code, stderr } = await runCli(['bench', '--pack', none, ...args]);
+    const { code, stderr } = await runHere(['bench', '--pack', none, ...args]);
     expect(stderr).toContain(message);
     expect(code).toBe(expected);
   });
@@ -153,7 +154,7 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
   it('leaves a folder alone that has something in it', async () => {
     const used = await mkdtemp(join(folder, 'used-'));
     await writeFile(join(used, 'letter.txt'), 'Dear');
-    const { code, stderr } = await runCli(['bench', '--pack', used]);
+    const { code, stderr } = await runHere(['bench', '--pack', used]);
     expect([code, errorLines(stderr)]).toEqual([1, [`scrfd: ${used}: expected a new or empty folder`]]);
     expect(await readdir(used)).toEqual(['letter.txt']);
   });
