@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { dataDir } from '../support/data.ts';
+import { buildModel } from '../support/onnx-builder.ts';
 import { schemaErrors } from '../support/output-schema.ts';
 import { errorLines, hasSwiftShader, onSwiftShader, runCli } from './run-cli.ts';
 import { runHere } from './run-here.ts';
@@ -33,6 +34,26 @@ describe('errors are one line and exit code 1', () => {
     expect([code, stdout]).toEqual([1, '']);
     expect(errorLines(stderr)).toEqual([`scrfd: ${path}: no such file`]);
     expect(stderr).not.toContain('    at ');
+  });
+
+  test('what is no model, and a model of something else', async () => {
+    const other = join(folder, 'other.onnx');
+    await writeFile(
+      other,
+      buildModel({
+        inputs: [{ name: 'x', dims: [1, 3, null, null] }],
+        outputs: ['y'],
+        nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'] }],
+      }),
+    );
+    for (const [path, error] of [
+      ['README.md', /^scrfd: README\.md: not a readable ONNX file of \d+ bytes: /],
+      [other, /^scrfd: \S*other\.onnx: model is not an SCRFD detector: expected 6, 9, 10 or 15 outputs, got 1 \(y\)$/],
+    ] as const) {
+      const { code, stderr } = await runHere(['detect', 'a.jpg', '--model', path]);
+      expect(code).toBe(1);
+      expect(errorLines(stderr)).toEqual([expect.stringMatching(error)]);
+    }
   });
 
   test('SCRFD_DEBUG adds the stack', async () => {
