@@ -6,18 +6,16 @@ import { createRandom } from '../../common/random.ts';
 import { sizeOf } from '../../common/tensor.ts';
 import type { Model } from '../../loader/model.ts';
 import { readImage } from '../../node/images.ts';
-import { nodePlatform } from '../../node/platform.ts';
 import { printable } from '../../node/printable.ts';
 import { loadSharp } from '../../node/sharp.ts';
 import type { InputShape, OutputTensor } from '../../runtime/network.ts';
-import { openModel } from '../../runtime/open-model.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { modelFile, ofModel } from '../shared/model-file.ts';
 import { loadOnnxRuntime } from '../shared/onnxruntime.ts';
 import { modelOption, parseCount, sizeOption } from '../shared/options.ts';
 import { print } from '../shared/report.ts';
 import { compareTensors } from '../verify/compare-tensors.ts';
-import { intermediateValues, runReference } from '../verify/reference.ts';
+import { intermediateValues, openReference, runReference } from '../verify/reference.ts';
 
 interface VerifyOptions {
   model: string;
@@ -49,7 +47,7 @@ async function verify({ model: name, image, size, layers, batch }: VerifyOptions
     const path = await modelFile(name, signal);
     await ofModel(path, async () => {
       const { createNetwork } = await import('../../index.node.ts');
-      const opened = await openModel(nodePlatform, path, { signal });
+      const opened = await openReference(path, signal);
       const inputShape = inputShapeOf(opened.model, size, batch);
       const x = await makeInput(opened.model, inputShape, image);
       // what we refuse is told before what onnxruntime says of it

@@ -4,13 +4,35 @@ import { toHalf, widenFloat16 } from '../../common/float16.ts';
 import type { Dims } from '../../common/tensor.ts';
 import type { Model } from '../../loader/model.ts';
 import { bytes, concatenate, string } from '../../loader/protobuf-writer.ts';
+import { nodePlatform } from '../../node/platform.ts';
 import type { InputShape, OutputTensor } from '../../runtime/network.ts';
+import { type OpenedModel, openModel } from '../../runtime/open-model.ts';
+import type { Platform } from '../../runtime/platform.ts';
 import { createSession, type OnnxRuntime } from '../shared/onnxruntime.ts';
 
 /** A model as onnxruntime is to run it. */
-export interface ReferenceModel {
-  readonly bytes: Uint8Array;
-  readonly model: Model;
+export interface ReferenceModel extends OpenedModel {
+  /** The files that its weights lie in, by the names that it has for them. */
+  readonly externalData: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
+
+/** Opens a model with all that lies beside it. @throws ModelError, and `signal.reason` when aborted */
+export async function openReference(path: string, signal: AbortSignal): Promise<ReferenceModel> {
+  const files = new Map<string, Uint8Array>();
+  const platform: Platform = {
+    ...nodePlatform,
+    async readModel(source, options) {
+      const { bytes: file, readExternal } = await nodePlatform.readModel(source, options);
+      const read = async (location: string) => {
+        const data = await readExternal!(location);
+        files.set(location, data);
+        return data;
+      };
+      return { bytes: file, ...(readExternal && { readExternal: read }) };
+    },
+  };
+  const opened = await openModel(platform, path, { signal });
+  return { ...opened, externalData: Array.from(files, ([name, data]) => ({ path: name, data })) };
 }
 
 /**
@@ -30,7 +52,8 @@ export async function runReference(
   const together = typeof declared === 'number' && batch % declared === 0 ? declared : batch;
   const size = (x.length / batch) * together;
   try {
-    const session = await createSession(ort, appendOutputs(reference.bytes, taps));
+    const { externalData } = reference;
+    const session = await createSession(ort, appendOutputs(reference.bytes, taps), { externalData });
     try {
       const runs: Record<string, Tensor>[] = [];
       for (let at = 0; at < x.length; at += size) {

@@ -85,7 +85,7 @@ test('of a network with one wrong weight the values from it on fail, and no othe
   const shape = [1, 3, 16, 16] as const;
   const x = createRng(4).floats(3 * 16 * 16);
   const bytes = layers({ gain: 1e5, fault: 0.05 });
-  const reference = { bytes, model: await loadModel(bytes) };
+  const reference = { bytes, model: await loadModel(bytes), externalData: [] };
   const expected = await runReference(ort, reference, intermediateValues(reference.model), x, shape);
   await using network = await createNetwork(layers({ gain: 1e5 }), { inputShape: shape, device });
   const actual = await network.run(x, { tap: ['large', 'positive'] });
@@ -113,6 +113,33 @@ describe('scrfd verify', () => {
       expect(stdout, name).toMatch(pattern);
       expect(code, name).toBe(0);
     }
+  });
+
+  test('weights beside the file', async () => {
+    const weights = createRng(5).floats(12);
+    await writeFile(join(folder, 'weights.bin'), new Uint8Array(weights.buffer));
+    const externalData = Object.entries({ location: 'weights.bin', offset: '0', length: '48' });
+    const path = join(folder, 'beside.onnx');
+    await writeFile(
+      path,
+      buildModel({
+        inputs: [{ name: 'x', dims: [null, 3, null, null] }],
+        outputs: ['z'],
+        nodes: [
+          { op: 'Conv', inputs: ['x', 'w'], outputs: ['y'] },
+          { op: 'Tanh', inputs: ['y'], outputs: ['z'] },
+        ],
+        initializers: {
+          w: {
+            ...{ dims: [4, 3, 1, 1], dataType: 1, dataLocation: 1 },
+            externalData: externalData.map(([key, value]) => ({ key, value })),
+          },
+        },
+      }),
+    );
+    const { code, stdout } = await verify('--model', path, ...small, '--layers');
+    expect(stdout).toMatch(/^2 of 2 tensors within/m);
+    expect(code).toBe(0);
   });
 
   test('what cannot be compared is one sentence that names the file', async () => {
