@@ -24,7 +24,7 @@ test.each([
   ['picture', { ...picture, faces: [{ ...face, box: [1, 2, 3] }] }, '/faces/0/box must NOT have fewer'],
   ['picture', { ...picture, faces: [{ ...face, box: [1, 2, 3, null] }] }, '/faces/0/box/3 must be number'],
   ['picture', { ...picture, faces: [{ ...face, score: 1.5 }] }, '/faces/0/score must be <= 1'],
-  ['picture', { ...picture, faces: [{ ...face, keypoints: keypoints.slice(1) }] }, '/faces/0/keypoints must NOT'],
+  ['picture', { ...picture, faces: [{ ...face, keypoints: [] }] }, '/faces/0/keypoints must NOT'],
   ['picture', { ...picture, faces: [{ ...face, keypoints: [[1, 2, 3], ...keypoints.slice(1)] }] }, '/keypoints/0 must'],
   ['picture', { ...picture, faces: [{ ...face, name: 'x' }] }, '/faces/0 must NOT have additional'],
   ['pictures', picture, ' must be array'],

@@ -1,20 +1,17 @@
 import type { Command } from 'commander';
 import { ModelError } from '../../common/errors.ts';
-import { toHalf, widenFloat16 } from '../../common/float16.ts';
 import type { Size } from '../../common/geometry.ts';
-import { createRandom } from '../../common/random.ts';
-import { sizeOf } from '../../common/tensor.ts';
+import { asDims4 } from '../../graph/shapes.ts';
 import type { Model } from '../../loader/model.ts';
-import { readImage } from '../../node/images.ts';
 import { printable } from '../../node/printable.ts';
-import { loadSharp } from '../../node/sharp.ts';
-import type { InputShape, OutputTensor } from '../../runtime/network.ts';
+import type { OutputTensor } from '../../runtime/network.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { modelFile, ofModel } from '../shared/model-file.ts';
 import { loadOnnxRuntime } from '../shared/onnxruntime.ts';
 import { modelOption, parseCount, sizeOption } from '../shared/options.ts';
 import { print } from '../shared/report.ts';
 import { compareTensors } from '../verify/compare-tensors.ts';
+import { makeInputs } from '../verify/inputs.ts';
 import { intermediateValues, openReference, runReference } from '../verify/reference.ts';
 
 interface VerifyOptions {
@@ -48,15 +45,17 @@ async function verify({ model: name, image, size, layers, batch }: VerifyOptions
     await ofModel(path, async () => {
       const { createNetwork } = await import('../../index.node.ts');
       const opened = await openReference(path, signal);
-      const inputShape = inputShapeOf(opened.model, size, batch);
-      const x = await makeInput(opened.model, inputShape, image);
+      const inputs = await makeInputs(opened.model, { size, batch, image });
+      const [x, ...more] = inputs;
+      if (!x || more.length > 0) throw new ModelError(`expected one input, got ${inputs.length}`);
+      const inputShape = asDims4(`input "${x.name}"`, x.dims);
       // what we refuse is told before what onnxruntime says of it
       const network = await createNetwork(path, { inputShape, signal });
       try {
         const taps = layers ? intermediateValues(opened.model) : [];
-        const expected = await runReference(ort, opened, taps, x, inputShape);
+        const expected = await runReference(ort, opened, taps, inputs);
         const tap = taps.filter((value) => expected.has(value));
-        compareAll(opened.model, await network.run(x, { tap, signal }), expected);
+        compareAll(opened.model, await network.run(x.data, { tap, signal }), expected);
       } finally {
         await network.dispose();
       }
@@ -89,45 +88,4 @@ function compareAll(
   const good = `${expected.size - failures} of ${expected.size} tensors`;
   print(`${good} within ${tolerance} of onnxruntime, relative to their largest numbers\n`);
   if (failures > 0) process.exitCode = 1;
-}
-
-/** The shape that is asked for; what is left open is the file's, or else that of pictures. */
-function inputShapeOf(model: Model, size: Size | undefined, batch: number | undefined): InputShape {
-  const declared = (axis: number, otherwise: number) => {
-    const dim = model.inputs[0]?.dims?.[axis];
-    return typeof dim === 'number' ? dim : otherwise;
-  };
-  const [width, height] = size ?? [declared(3, 640), declared(2, 640)];
-  return [batch ?? declared(0, 1), declared(1, 3), height, width];
-}
-
-/** Seeded noise from -1 to 1, in numbers that the file's input has; the first image is the picture, where there is one. */
-async function makeInput(
-  { inputs }: Model,
-  shape: InputShape,
-  image: string | undefined,
-): Promise<Float32Array<ArrayBuffer>> {
-  const { uniform } = createRandom(1);
-  const x = Float32Array.from({ length: sizeOf(shape) }, () => uniform(-1, 1));
-  if (image !== undefined) x.set(await readInput(image, shape));
-  return inputs[0]?.type === 'float16' ? widenFloat16(toHalf(x)) : x;
-}
-
-/** The picture at the top left of black, normalised: channels×height×width. */
-async function readInput(path: string, [, channels, height, width]: InputShape): Promise<Float32Array<ArrayBuffer>> {
-  if (channels !== 3 && channels !== 1) {
-    throw new ModelError(`--image: expected an input of 3 channels or 1, got ${channels}`);
-  }
-  const sharp = await loadSharp();
-  const picture = await readImage(path);
-  const pixels = await sharp(picture.data, { raw: picture })
-    .resize(width, height, { fit: 'contain', position: 'left top', background: 'black' })
-    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-    .raw()
-    .toBuffer();
-  const area = width * height;
-  return Float32Array.from({ length: channels * area }, (_, i) => {
-    const channel = Math.floor(i / area);
-    return (pixels[(i % area) * channels + channel]! - 127.5) / 128;
-  });
 }

@@ -1,14 +1,15 @@
 import type { Tensor } from 'onnxruntime-node';
 import { ModelError } from '../../common/errors.ts';
 import { toHalf, widenFloat16 } from '../../common/float16.ts';
-import type { Dims } from '../../common/tensor.ts';
+import { formatDims } from '../../common/tensor.ts';
 import type { Model } from '../../loader/model.ts';
 import { bytes, concatenate, string } from '../../loader/protobuf-writer.ts';
 import { nodePlatform } from '../../node/platform.ts';
-import type { InputShape, OutputTensor } from '../../runtime/network.ts';
+import type { OutputTensor } from '../../runtime/network.ts';
 import { type OpenedModel, openModel } from '../../runtime/open-model.ts';
 import type { Platform } from '../../runtime/platform.ts';
 import { createSession, type OnnxRuntime } from '../shared/onnxruntime.ts';
+import type { InputTensor } from './inputs.ts';
 
 /** A model as onnxruntime is to run it. */
 export interface ReferenceModel extends OpenedModel {
@@ -44,43 +45,53 @@ export async function runReference(
   ort: OnnxRuntime,
   reference: ReferenceModel,
   taps: readonly string[],
-  x: Float32Array,
-  [batch, ...image]: InputShape,
+  inputs: readonly InputTensor[],
 ): Promise<Map<string, OutputTensor>> {
-  const { name, type, dims } = reference.model.inputs[0]!;
-  const declared = dims?.[0];
-  const together = typeof declared === 'number' && batch % declared === 0 ? declared : batch;
-  const size = (x.length / batch) * together;
+  const parts = splitBatch(reference.model, inputs);
   try {
     const { externalData } = reference;
     const session = await createSession(ort, appendOutputs(reference.bytes, taps), { externalData });
     try {
       const runs: Record<string, Tensor>[] = [];
-      for (let at = 0; at < x.length; at += size) {
-        const input = makeTensor(ort, type, x.slice(at, at + size), [together, ...image]);
-        runs.push(await session.run({ [name]: input }, { logSeverityLevel: 3 }));
+      for (const part of parts) {
+        const feeds = part.map((input, i) => [input.name, makeTensor(ort, reference.model.inputs[i]!.type, input)]);
+        runs.push(await session.run(Object.fromEntries(feeds), { logSeverityLevel: 3 }));
       }
       const values = session.outputNames.map((each) => [each, runs.map((run) => readFloats(run[each]!))] as const);
-      return new Map(values.flatMap(([each, parts]) => (isWhole(parts) ? [[each, joinBatches(parts)]] : [])));
+      return new Map(values.flatMap(([each, read]) => (isWhole(read) ? [[each, joinBatches(read)]] : [])));
     } finally {
       await session.release();
     }
   } catch (error) {
-    const shape = [together, ...image].join('×');
-    throw new ModelError(`onnxruntime does not run this file at ${shape}: ${(error as Error).message}`, {
+    const shapes = parts[0]!.map(({ dims }) => formatDims(dims)).join(', ');
+    throw new ModelError(`onnxruntime does not run this file at ${shapes}: ${(error as Error).message}`, {
       cause: error,
     });
   }
 }
 
-function makeTensor(ort: OnnxRuntime, type: string, values: Float32Array, dims: Dims): Tensor {
+/** Inputs for one run after another, of as many images as the file is for; all of them at once where it leaves that open. */
+function splitBatch({ inputs: [first] }: Model, inputs: readonly InputTensor[]): InputTensor[][] {
+  const [batch = 1] = inputs[0]!.dims;
+  const declared = first!.dims?.[0];
+  const count = typeof declared === 'number' && batch % declared === 0 ? batch / declared : 1;
+  return Array.from({ length: count }, (_, part) =>
+    inputs.map(({ name, dims, data }) => {
+      const size = data.length / count;
+      const one = count === 1 ? dims : [dims[0]! / count, ...dims.slice(1)];
+      return { name, dims: one, data: data.slice(part * size, (part + 1) * size) };
+    }),
+  );
+}
+
+function makeTensor(ort: OnnxRuntime, type: string, { dims, data }: InputTensor): Tensor {
   switch (type) {
     case 'float32':
-      return new ort.Tensor(type, values, dims);
+      return new ort.Tensor(type, data, dims);
     case 'float16':
-      return new ort.Tensor(type, toHalf(values), dims);
+      return new ort.Tensor(type, toHalf(data), dims);
     case 'float64':
-      return new ort.Tensor(type, Float64Array.from(values), dims);
+      return new ort.Tensor(type, Float64Array.from(data), dims);
     default:
       throw new ModelError(`expected an input of float32, float16 or float64, got ${type}`);
   }

@@ -86,7 +86,9 @@ test('of a network with one wrong weight the values from it on fail, and no othe
   const x = createRng(4).floats(3 * 16 * 16);
   const bytes = layers({ gain: 1e5, fault: 0.05 });
   const reference = { bytes, model: await loadModel(bytes), externalData: [] };
-  const expected = await runReference(ort, reference, intermediateValues(reference.model), x, shape);
+  const expected = await runReference(ort, reference, intermediateValues(reference.model), [
+    { name: 'x', dims: shape, data: x },
+  ]);
   await using network = await createNetwork(layers({ gain: 1e5 }), { inputShape: shape, device });
   const actual = await network.run(x, { tap: ['large', 'positive'] });
   const verdicts = [...expected].map(([name, tensor]) => [name, compareTensors(actual[name], tensor, 1e-4).ok]);
@@ -146,6 +148,7 @@ describe('scrfd verify', () => {
     const fixed = await fileOf('fixed', { dims: [2, 3, 16, 24] });
     for (const [option, value, error] of [
       ['--size', '32', 'input "x" is fixed at 2×3×16×24 in the file, got 2×3×32×32'],
+      ['--size', '99999', 'input "x": expected a value of at most 1073741824 elements, got 2×3×99999×99999'],
       ['--batch', '4', 'input "x" is fixed at 2 images in the file, got 4'],
     ] as const) {
       const { code, stdout, stderr } = await verify('--model', fixed, option, value);
