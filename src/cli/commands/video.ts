@@ -68,10 +68,11 @@ async function searchVideo(path: string, options: VideoOptions, signal: AbortSig
   const { out, json, track, blur, size, score, iou } = options;
   if (out === undefined && !json) throw new InvalidArgumentError('Expected --out, --json or both.');
   if (blur && out === undefined) throw new InvalidArgumentError('--blur: expected --out with it.');
-  if (out !== undefined) checkContainer(out);
   const painting = paintOptionsOf(options, out !== undefined && !blur);
+  const read = options.model === undefined ? [path] : [path, options.model];
+  await assertNotRead({ '--out': out, 'standard output': STDOUT }, read);
+  if (out !== undefined) checkContainer(out);
   const model = options.model === undefined ? await chooseDefault(signal) : await modelFile(options.model, signal);
-  await assertNotRead({ '--out': out, 'standard output': STDOUT }, [path, model]);
   const info = await probeVideo(path);
   const { createDetector } = await import('../../index.node.ts');
   const detector = await ofModel(model, () =>
