@@ -47,8 +47,8 @@ async function runScrfd(
 
 test('a list on standard input that never ends is no hindrance', async () => {
   const { code, stderr } = await runScrfd(['detect', '-', '--model', 'm.onnx'], 'pipe', async (child) => {
-    child.stdin!.write('a.jpg\n');
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    // more than a pipe holds: it is read once this is written
+    await new Promise((resolve) => child.stdin!.write('a.jpg\n'.repeat(50_000), resolve));
     child.kill('SIGINT');
   });
   expect(code).toBe(130);
