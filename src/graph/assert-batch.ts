@@ -3,7 +3,7 @@ import { type Dims, formatDims } from '../common/tensor.ts';
 import type { Model } from '../loader/model.ts';
 import { buildGraph } from './build.ts';
 import { dimsOf, type Graph } from './ir.ts';
-import type { Node } from './operators/index.ts';
+import { mixesImages, type Node } from './operators/index.ts';
 import { dropDead } from './passes/drop-dead.ts';
 
 /** Whether the file says nothing of such a batch: it bakes another one, or shapes for one image were spread over it. */
@@ -43,19 +43,28 @@ export function assertBatch(model: Model, graph: Graph, outputs: readonly string
   }
 }
 
+/** Operators that take constants among their inputs, and align dimensions from the last on. */
+const ALIGNED: readonly string[] = ['Binary', 'Combine', 'MatMul', 'Where'];
+
 /** Whether images stay apart from this input on. Conv, Pool, Resize and the like never join them. */
 function keepsApart(node: Node, name: string, dims: Dims, graph: Graph, single: Graph): boolean {
   const constant = graph.constants.get(name);
   if (constant) {
     const { data } = single.constants.get(name)!;
-    // the same for every image
-    const spread = constant.dims.length < dims.length || constant.dims[0] === 1;
-    return node.op === 'Binary' && spread && (data === constant.data || data.every((v, i) => v === constant.data[i]));
+    // the same for every image; a matrix has no dimension for them
+    const isMatrix = node.op === 'MatMul' && constant.dims.length < 3;
+    const spread = isMatrix || constant.dims.length < dims.length || constant.dims[0] === 1;
+    const same = data === constant.data || data.every((v, i) => v === constant.data[i]);
+    return ALIGNED.includes(node.op) && spread && same;
   }
   switch (node.op) {
     case 'Binary':
+    case 'Combine':
+    case 'Where':
       // a smaller operand lies along later dimensions
       return dimsOf(graph, name).length === dims.length;
+    case 'MatMul':
+      return dimsOf(graph, name).length === dims.length && !mixesImages(node);
     case 'Concat':
     case 'Softmax':
       return node.axis > 0;
@@ -64,7 +73,7 @@ function keepsApart(node: Node, name: string, dims: Dims, graph: Graph, single: 
     case 'Slice':
       return node.starts[0] === 0 && node.steps[0] === 1;
     default:
-      return true;
+      return !mixesImages(node);
   }
 }
 

@@ -39,10 +39,10 @@ export class FoldingBudget {
   }
 }
 
-type Inputs = readonly (Tensor | undefined)[];
+export type Inputs = readonly (Tensor | undefined)[];
 type Data = Tensor['data'];
 
-function emptyLike({ type }: Pick<Tensor, 'type'>, dims: Dims): Tensor {
+export function emptyLike({ type }: Pick<Tensor, 'type'>, dims: Dims): Tensor {
   return type === 'float32'
     ? { type, dims, data: new Float32Array(sizeOf(dims)) }
     : { type, dims, data: new BigInt64Array(sizeOf(dims)) };
@@ -61,7 +61,12 @@ function withDims(tensor: Tensor, dims: Dims): Tensor {
 }
 
 /** Visits a strided view in row-major order: how many came before, and where the element lies. */
-function eachPlace(dims: Dims, strides: readonly number[], first: number, visit: (i: number, at: number) => void) {
+export function eachPlace(
+  dims: Dims,
+  strides: readonly number[],
+  first: number,
+  visit: (i: number, at: number) => void,
+) {
   const count = sizeOf(dims);
   const position = dims.map(() => 0);
   let at = first;
@@ -118,7 +123,7 @@ function elementwise(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Te
   return out;
 }
 
-function checkTypes({ name, op }: ModelNode, [first, ...more]: readonly Tensor[]): void {
+export function checkTypes({ name, op }: ModelNode, [first, ...more]: readonly Tensor[]): void {
   const other = more.find(({ type }) => type !== first!.type);
   if (other) throw new ModelError(`${name}: ${op} expects one type, got ${first!.type} and ${other.type}`);
 }
@@ -273,7 +278,7 @@ function constant(node: ModelNode): Tensor {
 }
 
 /** @throws ModelError where the node has no such input */
-function input(node: ModelNode, inputs: Inputs, index: number): Tensor {
+export function input(node: ModelNode, inputs: Inputs, index: number): Tensor {
   const found = inputs[index];
   if (!found) throw new ModelError(`${node.name}: ${node.op} expects input ${index}, got none`);
   return found;

@@ -1,11 +1,27 @@
 // What detectors have no use for, which bundles keep in a chunk of its own: see load-operators.ts.
 import type { Fold } from './fold-constants.ts';
+import { ELEMENTWISE_FOLDS } from './fold-elementwise.ts';
+import { REDUCE_FOLDS } from './fold-reduce.ts';
 import type { Pass } from './ir.ts';
+import { dropNoops } from './passes/drop-noops.ts';
+import { foldDense } from './passes/fold-dense.ts';
+import { fuseDenseActivation } from './passes/fuse-dense-activation.ts';
+import { liftBatchNorm } from './passes/lift-batchnorm.ts';
+import { matchHardSwish } from './passes/match-hard-swish.ts';
 
 export { GENERAL_OPERATORS } from './operators/general/index.ts';
 
 /** What constants alone are computed by, by ONNX operator. */
-export const GENERAL_FOLDS: Readonly<Record<string, Fold>> = {};
+export const GENERAL_FOLDS: Readonly<Record<string, Fold>> = {
+  ...ELEMENTWISE_FOLDS,
+  ...REDUCE_FOLDS,
+};
 
 /** Rewrites of a graph before the others. */
-export const GENERAL_FUSIONS: readonly Pass[] = [];
+export const GENERAL_FUSIONS: readonly Pass[] = [
+  dropNoops,
+  liftBatchNorm,
+  matchHardSwish,
+  foldDense,
+  fuseDenseActivation,
+];

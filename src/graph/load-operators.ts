@@ -6,10 +6,17 @@ import { addFusions } from './passes/index.ts';
 
 /** Loads the operators that detectors have no use for, where a model has one that is not among theirs. */
 export async function loadOperators(model: Model): Promise<void> {
-  // a table that is read at build time
-  const isKnown = (op: string) => op === 'Shape' || isFoldable(op) || translatorOf(op) !== undefined;
-  if (model.nodes.every(({ op }) => isKnown(op))) return;
-  await loadGeneralOperators();
+  if (!isComplete(model)) await loadGeneralOperators();
+}
+
+/** Whether every node is one that is there: one that computes constants from constants, or one of run time. */
+function isComplete({ initializers, nodes }: Model): boolean {
+  const constants = new Set(['', ...initializers.keys()]);
+  return nodes.every(({ op, inputs, outputs }) => {
+    const folds = op === 'Shape' || (isFoldable(op) && inputs.every((name) => constants.has(name)));
+    if (folds) for (const name of outputs) constants.add(name);
+    return folds || translatorOf(op) !== undefined;
+  });
 }
 
 /** Loads all of them. */

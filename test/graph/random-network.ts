@@ -23,6 +23,8 @@ const OPSETS = [9, 10, 11, 13, 17, 21] as const;
 const MAX_ELEMENTS = 6000;
 const MAX_SCALE = 8;
 const MAX_RANK = 5;
+/** Arithmetic operators that each network has, in turn: there are many of them. */
+const ARITHMETIC_TURNS = 6;
 
 /** The network for a seed: the same each time, valid for onnxruntime. Of `few` moves, or of many. */
 export function randomNetwork(seed: number, few?: number): RandomNetwork {
@@ -33,6 +35,9 @@ export function randomNetwork(seed: number, few?: number): RandomNetwork {
   if (few !== undefined) return generator.finish();
   // a turn for every move: chance alone would leave some out for long
   for (const turn of [0, 11, 23]) moves[(seed * 3 + turn) % moves.length]!();
+  const arithmetic = generator.arithmetic();
+  const first = Math.floor(seed / OPSETS.length) * ARITHMETIC_TURNS;
+  for (let i = 0; i < ARITHMETIC_TURNS; i++) arithmetic[(first + i) % arithmetic.length]!();
   return generator.finish();
 }
 
@@ -94,6 +99,218 @@ class Generator {
       () => this.#passThrough(),
       () => this.#passThrough(),
     ];
+  }
+
+  /** One generator for each arithmetic operator that the operator set has; for those that came late several. */
+  arithmetic(): (() => void)[] {
+    const since = (first: number, ops: readonly string[], move: (op: string) => void, times = 1) =>
+      this.#opset < first ? [] : Array.from({ length: times }, () => ops.map((op) => () => move(op))).flat();
+    return [
+      ...since(7, ['Exp', 'Abs', 'Neg', 'Sin', 'Cos', 'Erf', 'HardSigmoid'], (op) => this.#function(op)),
+      ...since(7, ['Elu', 'Selu', 'Softplus', 'Softsign'], (op) => this.#function(op)),
+      ...since(14, ['HardSwish'], (op) => this.#function(op), 2),
+      ...since(20, ['Mish', 'Gelu'], (op) => this.#function(op), 5),
+      ...since(7, ['Log', 'Sqrt', 'Reciprocal', 'Pow', 'ReduceLogSum'], (op) => this.#ofPositive(op)),
+      ...since(7, ['Floor', 'Ceil', 'Sign', 'ArgMax', 'ArgMin'], (op) => this.#jump(op)),
+      ...since(11, ['Round'], (op) => this.#jump(op)),
+      ...since(7, ['Less', 'Greater', 'And', 'Or', 'Xor', 'Not', 'Where'], (op) => this.#logic(op)),
+      ...since(11, ['Equal'], (op) => this.#logic(op)),
+      ...since(12, ['LessOrEqual', 'GreaterOrEqual'], (op) => this.#logic(op), 2),
+      ...since(7, ['Min', 'Max', 'Sum', 'Mean'], (op) => this.#many(op)),
+      ...since(10, ['Mod'], () => this.#remainder()),
+      ...since(7, ['Sum', 'Mean', 'Max', 'Min', 'Prod', 'L1', 'L2', 'SumSquare', 'LogSumExp'], (op) =>
+        this.#reduce(`Reduce${op}`),
+      ),
+      ...since(7, ['LogSoftmax', 'LpNormalization'], (op) => this.#alongAxis(op)),
+      ...since(17, ['LayerNormalization'], () => this.#layerNorm(), 4),
+      ...since(7, ['MatMul'], () => this.#matmul()),
+      ...since(7, ['Gemm'], () => this.#gemm(), 2),
+    ];
+  }
+
+  /** A value of numbers that functions do not magnify. */
+  #gentle(fits: (dims: Dims) => boolean = () => true): Value {
+    const x = this.#any(fits);
+    return x.scale <= 1 ? x : this.#emit('Sigmoid', [x.name], x.dims, 1);
+  }
+
+  /** The input itself, to the bit: other values may fall on either side of a jump. */
+  #exact(): Value {
+    return this.#values[0]!;
+  }
+
+  #function(op: string): void {
+    const x = this.#gentle();
+    const alpha: Attributes =
+      ['Elu', 'Selu', 'HardSigmoid'].includes(op) && this.#chance(0.5) ? { alpha: float(0.3) } : {};
+    const approximate: Attributes = op === 'Gelu' && this.#chance(0.5) ? { approximate: text('tanh') } : {};
+    // up to operator set 8 there is none
+    const known = op === 'Erf' && this.#opset < 9 ? 'Tanh' : op;
+    this.#emit(known, [x.name], x.dims, op === 'Exp' ? 3 : 1.5, { ...alpha, ...approximate });
+  }
+
+  #ofPositive(op: string): void {
+    const x = this.#gentle();
+    const size = this.#emit('Abs', [x.name], x.dims, x.scale);
+    const positive = this.#emit('Add', [size.name, this.#add(floatTensor([], [0.5]))], x.dims, 1.5);
+    if (op === 'ReduceLogSum') return this.#reduce(op, positive);
+    if (op !== 'Pow') return void this.#emit(op, [positive.name], x.dims, 2);
+    const exponent = this.rng.pick([0.5, 2, 3, -1, 1.3]);
+    const other = this.#chance(0.5) ? this.#add(floatTensor([1], [exponent])) : x.name;
+    this.#emit('Pow', [positive.name, x.dims.length === 0 ? x.name : other], x.dims, 4);
+  }
+
+  #jump(op: string): void {
+    const x = this.#exact();
+    if (!op.startsWith('Arg')) return void this.#emit(op, [x.name], x.dims, 1);
+    const axis = this.rng.int(0, 3);
+    const keep = this.#chance(0.5);
+    const index = `v${this.#values.length}`;
+    this.#nodes.push({
+      op,
+      inputs: [x.name],
+      outputs: [`${index}_i`],
+      attributes: { axis: int(axis), keepdims: int(Number(keep)) },
+    });
+    const dims = keep ? x.dims.with(axis, 1) : x.dims.toSpliced(axis, 1);
+    this.#emit('Cast', [`${index}_i`], dims, x.dims[axis]!, { to: int(1) });
+  }
+
+  /** Conditions on the input, and what they choose from. */
+  #logic(op: string): void {
+    const x = this.#exact();
+    const c = x.dims[1]!;
+    const condition = (name: string) => {
+      const flag = `${name}_${this.#nodes.length}`;
+      const inputs = [x.name, this.#floats(this.rng.pick([[], [c, 1, 1]]), -0.5, 0.5)];
+      this.#nodes.push({ op: name, inputs, outputs: [flag] });
+      return flag;
+    };
+    if (op === 'Where') {
+      const others = this.#values.filter(({ dims }) => dims.join() === x.dims.join());
+      const [a, b] = [this.rng.pick(others), this.rng.pick(others)];
+      return void this.#emit(op, [condition('Less'), a.name, b.name], x.dims, Math.max(a.scale, b.scale));
+    }
+    let flag = condition(['And', 'Or', 'Xor', 'Not'].includes(op) ? 'Greater' : op);
+    if (['And', 'Or', 'Xor', 'Not'].includes(op)) {
+      const inputs = op === 'Not' ? [flag] : [flag, condition('Less')];
+      flag = `${flag}_${op}`;
+      this.#nodes.push({ op, inputs, outputs: [flag] });
+    }
+    this.#emit('Cast', [flag], x.dims, 1, { to: int(1) });
+  }
+
+  #many(op: string): void {
+    const x = this.#any();
+    const same = this.#values.filter(({ dims, scale }) => dims.join() === x.dims.join() && scale <= 2);
+    const others = Array.from({ length: this.rng.int(0, 2) }, () => this.rng.pick([x, ...same]));
+    const constant = this.#floats(
+      x.dims.map((dim) => (this.#chance(0.5) ? dim : 1)),
+      -1,
+      1,
+    );
+    const names = [x, ...others].map(({ name }) => name);
+    const scale = [x, ...others].reduce((sum, value) => sum + value.scale, 1);
+    if (scale > MAX_SCALE) return;
+    this.#emit(op, this.#chance(0.5) ? [...names, constant] : names, x.dims, scale);
+  }
+
+  #remainder(): void {
+    const x = this.#exact();
+    this.#emit('Mod', [x.name, this.#floats([x.dims[1]!, 1, 1], 0.1, 0.6)], x.dims, 1, { fmod: int(1) });
+  }
+
+  #reduce(op: string, given?: Value): void {
+    // a root near zero would magnify what differs
+    const roots = op === 'ReduceL2';
+    const x = given ?? (roots ? this.#exact() : this.#gentle());
+    const axes = x.dims.map((_, axis) => axis).filter(() => this.#chance(0.4));
+    const keep = this.#chance(0.5);
+    const gone = axes.length === 0 ? x.dims.map((_, axis) => axis) : axes;
+    const dims = keep
+      ? x.dims.map((dim, axis) => (gone.includes(axis) ? 1 : dim))
+      : x.dims.filter((_, axis) => !gone.includes(axis));
+    const count = sizeOf(gone.map((axis) => x.dims[axis]!));
+    const grows = ['ReduceSum', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare'].includes(op);
+    const scale = grows ? x.scale * count : x.scale + Math.log(count);
+    const keepdims: Attributes = keep ? {} : { keepdims: int(0) };
+    const asInput = this.#opset >= (op === 'ReduceSum' ? 13 : 18);
+    if (axes.length === 0) this.#emit(op, [x.name], dims, scale, keepdims);
+    else if (asInput) this.#emit(op, [x.name, this.#ints(axes)], dims, scale, keepdims);
+    else this.#emit(op, [x.name], dims, scale, { ...keepdims, axes: ints(axes) });
+  }
+
+  #alongAxis(op: string): void {
+    const x = op === 'LpNormalization' ? this.#exact() : this.#gentle(({ length }) => length > 0);
+    const axis = this.rng.int(0, x.dims.length - 1);
+    this.#emit(op, [x.name], x.dims, op === 'LogSoftmax' ? 8 : 1, { axis: int(axis) });
+  }
+
+  #layerNorm(): void {
+    const x = this.#exact();
+    const axis = this.rng.int(1, 3);
+    const dims = x.dims.slice(axis);
+    const inputs = [x.name, this.#floats(dims, 0.5, 1.5)];
+    if (this.#chance(0.5)) inputs.push(this.#floats(dims, -0.5, 0.5));
+    this.#emit('LayerNormalization', inputs, x.dims, 3, { axis: int(axis), epsilon: float(1e-3) });
+  }
+
+  /** Numbers that keep a sum of so many products near 1. */
+  #matrix(dims: Dims, inner: number): string {
+    const limit = Math.sqrt(3 / inner);
+    return this.#floats(dims, -limit, limit);
+  }
+
+  #matmul(): void {
+    const x = this.#any(({ length }) => length > 1);
+    const [rows, inner] = x.dims.slice(-2) as [number, number];
+    const columns = this.rng.int(1, 40);
+    if (this.#chance(0.3) && x.scale <= 1) {
+      // with itself
+      const perm = x.dims.map((_, axis) => axis);
+      perm.push(...perm.splice(-2).reverse());
+      const transposed = this.#emit(
+        'Transpose',
+        [x.name],
+        perm.map((axis) => x.dims[axis]!),
+        1,
+        { perm: ints(perm) },
+      );
+      if (sizeOf(x.dims.slice(0, -1)) * rows > MAX_ELEMENTS) return;
+      return void this.#emit('MatMul', [x.name, transposed.name], [...x.dims.slice(0, -1), rows], inner);
+    }
+    if (sizeOf(x.dims.slice(0, -1)) * columns > MAX_ELEMENTS) return;
+    const product = this.#emit(
+      'MatMul',
+      [x.name, this.#matrix([inner, columns], inner)],
+      [...x.dims.slice(0, -1), columns],
+      x.scale + 0.5,
+    );
+    if (this.#chance(0.5))
+      this.#emit('Add', [product.name, this.#floats([columns], -0.5, 0.5)], product.dims, product.scale + 0.5);
+  }
+
+  /** A dense layer, maybe normalised and activated. */
+  #gemm(): void {
+    const { rng } = this;
+    const x = this.#any(({ length }) => length > 0);
+    const flat = [x.dims[0] ?? 1, sizeOf(x.dims.slice(1))] as const;
+    const matrix = x.dims.length === 2 ? x : this.#emit('Flatten', [x.name], flat, x.scale);
+    const columns = rng.int(1, 40);
+    const transB = this.#chance(0.7);
+    const weight = this.#matrix(transB ? [columns, flat[1]] : [flat[1], columns], flat[1]);
+    const inputs = [
+      matrix.name,
+      weight,
+      this.#floats(rng.pick([[columns], [], [1, columns], [flat[0], 1]]), -0.5, 0.5),
+    ];
+    if (this.#opset >= 11 && this.#chance(0.3)) inputs.pop();
+    const dense = this.#emit('Gemm', inputs, [flat[0], columns], x.scale + 0.5, {
+      ...(transB && { transB: int(1) }),
+      ...(this.#chance(0.3) && { alpha: float(0.7), beta: float(1.5) }),
+    });
+    const normed = this.#chance(0.6) ? this.#batchNorm(dense) : dense;
+    if (this.#chance(0.6)) this.#unary(normed);
   }
 
   finish(): RandomNetwork {

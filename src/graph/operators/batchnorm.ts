@@ -1,4 +1,8 @@
+import { ModelError } from '../../common/errors.ts';
+import { formatDims, sizeOf } from '../../common/tensor.ts';
+import { floatBytes, padWithZeros } from '../../kernels/nc4hw4.ts';
 import { batchNormAffine, batchNorm as kernel, packAffine } from '../../kernels/tensor/batchnorm.ts';
+import { binaryStrided } from '../../kernels/tensor/binary.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { asDims4, checkChannels, layoutSpec } from '../shapes.ts';
 import { onlyOutput, unsupported, weightName } from './onnx.ts';
@@ -30,11 +34,28 @@ function translate(node: ModelNode, context: TranslateContext): Draft<BatchNormN
   };
 }
 
-function lower(node: BatchNormNode, to: LowerContext): void {
+function affineOf({ gamma, beta, mean, variance, epsilon }: BatchNormNode, to: LowerContext) {
   const data = (name: string) => to.constantOf(name).data;
+  return batchNormAffine(data(gamma), data(beta), data(mean), data(variance), epsilon);
+}
+
+/** Of what is no image, in two launches: behind dense layers, which take it over where they can. */
+function lowerPlain(node: BatchNormNode, to: LowerContext): void {
+  const dims = to.dims(node.output);
+  const perChannel = [dims[1]!, ...dims.slice(2).map(() => 1)];
+  const padded = (values: Float32Array) => padWithZeros(values, floatBytes(values.length) / 4);
+  const scale = to.constant(`${node.output}@scale`, () => padded(affineOf(node, to).scale));
+  const shift = to.constant(`${node.output}@shift`, () => padded(affineOf(node, to).shift));
+  const scaled = to.scratch(floatBytes(sizeOf(dims)));
+  const x = to.read(node.inputs[0]!, 'plain');
+  to.emit(node.name, binaryStrided('mul', dims, perChannel, dims), [x, scale, scaled]);
+  to.emit(node.name, binaryStrided('add', dims, perChannel, dims), [scaled, shift, to.define(node.output, 'plain')]);
+}
+
+function lower(node: BatchNormNode, to: LowerContext): void {
+  if (to.dims(node.output).length !== 4) return lowerPlain(node, to);
   const affine = to.constant(`${node.output}@affine`, () => {
-    const { gamma, beta, mean, variance, epsilon } = node;
-    const { scale, shift } = batchNormAffine(data(gamma), data(beta), data(mean), data(variance), epsilon);
+    const { scale, shift } = affineOf(node, to);
     return packAffine(scale, shift);
   });
   const dispatch = kernel(layoutSpec(asDims4(node.name, to.dims(node.output))));
@@ -45,7 +66,8 @@ export const batchNorm: Operator<BatchNormNode> = {
   onnx: { BatchNormalization: translate },
   constants: (node) => [node.gamma, node.beta, node.mean, node.variance],
   inferDims(node, dimsOf) {
-    const x = asDims4(node.name, dimsOf(node.inputs[0]!));
+    const x = dimsOf(node.inputs[0]!);
+    if (x.length < 2) throw new ModelError(`${node.name}: expected 2 or more dimensions, got ${formatDims(x)}`);
     return checkChannels(node.name, x, [node.gamma, node.beta, node.mean, node.variance].map(dimsOf));
   },
   lower,

@@ -80,6 +80,11 @@ export function describeAttributes(node: Node): string[] {
   return operatorOf(node).describe?.(node) ?? [];
 }
 
+/** Whether images of a batch are computed from others although shapes do not show it. */
+export function mixesImages(node: Node): boolean {
+  return operatorOf(node).mixesImages?.(node) ?? false;
+}
+
 export function lowerNode(node: Node, to: LowerContext): void {
   operatorOf(node).lower(node, to);
 }

@@ -88,5 +88,7 @@ export interface Operator<N extends NodeBase> {
   inferDims(node: N, dimsOf: (value: string) => Dims): Dims;
   /** Attributes, for `printGraph`. */
   describe?(node: N): string[];
+  /** Whether an image of a batch gets something of others although shapes do not show it. Unless told, none does. */
+  mixesImages?(node: N): boolean;
   lower(node: N, to: LowerContext): void;
 }

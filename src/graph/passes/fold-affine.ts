@@ -10,7 +10,8 @@ function isPerChannel(dims: Dims, channels: number): boolean {
   return dims.length <= 4 && (sizeOf(dims) === 1 || formatDims(aligned) === formatDims([1, channels, 1, 1]));
 }
 
-function affineOf(operation: BinaryNode['operation'], value: (channel: number) => number): ChannelAffine | null {
+/** What an operation by constants does to each channel; null for one that is no scale and shift. */
+export function affineOf(operation: BinaryNode['operation'], value: (channel: number) => number): ChannelAffine | null {
   switch (operation) {
     case 'add':
       return { scale: () => 1, shift: value };

@@ -1,5 +1,5 @@
 import { type Dims, rowMajorStrides, sizeOf } from '../../common/tensor.ts';
-import { type Dispatch, dispatch, eight, flatGrid, packParams } from '../dispatch.ts';
+import { type Dispatch, dispatch, eight, flatGrid, type Launch, packParams } from '../dispatch.ts';
 import { blocksOf, floatBytes, packedBytes } from '../nc4hw4.ts';
 
 /** `prelu` is `a < 0 ? a * b : a`. */
@@ -19,12 +19,11 @@ function splats(channels: number, outChannels: number): boolean {
   return channels === 1 && outChannels > 1;
 }
 
-/** On NC4HW4, each operand's dims equal to the output's or 1. Bindings: a, b, output. */
-export function binary(operation: BinaryOperation, a: Dims4, b: Dims4, output: Dims4): Dispatch {
+/** What a launch on pairs of NC4HW4 elements needs besides what is done with them. */
+export function pairs(a: Dims4, b: Dims4, output: Dims4): Launch {
   const [n, c, h, w] = output;
   const count = n * blocksOf(c) * h * w;
-  return dispatch('binary', {
-    overrides: { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) },
+  return {
     params: packParams([
       ...[c, blocksOf(c), h, w],
       ...[count, splats(a[1], c) ? 1 : 0, splats(b[1], c) ? 1 : 0, 0],
@@ -33,7 +32,13 @@ export function binary(operation: BinaryOperation, a: Dims4, b: Dims4, output: D
     ]),
     bindingBytes: [packedBytes(...a), packedBytes(...b), packedBytes(...output)],
     workgroups: flatGrid(count, WORKGROUP),
-  });
+  };
+}
+
+/** On NC4HW4, each operand's dims equal to the output's or 1. Bindings: a, b, output. */
+export function binary(operation: BinaryOperation, a: Dims4, b: Dims4, output: Dims4): Dispatch {
+  const overrides = { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) };
+  return dispatch('binary', { overrides, ...pairs(a, b, output) });
 }
 
 /** Row-major strides of `dims` aligned to the output's last dimensions, zero where broadcast. */
@@ -46,11 +51,10 @@ export function broadcastStrides(dims: Dims, output: Dims): number[] {
   });
 }
 
-/** On row-major tensors of up to 8 dimensions with numpy broadcasting. Bindings: a, b, output. */
-export function binaryStrided(operation: BinaryOperation, a: Dims, b: Dims, output: Dims): Dispatch {
+/** What a launch on pairs of row-major elements needs besides what is done with them. */
+export function stridedPairs(a: Dims, b: Dims, output: Dims): Launch {
   const count = sizeOf(output);
-  return dispatch('binary-strided', {
-    overrides: { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) },
+  return {
     // the arrays of vec4 start at the next multiple of 16 bytes
     params: packParams([
       ...[count, 0, 0, 0],
@@ -60,5 +64,11 @@ export function binaryStrided(operation: BinaryOperation, a: Dims, b: Dims, outp
     ]),
     bindingBytes: [floatBytes(sizeOf(a)), floatBytes(sizeOf(b)), floatBytes(count)],
     workgroups: flatGrid(count, WORKGROUP),
-  });
+  };
+}
+
+/** On row-major tensors of up to 8 dimensions with numpy broadcasting. Bindings: a, b, output. */
+export function binaryStrided(operation: BinaryOperation, a: Dims, b: Dims, output: Dims): Dispatch {
+  const overrides = { WORKGROUP, OPERATION: OPERATIONS.indexOf(operation) };
+  return dispatch('binary-strided', { overrides, ...stridedPairs(a, b, output) });
 }

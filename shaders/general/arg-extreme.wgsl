@@ -1,0 +1,32 @@
+// Where along one axis of a row-major tensor, seen as outer × axis × inner, the largest or smallest number is.
+struct Params {
+  // outer × inner
+  count: i32,
+  axis: i32,
+  inner: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+override LEAST: bool = false;
+// of equal ones the last
+override LAST: bool = false;
+
+#include "flat-index.wgsl"
+
+fn compute(i: i32) {
+  let first = i / p.inner * p.axis * p.inner + i % p.inner;
+  var best = input[first];
+  var at = 0;
+  for (var k = 1; k < p.axis; k++) {
+    let v = input[first + k * p.inner];
+    let beyond = select(v > best, v < best, LEAST);
+    if (beyond || (LAST && v == best)) {
+      best = v;
+      at = k;
+    }
+  }
+  output[i] = f32(at);
+}

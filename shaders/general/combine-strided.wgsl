@@ -1,0 +1,3 @@
+// Combines two row-major tensors.
+#include "tensor/pairs-strided.wgsl"
+#include "general/combination.wgsl"

@@ -1,0 +1,32 @@
+import { sizeOf } from '../../../common/tensor.ts';
+import { logSoftmax as kernel } from '../../../kernels/general/log-softmax.ts';
+import type { ModelNode } from '../../../loader/model.ts';
+import { checkAxis, normalizeAxis } from '../../shapes.ts';
+import type { Draft, NodeBase, Operator, TranslateContext } from '../operator.ts';
+
+export interface LogSoftmaxNode extends NodeBase {
+  readonly op: 'LogSoftmax';
+  readonly axis: number;
+  /** Before opset 13 all dimensions from the axis on count as one. */
+  readonly flatten: boolean;
+}
+
+function translate(node: ModelNode, context: TranslateContext): Draft<LogSoftmaxNode> {
+  const modern = context.opset >= 13;
+  const rank = context.dims(node.inputs[0]!).length;
+  const axis = node.attributes.int('axis', modern ? -1 : 1);
+  return { op: 'LogSoftmax', axis: normalizeAxis(node.name, axis, rank), flatten: !modern };
+}
+
+export const logSoftmax: Operator<LogSoftmaxNode> = {
+  onnx: { LogSoftmax: translate },
+  inferDims: (node, dimsOf) => checkAxis(node.name, node.axis, dimsOf(node.inputs[0]!)),
+  describe: (node) => [`axis ${node.axis}`],
+  mixesImages: (node) => node.axis === 0,
+  lower(node, to) {
+    const dims = to.dims(node.output);
+    const rest = sizeOf(dims.slice(node.axis));
+    const axis = node.flatten ? rest : dims[node.axis]!;
+    to.emitNode(node, kernel({ outer: sizeOf(dims.slice(0, node.axis)), axis, inner: rest / axis }), 'plain');
+  },
+};
