@@ -23,18 +23,13 @@ alias Value = f32;
 #include "general/exponential.wgsl"
 #include "general/lanes.wgsl"
 
-// where one is no number, neither is the result
-fn larger(a: f32, b: f32) -> f32 {
-  return select(select(b, a, a > b), a, !(a == a));
-}
-
 fn merge(how: u32, a: f32, b: f32) -> f32 {
   switch (how) {
     case 2: {
-      return larger(a, b);
+      return select(a, b, b > a);
     }
     case 3: {
-      return -larger(-a, -b);
+      return select(a, b, b < a);
     }
     case 4: {
       return a * b;
@@ -45,13 +40,11 @@ fn merge(how: u32, a: f32, b: f32) -> f32 {
   }
 }
 
-fn start() -> f32 {
+// what all parts begin with: as in onnxruntime, a first number that is none stays, and of others the largest passes over them
+fn start(v: f32) -> f32 {
   switch (REDUCTION) {
-    case 2: {
-      return -p.infinity;
-    }
-    case 3: {
-      return p.infinity;
+    case 2, 3: {
+      return v;
     }
     case 4: {
       return 1.0;
@@ -119,14 +112,14 @@ fn main(
   let first = place(min(result, p.count - 1), p.kept, p.kept_strides);
   var shift = 0.0;
   if (REDUCTION == 9) {
-    var most = -p.infinity;
+    var most = input[first];
     for (var i = lane; i < p.size; i += LANES) {
-      most = larger(most, input[first + place(i, p.gone, p.gone_strides)]);
+      most = max(most, input[first + place(i, p.gone, p.gone_strides)]);
     }
     most = merge_lanes(2, thread, most);
     shift = select(most, 0.0, abs(most) == p.infinity || !(most == most));
   }
-  var part = start();
+  var part = start(input[first]);
   for (var i = lane; i < p.size; i += LANES) {
     part = merge(REDUCTION, part, element(input[first + place(i, p.gone, p.gone_strides)], shift));
   }

@@ -13,8 +13,8 @@ import { normalizeAxis } from './shapes.ts';
 const OF_FLOATS: Readonly<Record<string, (values: readonly number[]) => number>> = {
   ReduceSum: sum,
   ReduceMean: (values) => sum(values) / values.length,
-  ReduceMax: (values) => values.reduce((a, b) => Math.max(a, b), -Infinity),
-  ReduceMin: (values) => values.reduce((a, b) => Math.min(a, b), Infinity),
+  ReduceMax: (values) => values.reduce((a, b) => (b > a ? b : a)),
+  ReduceMin: (values) => values.reduce((a, b) => (b < a ? b : a)),
   ReduceProd: (values) => values.reduce((whole, x) => whole * x, 1),
   ReduceL1: (values) => sum(values.map(Math.abs)),
   ReduceL2: (values) => Math.sqrt(sum(values.map((x) => x * x))),

@@ -1,14 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { floatTensor, sizeOf } from '../../src/common/tensor.ts';
+import { floatTensor, intTensor, sizeOf } from '../../src/common/tensor.ts';
 import { createNetwork } from '../../src/index.node.ts';
 import { openGpu } from '../support/gpu.ts';
-import { buildModel, float, ints, type NodeSpec } from '../support/onnx-builder.ts';
+import { buildModel, float, int, ints, type NodeSpec, text } from '../support/onnx-builder.ts';
 import { runOrtInOrder } from '../support/ort.ts';
 import { createRng } from '../support/rng.ts';
 import { smallModel } from '../support/small-model.ts';
 import { node } from './models.ts';
 
 const VALUES = [NaN, Infinity, -Infinity, 1, -1, 0, 100, -100];
+
+const OF_ONE = [
+  ...['Exp', 'Log', 'Sqrt', 'Abs', 'Neg', 'Reciprocal', 'Floor', 'Ceil', 'Round', 'Sign', 'Erf', 'Gelu', 'HardSwish'],
+  ...['HardSigmoid', 'Elu', 'Selu', 'Softplus', 'Softsign', 'Mish', 'Sin', 'Cos'],
+];
+const OF_TWO = ['Min', 'Max', 'Mean', 'Sum', 'Pow'];
+const REDUCTIONS = [
+  ...['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd', 'ReduceL1', 'ReduceL2'],
+  ...['ReduceSumSquare', 'ReduceLogSum', 'ReduceLogSumExp'],
+];
 
 /** What of a number onnxruntime decides. */
 function kindOf(value: number): string {
@@ -50,10 +60,34 @@ describe('numbers that are not finite come out as onnxruntime’s', () => {
     ['Conv and Relu', [node('c = Conv(x, w)'), node('y = Relu(c)')]],
     ['Conv and Clip', [node('c = Conv(x, w)'), node('y = Clip(c, low, high)')]],
     ['Conv and Sigmoid', [node('c = Conv(x, w)'), node('y = Sigmoid(c)')]],
+    ...OF_ONE.map((op): [string, NodeSpec[]] => [op, [node(`y = ${op}(x)`)]]),
+    ['Gelu by Tanh', [node('y = Gelu(x)', { approximate: text('tanh') })]],
+    ...OF_TWO.flatMap((op): [string, NodeSpec[]][] => [
+      [`${op} of a constant`, [node(`y = ${op}(high, x)`)]],
+      [`${op} by a constant`, [node(`y = ${op}(x, high)`)]],
+      [`${op} of itself`, [node(`y = ${op}(x, x)`)]],
+    ]),
+    ...['Less', 'GreaterOrEqual', 'Equal'].map((op): [string, NodeSpec[]] => [
+      op,
+      [node(`b = ${op}(x, high)`), node('n = Not(b)'), node('y = Where(n, x, low)')],
+    ]),
+    ['Pow by a root', [node('y = Pow(x, half)')]],
+    ['Pow by 0', [node('y = Pow(x, zero)')]],
+    ['Mod', [node('y = Mod(x, high)', { fmod: int(1) })]],
+    ['Mod by numbers', [node('y = Mod(high, x)', { fmod: int(1) })]],
+    ...REDUCTIONS.flatMap((op): [string, NodeSpec[]][] => [
+      [`${op} along rows`, [node(`y = ${op}(x, last)`)]],
+      [`${op} along channels`, [node(`y = ${op}(x, channels)`)]],
+    ]),
+    ['LogSoftmax', [node('y = LogSoftmax(x)')]],
+    ['LpNormalization', [node('y = LpNormalization(x)')]],
+    ['LayerNormalization', [node('y = LayerNormalization(x, row)')]],
+    ['MatMul', [node('y = MatMul(x, square)')]],
+    ['Gemm', [node('f = Flatten(x)', { axis: int(3) }), node('g = Gemm(f, square, row)'), node('y = Relu(g)')]],
   ])('%s', async (_, nodes) => {
     const bytes = buildModel({
-      opset: 13,
-      irVersion: 8,
+      opset: 20,
+      irVersion: 9,
       inputs: [{ name: 'x', dims: [1, 4, 1, VALUES.length] }],
       outputs: ['y'],
       nodes,
@@ -62,6 +96,12 @@ describe('numbers that are not finite come out as onnxruntime’s', () => {
         low: floatTensor([], [-2]),
         high: floatTensor([], [2]),
         ones: floatTensor([4], [1, 1, 1, 1]),
+        half: floatTensor([], [0.5]),
+        zero: floatTensor([], [0]),
+        row: floatTensor([8], new Array<number>(8).fill(1)),
+        square: floatTensor([8, 8], new Array<number>(64).fill(1)),
+        last: intTensor([1], [3]),
+        channels: intTensor([1], [1]),
       },
     });
     // a channel of each value at a time, and one of all
