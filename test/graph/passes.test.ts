@@ -7,12 +7,16 @@ import { dropDead } from '../../src/graph/passes/drop-dead.ts';
 import { dropNoops } from '../../src/graph/passes/drop-noops.ts';
 import { foldAffine } from '../../src/graph/passes/fold-affine.ts';
 import { foldBatchNorm } from '../../src/graph/passes/fold-batchnorm.ts';
+import { foldDense } from '../../src/graph/passes/fold-dense.ts';
 import { fuseActivation } from '../../src/graph/passes/fuse-activation.ts';
+import { fuseDenseActivation } from '../../src/graph/passes/fuse-dense-activation.ts';
 import { fusePool } from '../../src/graph/passes/fuse-pool.ts';
 import { fuseResidual } from '../../src/graph/passes/fuse-residual.ts';
 import { fuseSeparable } from '../../src/graph/passes/fuse-separable.ts';
 import { optimize } from '../../src/graph/passes/index.ts';
+import { liftBatchNorm } from '../../src/graph/passes/lift-batchnorm.ts';
 import { matchGroupNorm } from '../../src/graph/passes/match-groupnorm.ts';
+import { matchHardSwish } from '../../src/graph/passes/match-hard-swish.ts';
 import { mergeConvs } from '../../src/graph/passes/merge-convs.ts';
 import { printGraph } from '../../src/graph/print.ts';
 import { verify } from '../../src/graph/verify.ts';
@@ -582,5 +586,125 @@ describe('fuseSeparable', () => {
     const all = { ...spec, initializers: { ...initializers, v: weights(4, 4, 1, 1) } };
     const activated = run(await graphOf(nodes, all), fuseActivation);
     expect(lines(run(activated, pass))).toEqual(lines(activated));
+  });
+});
+
+describe('liftBatchNorm', () => {
+  const norm = { g: vector(2, 1), b: vector(10, 20), m: vector(1, 2), v: vector(3, 0) };
+  const norms = { ...norm, w: weights(2, 4, 8, 8) };
+  const epsilon = { epsilon: float(1) };
+
+  it('lets a convolution of the whole image take the normalisation of its numbers', async () => {
+    const nodes = [
+      node('c = Conv(x, w)'),
+      node('f = Flatten(c)'),
+      node('y = BatchNormalization(f, g, b, m, v)', epsilon),
+    ];
+    expect(await rewrite(nodes, { initializers: norms }, liftBatchNorm, foldBatchNorm)).toEqual([
+      'y:image: 1×2×1×1 = Conv(x, y:image:weight, y:image:bias) 8×8 /1,1 pad 0,0,0,0',
+      'y: 1×2 = Reshape(y:image)',
+    ]);
+  });
+
+  it('leaves one of other channels, and a Reshape that something else reads', async () => {
+    const swapped = [
+      node('t = Transpose(x)', { perm: ints([0, 2, 3, 1]) }),
+      node('r = Reshape(t, s)'),
+      node('y = BatchNormalization(r, g, b, m, v)', epsilon),
+    ];
+    await expectUntouched(swapped, { initializers: { ...norm, s: intTensor([3], [1, 2, 128]) } }, liftBatchNorm);
+    const twice = [
+      node('c = Conv(x, w)'),
+      node('f = Flatten(c)'),
+      node('n = BatchNormalization(f, g, b, m, v)', epsilon),
+      node('y = Add(f, n)'),
+    ];
+    await expectUntouched(twice, { initializers: norms }, liftBatchNorm);
+  });
+});
+
+describe('foldDense', () => {
+  const matrix = floatTensor([2, 4], [1, 2, 3, 4, 5, 6, 7, 8]);
+  const flat = node('f = Flatten(x)');
+  const spec = (initializers: NonNullable<SmallModel['initializers']>) => ({ dims: [1, 4, 1, 1], initializers });
+  const gemm = node('d = Gemm(f, w, c)', { transB: int(1) });
+
+  it('scales columns and bias by a normalisation', async () => {
+    const norm = { g: vector(4, 1), b: vector(10, 20), m: vector(1, 2), v: vector(3, 0) };
+    const nodes = [flat, gemm, node('y = BatchNormalization(d, g, b, m, v)', { epsilon: float(1) })];
+    const graph = run(await graphOf(nodes, spec({ ...norm, w: matrix, c: vector(5, 7) })), foldDense);
+    expect(lines(graph).at(-1)).toBe('y: 1×2 = MatMul(f, y:weight, y:bias) transB');
+    // factors 4 / sqrt(3 + 1) and 1 / sqrt(0 + 1)
+    expect(constant(graph, 'y:weight')).toEqual([2, 4, 6, 8, 5, 6, 7, 8]);
+    expect(constant(graph, 'y:bias')).toEqual([18, 25]);
+  });
+
+  it('takes a scale and a shift of rows that are not transposed', async () => {
+    const w = floatTensor([4, 2], [1, 5, 2, 6, 3, 7, 4, 8]);
+    const nodes = [flat, node('d = MatMul(f, w)'), node('m = Mul(d, s)'), node('y = Add(b, m)')];
+    const graph = run(await graphOf(nodes, spec({ w, s: vector(2, 3), b: vector(10, 20) })), foldDense);
+    expect(lines(graph).at(-1)).toBe('y: 1×2 = MatMul(f, m:weight, y:bias)');
+    expect(constant(graph, 'm:weight')).toEqual([2, 15, 4, 18, 6, 21, 8, 24]);
+    expect(constant(graph, 'y:bias')).toEqual([10, 20]);
+  });
+
+  it('leaves a product that something else reads, computed weights, and constants of rows', async () => {
+    const own = { w: matrix, c: vector(5, 7), s: vector(2, 3), rows: floatTensor([3, 1], [1, 2, 3]) };
+    await expectUntouched([flat, gemm, node('m = Mul(d, s)'), node('y = Add(d, m)')], spec(own), foldDense);
+    await expectUntouched(
+      [flat, node('p = Mul(w, f)'), node('d = Gemm(f, p, c)', { transB: int(1) }), node('y = Mul(d, s)')],
+      spec(own),
+      foldDense,
+    );
+    await expectUntouched([flat, gemm, node('y = Mul(d, rows)')], spec(own), foldDense);
+  });
+
+  it('then takes an activation', async () => {
+    const nodes = [flat, gemm, node('r = Relu(d)'), node('y = Mul(r, s)')];
+    const own = spec({ w: matrix, c: vector(5, 7), s: vector(2, 3) });
+    expect((await rewrite(nodes, own, foldDense, fuseDenseActivation)).slice(1)).toEqual([
+      'r: 1×2 = MatMul(f, w, c) transB, relu',
+      'y: 1×2 = Binary(r, s) mul',
+    ]);
+  });
+});
+
+describe('matchHardSwish', () => {
+  const scalar = (value: number) => floatTensor([], [value]);
+  const numbers = { three: scalar(3), zero: scalar(0), six: scalar(6), sixth: scalar(1 / 6) };
+  const gate = [node('a = Add(x, three)'), node('g = Clip(a, zero, six)')];
+  const swish = ['y: 1×4×8×8 = Elementwise(x) hardSwish'];
+
+  it.each<[string, NodeSpec[]]>([
+    ['divided in the end', [...gate, node('p = Mul(x, g)'), node('y = Div(p, six)')]],
+    ['scaled in the end, the other way round', [...gate, node('p = Mul(g, x)'), node('y = Mul(sixth, p)')]],
+    ['divided first', [...gate, node('h = Div(g, six)'), node('y = Mul(x, h)')]],
+    ['with a HardSigmoid', [node('h = HardSigmoid(x)', { alpha: float(1 / 6) }), node('y = Mul(h, x)')]],
+  ])('%s', async (_, nodes) => {
+    expect(await rewrite(nodes, { initializers: numbers }, matchHardSwish)).toEqual(swish);
+  });
+
+  it('finds the gate alone', async () => {
+    const nodes = [node('z = Relu(x)'), ...gate, node('h = Div(g, six)'), node('y = Mul(z, h)')];
+    expect((await rewrite(nodes, { initializers: numbers }, matchHardSwish))[1]).toBe(
+      'h: 1×4×8×8 = Elementwise(x) hardSigmoid, 0.1666666716337204, 0.5',
+    );
+  });
+
+  it('leaves other numbers, another factor, and a gate that something else reads', async () => {
+    const initializers = { ...numbers, two: scalar(2) };
+    const pass = matchHardSwish;
+    await expectUntouched(
+      [node('a = Add(x, two)'), gate[1]!, node('p = Mul(x, g)'), node('y = Div(p, six)')],
+      { initializers },
+      pass,
+    );
+    await expectUntouched([...gate, node('p = Mul(x, g)'), node('y = Div(p, two)')], { initializers }, pass);
+    await expectUntouched([...gate, node('p = Mul(a, g)'), node('y = Div(p, six)')], { initializers }, pass);
+    await expectUntouched(
+      [...gate, node('p = Mul(x, g)'), node('q = Div(p, six)'), node('y = Add(q, g)')],
+      { initializers },
+      pass,
+    );
   });
 });

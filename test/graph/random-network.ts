@@ -114,7 +114,7 @@ class Generator {
       ...since(7, ['Floor', 'Ceil', 'Sign', 'ArgMax', 'ArgMin'], (op) => this.#jump(op)),
       ...since(11, ['Round'], (op) => this.#jump(op)),
       ...since(7, ['Less', 'Greater', 'And', 'Or', 'Xor', 'Not', 'Where'], (op) => this.#logic(op)),
-      ...since(11, ['Equal'], (op) => this.#logic(op)),
+      ...since(11, ['Equal'], (op) => this.#logic(op), 2),
       ...since(12, ['LessOrEqual', 'GreaterOrEqual'], (op) => this.#logic(op), 2),
       ...since(7, ['Min', 'Max', 'Sum', 'Mean'], (op) => this.#many(op)),
       ...since(10, ['Mod'], () => this.#remainder()),
@@ -137,6 +137,11 @@ class Generator {
   /** The input itself, to the bit: other values may fall on either side of a jump. */
   #exact(): Value {
     return this.#values[0]!;
+  }
+
+  /** Mostly one that keeps the images of a batch apart. */
+  #axis(x: Value): number {
+    return this.rng.int(this.#chance(0.9) ? Math.min(1, x.dims.length - 1) : 0, x.dims.length - 1);
   }
 
   #function(op: string): void {
@@ -163,7 +168,7 @@ class Generator {
   #jump(op: string): void {
     const x = this.#exact();
     if (!op.startsWith('Arg')) return void this.#emit(op, [x.name], x.dims, 1);
-    const axis = this.rng.int(0, 3);
+    const axis = this.#axis(x);
     const keep = this.#chance(0.5);
     const index = `v${this.#values.length}`;
     this.#nodes.push({
@@ -224,7 +229,7 @@ class Generator {
     // a root near zero would magnify what differs
     const roots = op === 'ReduceL2';
     const x = given ?? (roots ? this.#exact() : this.#gentle());
-    const axes = x.dims.map((_, axis) => axis).filter(() => this.#chance(0.4));
+    const axes = x.dims.map((_, axis) => axis).filter((axis) => this.#chance(axis === 0 ? 0.05 : 0.6));
     const keep = this.#chance(0.5);
     const gone = axes.length === 0 ? x.dims.map((_, axis) => axis) : axes;
     const dims = keep
@@ -242,7 +247,7 @@ class Generator {
 
   #alongAxis(op: string): void {
     const x = op === 'LpNormalization' ? this.#exact() : this.#gentle(({ length }) => length > 0);
-    const axis = this.rng.int(0, x.dims.length - 1);
+    const axis = this.#axis(x);
     this.#emit(op, [x.name], x.dims, op === 'LogSoftmax' ? 8 : 1, { axis: int(axis) });
   }
 
