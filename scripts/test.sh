@@ -30,7 +30,7 @@ if [ -f "$swiftshader" ]; then
     --exclude test/detector/device-loss.test.ts --exclude test/detector/caller-memory.test.ts \
     --exclude test/runtime/leak.test.ts --exclude test/runtime/hardware-group-norm.test.ts \
     --exclude test/detector/launches.test.ts \
-    test/kernels test/graph/random-networks.test.ts test/graph/non-finite.test.ts test/detector test/runtime || status=1
+    test/kernels test/graph/operators test/graph/random-networks.test.ts test/graph/non-finite.test.ts test/detector test/runtime || status=1
 elif [ -n "${CI:-}" ]; then
   echo "SwiftShader is missing: expected $swiftshader from Debian's chromium package" >&2
   status=1

@@ -5,10 +5,14 @@ import { dimsOf } from './ir.ts';
 import { optimize } from './passes/index.ts';
 import type { Plan } from './plan.ts';
 
-/** Multiply-accumulates of all convolutions and learned parameters of a model, at one input size. */
+/** Multiply-accumulates of all convolutions and products of matrices, and learned parameters of a model, at one input size. */
 export function countWork(model: Model, inputDims: Dims): { readonly macs: number; readonly parameters: number } {
   const graph = optimize(buildGraph(model, inputDims), true);
   const macs = graph.nodes.reduce((sum, node) => {
+    if (node.op === 'MatMul') {
+      const a = dimsOf(graph, node.inputs[0]!);
+      return sum + sizeOf(dimsOf(graph, node.output)) * a.at(node.transA ? -2 : -1)!;
+    }
     if (node.op !== 'Conv') return sum;
     const [, perGroup, kh, kw] = dimsOf(graph, node.weight) as [number, number, number, number];
     return sum + sizeOf(dimsOf(graph, node.output)) * perGroup * kh * kw;

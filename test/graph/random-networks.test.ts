@@ -99,7 +99,15 @@ describe('random networks cover', () => {
       ),
     );
     const printed = graphs.join('');
-    const patterns = [/residual ×1/g, /residual ×2/g, /Conv.* relu/g, /Conv.* clip/g, /GroupNorm.* \d groups, \w+/g];
+    const patterns = [
+      /residual ×1/g,
+      /residual ×2/g,
+      /Conv.* relu/g,
+      /Conv.* clip/g,
+      /GroupNorm.* \d groups, \w+/g,
+      /MatMul\(.*:weight/g,
+      /MatMul.*(relu|clip|sigmoid)/gi,
+    ];
     for (const pattern of patterns) {
       expect(printed.match(pattern)?.length ?? 0, String(pattern)).toBeGreaterThanOrEqual(LEAST);
     }
