@@ -76,6 +76,9 @@ class Generator {
       () => this.#unary(this.#any()),
       () => this.#unary(this.#any()),
       () => this.#prelu(),
+      () => this.#arithmetic(),
+      () => this.#arithmetic(),
+      () => this.#arithmetic(),
       () => this.#binaryConstant(),
       () => this.#binaryConstant(),
       () => this.#binary(),
@@ -126,6 +129,10 @@ class Generator {
       ...since(7, ['MatMul'], () => this.#matmul()),
       ...since(7, ['Gemm'], () => this.#gemm(), 2),
     ];
+  }
+
+  #arithmetic(): void {
+    this.rng.pick(this.arithmetic())();
   }
 
   /** A value of numbers that functions do not magnify. */
