@@ -25,9 +25,10 @@ const supported = device.features.has('shader-f16');
 const MODEL = synthesizeModel(ARCHITECTURES.scrfd_500m_kps, { seed: 1 });
 
 describe.skipIf(!supported)('half precision (needs shader-f16)', () => {
-  /** Nothing here amplifies rounding as norms of flat planes do. */
-  const tame = Array.from({ length: 100 }, (_, seed) => [seed, randomNetwork(seed)] as const).filter(
-    ([, { spec }]) => !spec.nodes.some(({ op }) => /InstanceNorm|GroupNorm|Div/.test(op)),
+  /** Nothing here amplifies rounding as norms of flat planes do, or jumps where a number changes little. */
+  const wild = /Norm|Div|Reciprocal|Pow|Floor|Ceil|Round|Sign|Arg|Less|Greater|Equal|Mod/;
+  const tame = Array.from({ length: 60 }, (_, seed) => [seed, randomNetwork(seed, 6)] as const).filter(
+    ([, { spec }]) => !spec.nodes.some(({ op }) => op !== 'BatchNormalization' && wild.test(op)),
   );
 
   it('has networks', () => expect(tame.length).toBeGreaterThan(15));
