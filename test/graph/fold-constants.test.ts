@@ -4,7 +4,7 @@ import { floatTensor, formatDims, intTensor, sizeOf, type Tensor } from '../../s
 import { buildGraph } from '../../src/graph/build.ts';
 import { loadOperators } from '../../src/graph/load-operators.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
-import { buildModel, int, ints, type NodeSpec, tensor } from '../support/onnx-builder.ts';
+import { buildModel, int, ints, type NodeSpec, tensor, text } from '../support/onnx-builder.ts';
 import { runOrt } from '../support/ort.ts';
 import { node } from './models.ts';
 
@@ -357,15 +357,50 @@ describe('damaged nodes are a ModelError that names them', () => {
       node('y = Resize(x, , channels)'),
       'Resize_0: Resize by 1 along the batch and 1.2000000476837158 along the channels has no mapping',
     ],
+    ['matrices that do not fit', node('y = MatMul(x, w)'), 'MatMul_0: cannot multiply 1×4×6×6 by 4'],
+    ['a product with a number', node('y = MatMul(x, s)'), 'MatMul_0: cannot multiply 1×4×6×6 by scalar'],
+    ['a Gemm of an image', node('y = Gemm(x, w, w)'), 'Gemm_0: Gemm expects matrices, got 1×4×6×6'],
+    ['a product of one', node('y = MatMul(x)'), 'MatMul_0: MatMul expects two inputs, got one'],
+    [
+      'LayerNormalization’s shift',
+      node('y = LayerNormalization(x, six, w)'),
+      'LayerNormalization_0: expected scale and shift of 6, got 4',
+    ],
+    [
+      'a third norm',
+      node('y = LpNormalization(x)', { p: int(3) }),
+      'LpNormalization_0: LpNormalization with p 3 has no mapping',
+    ],
+    [
+      'remainders as of integers',
+      node('y = Mod(x, s)'),
+      'Mod_0: Mod with fmod 0 has no mapping, which ONNX has for integers alone',
+    ],
+    ['a comparison of one', node('y = Less(x)'), 'Less_0: Less expects input 1, got none'],
+    ['a comparison of three', node('y = Less(x, s, s)'), 'Less_0: Less expects two inputs, got 3'],
+    ['a choice of one', node('y = Where(x, s)'), 'Where_0: Where expects input 2, got none'],
+    ['an omitted value of many', node('y = Max(x, , s)'), 'Max_0: Max expects input 1, got none'],
+    ['a reduction along no axis', node('y = ReduceSum(x, axes)'), 'ReduceSum_0: axis 4 is outside 4 dimensions'],
+    [
+      'a Gelu of its own',
+      node('y = Gelu(x)', { approximate: text('erf') }),
+      'Gelu_0: expected approximate of none or tanh, got erf',
+    ],
   ])('%s', async (_, damaged, message) => {
     const bytes = buildModel({
       opset: 21,
       inputs: [{ name: 'x', dims: [1, 4, 6, 6] }],
       outputs: ['y'],
       nodes: [damaged],
-      initializers: { w: channels, s: scalar, l: longer, batch: vector(1.5, 1, 1, 1), channels: vector(1, 1.2, 1, 1) },
+      initializers: {
+        ...{ six: vector(1, 1, 1, 1, 1, 1), axes: index(4) },
+        ...{ w: channels, s: scalar, l: longer },
+        batch: vector(1.5, 1, 1, 1),
+        channels: vector(1, 1.2, 1, 1),
+      },
     });
     const loaded = await loadModel(bytes);
+    await loadOperators(loaded);
     expect(() => buildGraph(loaded, [1, 4, 6, 6])).toThrow(message);
     expect(() => buildGraph(loaded, [1, 4, 6, 6])).toThrow(ModelError);
   });
