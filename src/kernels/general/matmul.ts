@@ -1,6 +1,6 @@
 import { type Dims, sizeOf } from '../../common/tensor.ts';
 import { type Activation, activationParams } from '../activation.ts';
-import { type Dispatch, eight, packParams } from '../dispatch.ts';
+import { type AdapterTraits, type Dispatch, eight, packParams } from '../dispatch.ts';
 import { floatBytes } from '../nc4hw4.ts';
 import { broadcastStrides } from '../tensor/binary.ts';
 import { dispatch } from './dispatch.ts';
@@ -25,13 +25,17 @@ export interface MatMulSpec {
   readonly activation: Activation;
 }
 
-/** Rows that `matmulRows` takes at most: each has sums of its own in registers. */
-const MOST_ROWS = 16;
+/** Rows that `matmulRows` takes at most: each has sums of its own in registers, of which software rasterisers have few. */
+const MOST_ROWS = { hardware: 16, software: 4 } as const;
 
 /** Whether weights are better read once for all rows than a tile at a time: the dense layers behind a backbone. */
-export function isFewRows({ rows, inner, transA, batch, bBatch }: MatMulSpec): boolean {
+export function isFewRows(
+  { rows, inner, transA, batch, bBatch }: MatMulSpec,
+  { software }: Pick<AdapterTraits, 'software'>,
+): boolean {
   const all = rows * sizeOf(batch);
-  return all <= MOST_ROWS && inner % 4 === 0 && sizeOf(bBatch) === 1 && (!transA || rows === 1);
+  const most = software ? MOST_ROWS.software : MOST_ROWS.hardware;
+  return all <= most && inner % 4 === 0 && sizeOf(bBatch) === 1 && (!transA || rows === 1);
 }
 
 function matmulParams(spec: MatMulSpec): Uint8Array<ArrayBuffer> {

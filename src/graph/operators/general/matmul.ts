@@ -85,7 +85,7 @@ function lower(node: MatMulNode, to: LowerContext): void {
   const spec = joinRows(specOf(node, (value) => to.dims(value)).spec);
   const [a, b, bias] = node.inputs as [string, string, string?];
   const left = to.read(a, 'plain');
-  const few = to.isConstant(b) && isFewRows(spec);
+  const few = to.isConstant(b) && isFewRows(spec, to.traits);
   const right = few
     ? to.constant(`${b}@columns${spec.transB ? '' : ' transposed'}`, () => packColumns(to.constantOf(b).data, spec))
     : to.read(b, 'plain');
