@@ -4,6 +4,7 @@ import { Attributes, type AttributeValue } from './attributes.ts';
 import { nameElementType } from './element-type.ts';
 import { type ExternalFiles, type ReadExternal, readExternalFiles } from './external-data.ts';
 import { recogniseFile } from './file-signatures.ts';
+import { inlineFunctions } from './inline-functions.ts';
 import type { Model, ModelNode, ModelValue } from './model.ts';
 import {
   type AttributeProto,
@@ -48,9 +49,6 @@ function decode(bytes: Uint8Array): { proto: ModelProto; graph: GraphProto } {
   // protobuf takes almost any bytes: without a graph nothing was understood
   if (!proto.graph || proto.graph.node.length === 0) {
     throw new ModelError(`model: no graph in ${bytes.byteLength} bytes: ${guessContent(bytes)}`);
-  }
-  if (proto.graph.node.length > MAX_NODES) {
-    throw new ModelError(`model: expected at most ${MAX_NODES} nodes, got ${proto.graph.node.length}`);
   }
   return { proto, graph: proto.graph };
 }
@@ -114,10 +112,10 @@ function nameNode(proto: NodeProto, index: number, taken: Set<string>, given: Re
   return name;
 }
 
-function readNodes(graph: GraphProto, files: ExternalFiles): ModelNode[] {
+function readNodes(nodes: readonly NodeProto[], files: ExternalFiles): ModelNode[] {
   const taken = new Set<string>();
-  const given = new Set(graph.node.map(({ name }) => name));
-  return graph.node.map((proto, index) => {
+  const given = new Set(nodes.map(({ name }) => name));
+  return nodes.map((proto, index) => {
     const name = nameNode(proto, index, taken, given);
     const standard = proto.domain === '' || proto.domain === 'ai.onnx';
     const op = standard ? proto.opType : `${proto.domain}::${proto.opType}`;
@@ -167,7 +165,12 @@ export async function loadModel(bytes: Uint8Array | ArrayBuffer, options: LoadOp
   const opset = readOpset(proto);
   const sparse = graph.sparseInitializer[0];
   if (sparse) throw new ModelError(`initializer "${sparse.values?.name ?? ''}" is sparse, which has no mapping`);
-  const attributeTensors = graph.node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t] : [])));
+  const nodes = inlineFunctions(graph.node, proto.functions, {
+    opset,
+    values: [...graph.initializer, ...graph.input].map(({ name }) => name),
+  });
+  if (nodes.length > MAX_NODES) throw new ModelError(`model: expected at most ${MAX_NODES} nodes, got ${nodes.length}`);
+  const attributeTensors = nodes.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t] : [])));
   const files = await readExternalFiles([...graph.initializer, ...attributeTensors], options.readExternal);
 
   const initializers = new Map<string, Tensor>();
@@ -182,7 +185,7 @@ export async function loadModel(bytes: Uint8Array | ArrayBuffer, options: LoadOp
     opset,
     inputs: graph.input.filter((input) => !initializers.has(input.name)).map(readValue),
     outputs: graph.output.map(readValue),
-    nodes: readNodes(graph, files),
+    nodes: readNodes(nodes, files),
     initializers,
   };
   checkValues(model);

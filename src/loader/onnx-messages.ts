@@ -162,6 +162,7 @@ const nodeProto = message({
   opType: one(4, string, ''),
   attribute: many(5, attributeProto),
   domain: one(7, string, ''),
+  overload: one(8, string, ''),
 });
 
 export type NodeProto = ReturnType<typeof nodeProto.decode>;
@@ -186,12 +187,27 @@ export type GraphProto = ReturnType<typeof graphProto.decode>;
 
 const operatorSetProto = message({ domain: one(1, string, ''), version: one(2, int, 0) });
 
+const functionProto = message({
+  name: one(1, string, ''),
+  input: many(4, string),
+  output: many(5, string),
+  node: many(7, nodeProto),
+  opsetImport: many(9, operatorSetProto),
+  domain: one(10, string, ''),
+  // attributes with a value for calls that give none
+  attributeProto: many(11, attributeProto),
+  overload: one(13, string, ''),
+});
+
+export type FunctionProto = ReturnType<typeof functionProto.decode>;
+
 export const modelProto = message({
   irVersion: one(1, int, 0),
   producerName: one(2, string, ''),
   producerVersion: one(3, string, ''),
   graph: one(7, graphProto, undefined),
   opsetImport: many(8, operatorSetProto),
+  functions: many(25, functionProto),
 });
 
 export type ModelProto = ReturnType<typeof modelProto.decode>;
