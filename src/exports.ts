@@ -31,7 +31,7 @@ export type { Interpolation } from './kernels/detection/letterbox.ts';
 export type { Precision } from './kernels/dispatch.ts';
 export type { DownloadProgress } from './models/download.ts';
 export { bestModels, findModel, type ModelEntry, modelNames, type Source } from './models/registry.ts';
-export type { InputShape, Network, NetworkOptions, OutputTensor, RunOptions } from './runtime/network.ts';
+export type { InputShape, InputShapes, Network, NetworkOptions, OutputTensor, RunOptions } from './runtime/network.ts';
 export type { ModelInput } from './runtime/open-model.ts';
 export type { LiveInput } from './runtime/platform.ts';
 export type { CompileProgress, Progress } from './runtime/progress.ts';

@@ -10,6 +10,8 @@ import { dropDead } from './passes/drop-dead.ts';
 export function isForeignBatch(model: Model, graph: Graph): boolean {
   const [batch] = dimsOf(graph, graph.input);
   const declared = model.inputs[0]?.dims?.[0];
+  // those of several inputs are all as the file declares them
+  if (model.inputs.length > 1) return false;
   return batch !== 1 && (graph.spreadBatch || (typeof declared === 'number' && declared !== batch));
 }
 

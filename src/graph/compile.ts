@@ -1,8 +1,7 @@
-import type { Dims } from '../common/tensor.ts';
 import type { Model } from '../loader/model.ts';
 import { assertBatch, isForeignBatch } from './assert-batch.ts';
-import { buildGraph } from './build.ts';
-import { dimsOf } from './ir.ts';
+import { buildGraph, type InputDims } from './build.ts';
+import { dimsOf, inputsOf } from './ir.ts';
 import { Lowering, type LoweringOptions } from './lower.ts';
 import { optimize } from './passes/index.ts';
 import type { NetworkPlan } from './plan.ts';
@@ -18,12 +17,12 @@ export interface CompileOptions extends LoweringOptions {
 }
 
 /**
- * Whole ONNX graph, `[n, c, h, w]` row-major in, its own outputs out.
+ * Whole ONNX graph, row-major inputs in, its own outputs out.
  * @throws ModelError, ShapeError where a file that bakes another batch would mix the images of this one
  */
 export function compileNetwork(
   model: Model,
-  inputDims: Dims,
+  inputDims: InputDims,
   target: Target,
   { fuse = true, reuse = true, tap = [], ...options }: CompileOptions = {},
 ): NetworkPlan {
@@ -32,18 +31,20 @@ export function compileNetwork(
   const optimized = optimize(built, fuse);
   const graph = fuse ? target.fuseLaunches(optimized, target) : optimized;
   const lowering = new Lowering(graph, target, options);
-  const input = lowering.defineInput('plain');
+  const inputs = inputsOf(graph).map((name) => ({ name, value: lowering.define(name, 'plain') }));
   lowering.lowerNodes();
   const outputs = graph.outputs.map((name) => ({ name, value: lowering.readValue(name, 'plain') }));
-  const { bufferOf, ...lowered } = lowering.finish(
-    reuse,
-    [input],
-    outputs.map(({ value }) => value),
-  );
+  const valuesOf = (all: typeof inputs) => all.map(({ value }) => value);
+  const { bufferOf, ...lowered } = lowering.finish(reuse, valuesOf(inputs), valuesOf(outputs));
+  const place = ({ name, value }: (typeof inputs)[number]) => ({
+    name,
+    dims: dimsOf(graph, name),
+    buffer: bufferOf(value),
+  });
   return {
     ...lowered,
     cleared: [],
-    input: { name: graph.input, dims: inputDims, buffer: bufferOf(input) },
-    outputs: outputs.map(({ name, value }) => ({ name, dims: dimsOf(graph, name), buffer: bufferOf(value) })),
+    inputs: inputs.map(place),
+    outputs: outputs.map(place),
   };
 }

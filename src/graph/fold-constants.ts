@@ -83,11 +83,11 @@ export function eachPlace(
 }
 
 /** Copies one element; both are of one type, which TypeScript does not follow. */
-function copyElement(to: Data, i: number, from: Data, at: number): void {
+export function copyElement(to: Data, i: number, from: Data, at: number): void {
   (to as Float32Array)[i] = (from as Float32Array)[at]!;
 }
 
-function copyView(data: Tensor, dims: Dims, strides: readonly number[], first: number): Tensor {
+export function copyView(data: Tensor, dims: Dims, strides: readonly number[], first: number): Tensor {
   const out = emptyLike(data, dims);
   eachPlace(dims, strides, first, (i, at) => copyElement(out.data, i, data.data, at));
   return out;
@@ -301,8 +301,8 @@ function reshape(node: ModelNode, inputs: Inputs): Tensor {
   return withDims(data, resolveReshape(node.name, data.dims, shape));
 }
 
-/** A node whose inputs are all known, computed. @throws ModelError naming the node */
-export type Fold = (node: ModelNode, inputs: Inputs, budget: FoldingBudget) => Tensor;
+/** A node whose inputs are all known, computed: its output, or all of them. @throws ModelError naming the node */
+export type Fold = (node: ModelNode, inputs: Inputs, budget: FoldingBudget) => Tensor | readonly Tensor[];
 
 /** The shape arithmetic of dynamic exports, by ONNX operator. */
 const FOLDS: Record<string, Fold> = {
@@ -336,11 +336,12 @@ export function isFoldable(op: string): boolean {
 }
 
 /**
- * The value of a node whose inputs are all known: the shape arithmetic of dynamic exports.
+ * The outputs of a node whose inputs are all known: the shape arithmetic of dynamic exports.
  * Null when the operator is not one of those; the caller then treats the node as run-time work.
  * @throws ModelError naming the node
  */
-export function foldConstants(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor | null {
+export function foldConstants(node: ModelNode, inputs: Inputs, budget: FoldingBudget): readonly Tensor[] | null {
   if (!isFoldable(node.op) || (!inputs[0] && node.op !== 'Constant')) return null;
-  return FOLDS[node.op]!(node, inputs, budget);
+  const folded = FOLDS[node.op]!(node, inputs, budget);
+  return 'type' in folded ? [folded] : folded;
 }

@@ -1,11 +1,13 @@
 // What detectors have no use for, which bundles keep in a chunk of its own: see load-operators.ts.
 import type { Fold } from './fold-constants.ts';
 import { ELEMENTWISE_FOLDS } from './fold-elementwise.ts';
+import { MOVE_FOLDS } from './fold-moves.ts';
 import { REDUCE_FOLDS } from './fold-reduce.ts';
 import type { Pass } from './ir.ts';
 import { dropNoops } from './passes/drop-noops.ts';
 import { foldDense } from './passes/fold-dense.ts';
 import { fuseDenseActivation } from './passes/fuse-dense-activation.ts';
+import { fusePad } from './passes/fuse-pad.ts';
 import { liftBatchNorm } from './passes/lift-batchnorm.ts';
 import { matchHardSwish } from './passes/match-hard-swish.ts';
 
@@ -13,6 +15,7 @@ export { GENERAL_OPERATORS } from './operators/general/index.ts';
 
 /** What constants alone are computed by, by ONNX operator. */
 export const GENERAL_FOLDS: Readonly<Record<string, Fold>> = {
+  ...MOVE_FOLDS,
   ...ELEMENTWISE_FOLDS,
   ...REDUCE_FOLDS,
 };
@@ -20,6 +23,7 @@ export const GENERAL_FOLDS: Readonly<Record<string, Fold>> = {
 /** Rewrites of a graph before the others. */
 export const GENERAL_FUSIONS: readonly Pass[] = [
   dropNoops,
+  fusePad,
   liftBatchNorm,
   matchHardSwish,
   foldDense,

@@ -3,8 +3,10 @@ import type { Node } from './operators/index.ts';
 
 /** A network for one input size: topologically ordered nodes over named values of known shape. */
 export interface Graph {
-  /** The one run-time input. */
+  /** The run-time input. */
   readonly input: string;
+  /** Further ones, of networks that have several. */
+  readonly moreInputs?: readonly string[];
   readonly outputs: readonly string[];
   readonly nodes: readonly Node[];
   /** Of every value, the input and constants included. */
@@ -16,6 +18,11 @@ export interface Graph {
 
 /** One rewrite. Never changes the graph it is given. */
 export type Pass = (graph: Graph) => Graph;
+
+/** All that is known at run time alone. */
+export function inputsOf({ input, moreInputs = [] }: Pick<Graph, 'input' | 'moreInputs'>): string[] {
+  return [input, ...moreInputs];
+}
 
 export function dimsOf(graph: Pick<Graph, 'dims'>, value: string): Dims {
   const dims = graph.dims.get(value);

@@ -41,6 +41,6 @@ export interface ModelPlan extends Plan {
 
 /** A plan of the whole ONNX graph: tensors in, tensors out, all row-major float32. */
 export interface NetworkPlan extends ModelPlan {
-  readonly input: { readonly name: string; readonly dims: Dims; readonly buffer: number };
+  readonly inputs: readonly { readonly name: string; readonly dims: Dims; readonly buffer: number }[];
   readonly outputs: readonly { readonly name: string; readonly dims: Dims; readonly buffer: number }[];
 }

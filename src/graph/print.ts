@@ -1,5 +1,5 @@
 import { formatDims } from '../common/tensor.ts';
-import { dimsOf, type Graph } from './ir.ts';
+import { dimsOf, type Graph, inputsOf } from './ir.ts';
 import { constantNames, describeAttributes, type Node } from './operators/index.ts';
 
 /** One line a node: `output: shape = Op(inputs) attributes`. */
@@ -10,7 +10,7 @@ export function printGraph(graph: Graph): string {
     return `${node.output}: ${formatDims(dimsOf(graph, node.output))} = ${node.op}(${operands}) ${attributes}`.trimEnd();
   };
   return [
-    `input ${graph.input}: ${formatDims(dimsOf(graph, graph.input))}`,
+    ...inputsOf(graph).map((input) => `input ${input}: ${formatDims(dimsOf(graph, input))}`),
     ...graph.nodes.map(line),
     `outputs ${graph.outputs.join(', ')}`,
     '',

@@ -1,5 +1,5 @@
 import { formatDims, sameDims } from '../common/tensor.ts';
-import { dimsOf, type Graph } from './ir.ts';
+import { dimsOf, type Graph, inputsOf } from './ir.ts';
 import { constantNames, inferDims } from './operators/index.ts';
 
 /**
@@ -10,8 +10,8 @@ export function verify(graph: Graph, stage: string): Graph {
   const fail = (message: string): never => {
     throw new Error(`graph is broken after ${stage}: ${message}`);
   };
-  const defined = new Set<string>([graph.input, ...graph.constants.keys()]);
-  if (graph.constants.has(graph.input)) fail(`input "${graph.input}" is a constant`);
+  const defined = new Set<string>([...inputsOf(graph), ...graph.constants.keys()]);
+  for (const input of inputsOf(graph)) if (graph.constants.has(input)) fail(`input "${input}" is a constant`);
   for (const [name, constant] of graph.constants) {
     if (!sameDims(constant.dims, dimsOf(graph, name))) fail(`constant "${name}" has two shapes`);
   }

@@ -1,10 +1,11 @@
-import { assertKnown, type OptionNames } from '../common/check.ts';
+import { assertKnown, isRecord, type OptionNames } from '../common/check.ts';
 import { classNameOf } from '../common/class-name.ts';
 import type { ReadLimits } from '../common/limits.ts';
 import { settleAll } from '../common/settle-all.ts';
 import { TaskQueue } from '../common/task-queue.ts';
-import { type Dims, formatDims, sizeOf } from '../common/tensor.ts';
+import { type Dims, formatDims, MAX_RANK, sizeOf } from '../common/tensor.ts';
 import { TypedEventTarget } from '../common/typed-event-target.ts';
+import { type InputDims, isOneShape } from '../graph/build.ts';
 import { compileNetwork } from '../graph/compile.ts';
 import type { NetworkPlan } from '../graph/plan.ts';
 import type { Precision } from '../kernels/dispatch.ts';
@@ -18,14 +19,20 @@ import type { Platform } from './platform.ts';
 import { type DeviceEventMap, Renewable } from './renewable.ts';
 import { assertSessionOptions, Session } from './session.ts';
 
-export type InputShape = readonly [batch: number, channels: number, height: number, width: number];
+/** Dimensions of an input, outermost first, as the file has them: `[n, c, h, w]` of images, mostly. Up to eight; none of a single number. */
+export type InputShape = readonly number[];
+
+/** The shape of every input, by its name in the file. */
+export type InputShapes = Readonly<Record<string, InputShape>>;
 
 export interface NetworkOptions {
   /**
-   * `[n, 3, h, w]`; `run` may ask for others later. A batch that the file does not declare is a `ShapeError` where its images would not
-   * stay apart: where the leading dimension of some value is not the batch.
+   * Of a file's one input; `run` may ask for others later. A batch that the file does not declare is a `ShapeError` where its images would
+   * not stay apart: where the leading dimension of some value is not the batch.
    */
-  readonly inputShape: InputShape;
+  readonly inputShape?: InputShape;
+  /** In place of `inputShape`, of files of several inputs. */
+  readonly inputShapes?: InputShapes;
   /** A device to share; it is never destroyed. By default the network opens and owns one. */
   readonly device?: GPUDevice;
   readonly signal?: AbortSignal;
@@ -46,13 +53,15 @@ export interface RunOptions {
   readonly tap?: readonly string[];
   /** Another input shape; its plan is compiled on first use, shares the weights, and stays with the eight used last. */
   readonly inputShape?: InputShape;
+  /** The same, of several inputs. */
+  readonly inputShapes?: InputShapes;
   readonly signal?: AbortSignal;
 }
 
 const NETWORK_OPTIONS: OptionNames<NetworkOptions> = {
-  ...{ inputShape: 1, device: 1, signal: 1, autotune: 1, precision: 1, fuse: 1, reuse: 1, limits: 1 },
+  ...{ inputShape: 1, inputShapes: 1, device: 1, signal: 1, autotune: 1, precision: 1, fuse: 1, reuse: 1, limits: 1 },
 };
-const RUN_OPTIONS: OptionNames<RunOptions> = { tap: 1, inputShape: 1, signal: 1 };
+const RUN_OPTIONS: OptionNames<RunOptions> = { tap: 1, inputShape: 1, inputShapes: 1, signal: 1 };
 
 /** A result tensor, row-major. */
 export interface OutputTensor {
@@ -77,7 +86,7 @@ class PreparedPlan {
   }
 
   /** @throws DeviceError */
-  async run(input: Float32Array<ArrayBuffer>): Promise<Record<string, OutputTensor>> {
+  async run(inputs: readonly Float32Array<ArrayBuffer>[]): Promise<Record<string, OutputTensor>> {
     this.#context.assertUsable();
     const { plan, executor, staging } = this;
     const parts = plan.outputs.map(({ dims, buffer }) => ({
@@ -86,7 +95,9 @@ class PreparedPlan {
       bytes: sizeOf(dims) * 4,
     }));
     const { result, checked } = this.#context.scoped('running the network', () => {
-      this.#context.device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
+      plan.inputs.forEach(({ buffer }, i) => {
+        this.#context.device.queue.writeBuffer(executor.buffer(buffer), 0, inputs[i]!);
+      });
       const encoder = this.#context.device.createCommandEncoder();
       executor.encode(encoder);
       return { copies: this.#context.read(encoder, staging, parts, { pacer: executor.pacer }) };
@@ -107,10 +118,38 @@ class PreparedPlan {
   }
 }
 
-function assertShape(shape: readonly number[]): void {
-  if (shape.length !== 4 || shape.some((dim) => !Number.isInteger(dim) || dim < 1)) {
-    throw new RangeError(`inputShape: expected four positive integers [n, c, h, w], got [${shape.join(', ')}]`);
+function assertShape(name: string, shape: InputShape): void {
+  const sound =
+    Array.isArray(shape) && shape.length <= MAX_RANK && shape.every((dim) => Number.isInteger(dim) && dim > 0);
+  if (sound) return;
+  const got = Array.isArray(shape) ? `[${shape.join(', ')}]` : String(shape);
+  throw new RangeError(`${name}: expected up to ${MAX_RANK} positive integers, as [n, c, h, w], got ${got}`);
+}
+
+/** The shape of the one input, or those of all; undefined where there is neither. @throws RangeError */
+function readShapes({
+  inputShape,
+  inputShapes,
+}: Pick<RunOptions, 'inputShape' | 'inputShapes'>): InputDims | undefined {
+  if (inputShape !== undefined) {
+    if (inputShapes !== undefined) throw new RangeError('inputShapes: expected in place of inputShape, got both');
+    assertShape('inputShape', inputShape);
+    return inputShape;
   }
+  if (inputShapes === undefined) return undefined;
+  if (!isRecord(inputShapes)) throw new RangeError('inputShapes: expected an object of shapes by names of inputs');
+  for (const [name, shape] of Object.entries(inputShapes)) assertShape(`inputShapes: "${name}"`, shape);
+  return inputShapes;
+}
+
+/** Shapes by inputs, in their order. @throws RangeError where there is not one for each */
+function shapesOf(names: readonly string[], shapes: InputDims): readonly Dims[] {
+  if (isOneShape(shapes)) return [shapes];
+  return names.map((name) => {
+    const dims = shapes[name];
+    if (!dims) throw new RangeError(`inputShapes: expected a shape of "${name}", got none`);
+    return dims;
+  });
 }
 
 type NetworkSession = Session<NetworkPlan, PreparedPlan>;
@@ -119,18 +158,21 @@ type NetworkSession = Session<NetworkPlan, PreparedPlan>;
 export class Network extends TypedEventTarget<DeviceEventMap> {
   readonly #model: Model;
   readonly #options: NetworkOptions;
+  readonly #shapes: InputDims;
   readonly #session: Renewable<NetworkSession>;
   readonly #queue = new TaskQueue();
 
   private constructor(
     model: Model,
     options: NetworkOptions,
+    shapes: InputDims,
     first: NetworkSession,
     open: () => Promise<NetworkSession>,
   ) {
     super();
     this.#model = model;
     this.#options = options;
+    this.#shapes = shapes;
     this.#session = new Renewable(this, first, open);
   }
 
@@ -140,15 +182,16 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
     // before a model is read
     assertKnown(options, NETWORK_OPTIONS);
     assertSessionOptions(rest);
-    assertShape(rest.inputShape);
+    const shapes = readShapes(rest);
+    if (!shapes) throw new RangeError('inputShape: expected a shape, or inputShapes of several inputs, got neither');
     const { model } = await openModel(platform, input, { signal, limits: rest.limits });
     const prepare = (context: GpuContext, plan: NetworkPlan, executor: Executor, own: Own) =>
       new PreparedPlan(context, plan, executor, own);
     const open = () => Session.open(platform, model, rest, prepare);
-    const network = new Network(model, rest, await open(), open);
+    const network = new Network(model, rest, shapes, await open(), open);
     try {
       signal?.throwIfAborted();
-      await network.#use(rest.inputShape, [], () => undefined, signal);
+      await network.#use(shapes, [], () => undefined, signal);
       signal?.throwIfAborted();
     } catch (error) {
       await network.dispose();
@@ -157,9 +200,14 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
     return network;
   }
 
-  /** Name of the input in the file. */
+  /** Name of the input in the file, of several the first one's. */
   get inputName(): string {
     return this.#model.inputs[0]!.name;
+  }
+
+  /** Names of the inputs, in the file's order. */
+  get inputNames(): readonly string[] {
+    return this.#model.inputs.map(({ name }) => name);
   }
 
   /** Names of the outputs, in the file's order. */
@@ -174,37 +222,65 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
 
   /** The compiled plan for the network's own input shape: kernels, buffers, constants. */
   async plan(): Promise<NetworkPlan> {
-    const use = () => this.#use(this.#options.inputShape, [], ({ plan }) => plan);
+    const use = () => this.#use(this.#shapes, [], ({ plan }) => plan);
     return this.#session.call(undefined, use);
   }
 
   /**
-   * Runs the graph on one row-major `[n, c, h, w]` tensor.
+   * Runs the graph on the numbers of a row-major tensor, or of one for each input, by name.
    * @returns every output, and every tapped value, by name
-   * @throws RangeError for another number of elements, ModelError for an unknown tapped value, DeviceError
+   * @throws TypeError for what is no Float32Array of an input's, RangeError for another number of elements, ModelError for an unknown tapped value, DeviceError
    */
-  async run(x: Float32Array, options: RunOptions = {}): Promise<Record<string, OutputTensor>> {
+  async run(
+    x: Float32Array | Readonly<Record<string, Float32Array>>,
+    options: RunOptions = {},
+  ): Promise<Record<string, OutputTensor>> {
     assertKnown(options, RUN_OPTIONS);
-    const { tap = [], inputShape = this.#options.inputShape, signal } = options;
+    const { tap = [], signal } = options;
     signal?.throwIfAborted();
-    assertShape(inputShape);
-    if (classNameOf(x) !== 'Float32Array') throw new TypeError(`input: expected a Float32Array, got ${classNameOf(x)}`);
-    if (x.length !== sizeOf(inputShape)) {
-      const expected = `${sizeOf(inputShape)} elements (${formatDims(inputShape)})`;
-      throw new RangeError(`input "${this.inputName}": expected ${expected}, got ${x.length}`);
-    }
-    // a copy, because the caller may reuse the array while the run waits its turn
-    const input = Float32Array.from(x);
+    const shapes = readShapes(options) ?? this.#shapes;
+    const inputs = this.#read(x, shapes);
     const run = () =>
       this.#queue.run(async () => {
         signal?.throwIfAborted();
-        return this.#use(inputShape, tap, (prepared) => prepared.run(input), signal);
+        return this.#use(shapes, tap, (prepared) => prepared.run(inputs), signal);
       });
     return this.#session.call(signal, run);
   }
 
+  /** The numbers of every input, in the file's order: copies, because the caller may reuse the arrays while the run waits its turn. */
+  #read(
+    x: Float32Array | Readonly<Record<string, Float32Array>>,
+    shapes: InputDims,
+  ): readonly Float32Array<ArrayBuffer>[] {
+    const names = this.inputNames;
+    const quoted = names.map((name) => `"${name}"`).join(', ');
+    const kind = classNameOf(x);
+    const single = kind === 'Float32Array';
+    if (single ? names.length > 1 : kind !== 'Object') {
+      const expected = names.length > 1 ? `one for each of ${quoted}` : 'a Float32Array';
+      throw new TypeError(`input: expected ${expected}, got ${single ? 'one Float32Array' : kind}`);
+    }
+    const given: Readonly<Record<string, unknown>> = single ? { [names[0]!]: x } : { ...x };
+    const other = Object.keys(given).find((name) => !names.includes(name));
+    if (other !== undefined) throw new TypeError(`input "${other}": the model has none of this name, it has ${quoted}`);
+    const dims = shapesOf(names, shapes);
+    return names.map((name, i) => {
+      const numbers = given[name];
+      if (classNameOf(numbers) !== 'Float32Array') {
+        throw new TypeError(`input "${name}": expected a Float32Array, got ${classNameOf(numbers)}`);
+      }
+      const { length } = numbers as Float32Array;
+      if (length !== sizeOf(dims[i]!)) {
+        const expected = `${sizeOf(dims[i]!)} elements (${formatDims(dims[i]!)})`;
+        throw new RangeError(`input "${name}": expected ${expected}, got ${length}`);
+      }
+      return Float32Array.from(numbers as Float32Array);
+    });
+  }
+
   async #use<T>(
-    shape: InputShape,
+    shapes: InputDims,
     tap: readonly string[],
     task: (prepared: PreparedPlan) => Promise<T> | T,
     signal?: AbortSignal,
@@ -212,8 +288,8 @@ export class Network extends TypedEventTarget<DeviceEventMap> {
     const { fuse = true, reuse = true } = this.#options;
     const session = await this.#session.usable();
     return session.use(
-      JSON.stringify([shape, tap]),
-      (options) => compileNetwork(this.#model, shape, session.target, { ...options, fuse, reuse, tap }),
+      JSON.stringify([shapes, tap]),
+      (options) => compileNetwork(this.#model, shapes, session.target, { ...options, fuse, reuse, tap }),
       task,
       { signal },
     );

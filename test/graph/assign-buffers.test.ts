@@ -173,7 +173,7 @@ function checkNetwork(model: Model, dims: readonly number[], target: Target, tap
     const plan = compileNetwork(model, dims, target, { fuse, tap });
     checkAssignment(planner.lifetimes, assignBuffers(planner.lifetimes, true));
     const pairs = plan.outputs.map(({ buffer }, i) => [buffer, own.outputs[i]!.buffer] as const);
-    checkPlan(plan, own, [[plan.input.buffer, own.input.buffer]], pairs);
+    checkPlan(plan, own, [[plan.inputs[0]!.buffer, own.inputs[0]!.buffer]], pairs);
   }
 }
 
@@ -215,7 +215,7 @@ describe('plans', () => {
     const { spec, inputDims } = randomNetwork(0);
     const model = await loadModel(buildModel(spec));
     const own = compileNetwork(model, inputDims, TARGETS[0]!, { reuse: false });
-    const start = [[own.input.buffer, own.input.buffer]] as const;
+    const start = [[own.inputs[0]!.buffer, own.inputs[0]!.buffer]] as const;
     const move = (operand: Operand): Operand => (operand.kind === 'buffer' ? { ...operand, index: 0 } : operand);
     const buffers = own.buffers.map(() => Math.max(...own.buffers));
     const crowded = {

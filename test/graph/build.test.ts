@@ -346,10 +346,10 @@ describe('Resize and Upsample', () => {
     [
       'policy',
       'y = Resize(x, none, twice)',
-      { keep_aspect_ratio_policy: text('not_larger') },
-      'Resize_0: Resize with keep_aspect_ratio_policy not_larger has no mapping',
+      { keep_aspect_ratio_policy: text('round') },
+      'Resize_0: Resize with keep_aspect_ratio_policy round has no mapping',
     ],
-    ['axes', 'y = Resize(x, none, twice)', { axes: ints([2, 3]) }, 'Resize_0: Resize with axes has no mapping'],
+    ['axes', 'y = Resize(x, none, twice)', { axes: ints([2, 3]) }, 'Resize_0: expected 2 scales, got 4'],
     ['neither', 'y = Resize(x, none, none)', nearest, 'Resize_0: expected 4 scales or 4 sizes, got none'],
   ])('refuses another %s', async (_, call, attributes, message) => {
     await expect(build([node(call, attributes)], { initializers })).rejects.toThrow(message);
@@ -436,7 +436,7 @@ describe('refuses what has no kernel', () => {
       'com.microsoft::Gelu',
       'has no mapping',
     ],
-    ['a named node', [{ ...node('y = TopK(x)'), name: 'best' }], 'best', 'TopK', 'has no mapping'],
+    ['a named node', [{ ...node('y = NonZero(x)'), name: 'best' }], 'best', 'NonZero', 'has no mapping'],
     [
       'an unknown attribute',
       [node('y = Relu(x)', { steepness: float(2) })],
@@ -467,10 +467,10 @@ describe('refuses what has no kernel', () => {
     ],
     [
       'a shape computed from values',
-      [node('t = Cast(x)', { to: int(7) })],
-      'Cast_0',
-      'Cast',
-      'of a run-time value to integers has no mapping',
+      [node('t = Cast(x)', { to: int(7) }), node('y = Reshape(x, t)')],
+      'Reshape_1',
+      'Reshape',
+      'with a shape computed at run time has no mapping',
     ],
     [
       'bounds computed at run time',
@@ -565,13 +565,6 @@ describe('refuses what has no kernel', () => {
       'with allowzero has no mapping',
     ],
     [
-      'a backward slice of a shape',
-      [node('k = Shape(x)'), node('y = Slice(k, i, i, z, z)')],
-      'Slice_1',
-      'Slice',
-      'with step -1 has no mapping',
-    ],
-    [
       'a text constant',
       [node('k = Constant()', { value_string: text('a') })],
       'Constant_0',
@@ -579,9 +572,7 @@ describe('refuses what has no kernel', () => {
       'holds no numeric value',
     ],
   ])('%s', async (_, nodes, name, op, detail) => {
-    const failure = await graphOf(nodes, { initializers: { ...initializers, z: index(-1) } }).catch(
-      (error: unknown) => error,
-    );
+    const failure = await graphOf(nodes, { initializers: initializers }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(UnsupportedOpError);
     expect(failure).toMatchObject({ node: name, op, message: `${name}: ${op} ${detail}` });
   });

@@ -29,15 +29,18 @@ const ARITHMETIC_TURNS = 6;
 /** The network for a seed: the same each time, valid for onnxruntime. Of `few` moves, or of many. */
 export function randomNetwork(seed: number, few?: number): RandomNetwork {
   const generator = new Generator(seed);
-  const moves = [...generator.moves()];
+  const moves = generator.moves();
+  const general = generator.generalMoves();
   const count = few ?? generator.rng.int(5, 9);
-  for (let i = 0; i < count; i++) generator.rng.pick(moves)();
+  const drawn = few === undefined ? moves : [...moves, ...general];
+  for (let i = 0; i < count; i++) generator.rng.pick(drawn)();
   if (few !== undefined) return generator.finish();
   // a turn for every move: chance alone would leave some out for long
   for (const turn of [0, 11, 23]) moves[(seed * 3 + turn) % moves.length]!();
   const arithmetic = generator.arithmetic();
   const first = Math.floor(seed / OPSETS.length) * ARITHMETIC_TURNS;
   for (let i = 0; i < ARITHMETIC_TURNS; i++) arithmetic[(first + i) % arithmetic.length]!();
+  for (const turn of [0, 1, 2]) general[(seed * 3 + turn) % general.length]!();
   return generator.finish();
 }
 
@@ -127,7 +130,7 @@ class Generator {
       ...since(7, ['LogSoftmax', 'LpNormalization'], (op) => this.#alongAxis(op)),
       ...since(17, ['LayerNormalization'], () => this.#layerNorm(), 4),
       ...since(7, ['MatMul'], () => this.#matmul()),
-      ...since(7, ['Gemm'], () => this.#gemm(), 2),
+      ...since(7, ['Gemm'], () => this.#sealed(() => this.#gemm()), 3),
     ];
   }
 
@@ -325,6 +328,26 @@ class Generator {
     if (this.#chance(0.6)) this.#unary(normed);
   }
 
+  /** Those of the operators that detectors have no use for. */
+  generalMoves(): (() => void)[] {
+    return [
+      () => this.#pad(),
+      () => this.#repeat('Expand'),
+      () => this.#repeat('Tile'),
+      () => this.#split(),
+      () => this.#gather(),
+      () => this.#gatherSome('GatherElements'),
+      () => this.#gatherSome('GatherND'),
+      () => this.#convTranspose(),
+      () => this.#depthToSpace(),
+      () => this.#spaceToDepth(),
+      () => this.#localNorm(),
+      () => this.#topK(),
+      () => this.#castThere(),
+      () => this.#backwards(),
+    ];
+  }
+
   finish(): RandomNetwork {
     const { rng } = this;
     const computed = this.#values.slice(1);
@@ -369,6 +392,15 @@ class Generator {
     this.#nodes.push({ op, inputs, outputs: [value.name], attributes });
     this.#values.push(value);
     return value;
+  }
+
+  /** A node of several outputs. */
+  #emitAll(op: string, inputs: readonly string[], all: readonly Dims[], scale: number, attributes: Attributes): void {
+    for (const name of inputs) this.#read.add(name);
+    const first = this.#values.length;
+    const values = all.map((dims, i) => ({ name: `v${first + i}`, dims, scale }));
+    this.#nodes.push({ op, inputs, outputs: values.map(({ name }) => name), attributes });
+    this.#values.push(...values);
   }
 
   #add(tensor: Tensor): string {
@@ -730,6 +762,164 @@ class Generator {
     this.#emit('Transpose', [x.name], dims, x.scale, plain ? {} : { perm: ints(perm) });
   }
 
+  /** Pads and crops, as attributes or as inputs. */
+  #pad(): void {
+    const { rng } = this;
+    const x = this.#any(({ length }) => length > 0);
+    const modes = this.#opset < 19 ? ['constant', 'reflect', 'edge'] : ['constant', 'reflect', 'edge', 'wrap'];
+    const mode = rng.pick(modes);
+    const least = mode === 'constant' && this.#chance(0.3) ? -1 : 0;
+    const amounts = x.dims.map((dim) => {
+      const most = Math.min(3, mode === 'reflect' ? dim - 1 : 3);
+      return dim + 2 * least > 0 && this.#chance(0.5) ? [rng.int(least, most), rng.int(least, most)] : [0, 0];
+    });
+    const pads = [...amounts.map(([before]) => before!), ...amounts.map(([, behind]) => behind!)];
+    const dims = x.dims.map((dim, i) => dim + pads[i]! + pads[x.dims.length + i]!);
+    if (sizeOf(dims) > MAX_ELEMENTS) return;
+    if (this.#opset < 11) this.#emit('Pad', [x.name], dims, x.scale, { mode: text(mode), pads: ints(pads) });
+    else {
+      const value = mode === 'constant' ? [this.#add(floatTensor([], [rng.uniform(-1, 1)]))] : [];
+      this.#emit('Pad', [x.name, this.#ints(pads), ...value], dims, x.scale, { mode: text(mode) });
+    }
+  }
+
+  /** Of a shape that onnxruntime knows: its inference counts windows of pools that are dropped, and refuses what does not fit those. */
+  #settled(x: Value): Value {
+    const pooled = this.#nodes.some(({ attributes }) => attributes?.ceil_mode);
+    return pooled ? this.#emit('Reshape', [x.name, this.#ints(x.dims)], x.dims, x.scale) : x;
+  }
+
+  #repeat(op: 'Expand' | 'Tile'): void {
+    const x = this.#any(({ length }) => length > 0);
+    const repeats = x.dims.map((dim) => (this.#chance(0.6) || (op === 'Expand' && dim > 1) ? 1 : this.rng.int(1, 3)));
+    const dims = x.dims.map((dim, i) => dim * repeats[i]!);
+    const more = op === 'Expand' && x.dims.length < MAX_RANK && this.#chance(0.4) ? [this.rng.int(1, 2)] : [];
+    if (sizeOf([...more, ...dims]) > MAX_ELEMENTS) return;
+    const shape = this.#ints(op === 'Tile' ? repeats : [...more, ...dims]);
+    this.#emit(op, [this.#settled(x).name, shape], [...more, ...dims], x.scale);
+  }
+
+  /** Two parts of an axis. */
+  #split(): void {
+    const x = this.#any((dims) => dims.some((dim) => dim > 1));
+    const axis = x.dims.findLastIndex((dim) => dim > 1);
+    if (axis < 0) return;
+    const first = this.rng.int(1, x.dims[axis]! - 1);
+    const lengths = [first, x.dims[axis]! - first];
+    const { name } = this.#settled(x);
+    const inputs = this.#opset < 13 ? [name] : [name, this.#ints(lengths)];
+    const attributes = { axis: int(axis), ...(this.#opset < 13 && { split: ints(lengths) }) };
+    const parts = lengths.map((length) => x.dims.with(axis, length));
+    this.#emitAll('Split', inputs, parts, x.scale, attributes);
+  }
+
+  #gather(): void {
+    const { rng } = this;
+    const x = this.#any(({ length }) => length > 0);
+    const axis = rng.int(0, x.dims.length - 1);
+    const indexDims = rng.pick([[], [1], [3], [2, 2]].filter(({ length }) => length + x.dims.length <= MAX_RANK));
+    const dims = [...x.dims.slice(0, axis), ...indexDims, ...x.dims.slice(axis + 1)];
+    if (sizeOf(dims) > MAX_ELEMENTS) return;
+    const least = this.#opset < 11 ? 0 : -x.dims[axis]!;
+    const indices = this.#indices(indexDims, () => rng.int(least, x.dims[axis]! - 1));
+    this.#emit('Gather', [x.name, indices], dims, x.scale, { axis: int(axis) });
+  }
+
+  #indices(dims: Dims, index: (i: number) => number): string {
+    return this.#add(
+      intTensor(
+        dims,
+        Array.from({ length: sizeOf(dims) }, (_, i) => index(i)),
+      ),
+    );
+  }
+
+  #gatherSome(op: 'GatherElements' | 'GatherND'): void {
+    if (this.#opset < 11) return;
+    const { rng } = this;
+    const x = this.#any(({ length }) => length > 0);
+    if (op === 'GatherElements') {
+      const axis = rng.int(0, x.dims.length - 1);
+      const dims = x.dims.with(axis, rng.int(1, 3));
+      const indices = this.#indices(dims, () => rng.int(-x.dims[axis]!, x.dims[axis]! - 1));
+      this.#emit(op, [x.name, indices], dims, x.scale, { axis: int(axis) });
+    } else {
+      const depth = rng.int(1, x.dims.length);
+      const count = rng.int(1, 4);
+      if (count * sizeOf(x.dims.slice(depth)) > MAX_ELEMENTS) return;
+      const indices = this.#indices([count, depth], (i) => rng.int(0, x.dims[i % depth]! - 1));
+      this.#emit(op, [x.name, indices], [count, ...x.dims.slice(depth)], x.scale);
+    }
+  }
+
+  #convTranspose(): void {
+    const { rng } = this;
+    const x = this.#image((dims) => sizeOf(dims) * 4 < MAX_ELEMENTS);
+    const [n, c, h, w] = x.dims as [number, number, number, number];
+    const group = rng.pick([1, 1, c, 2].filter((divisor) => c % divisor === 0));
+    const perGroup = rng.int(1, 4);
+    const kernel = [rng.int(1, 3), rng.int(1, 3)] as const;
+    const strides = [rng.int(1, 2), rng.int(1, 2)] as const;
+    const pads = [0, 1, 0, 1].map((axis) => rng.int(0, kernel[axis]! - 1));
+    const extra = strides.map((stride) => rng.int(0, stride - 1));
+    const extent = (size: number, axis: 0 | 1) =>
+      (size - 1) * strides[axis] + kernel[axis] + extra[axis]! - pads[axis]! - pads[axis + 2]!;
+    const dims = [n, perGroup * group, extent(h, 0), extent(w, 1)];
+    if (dims.some((dim) => dim < 1) || sizeOf(dims) > MAX_ELEMENTS) return;
+    const limit = Math.sqrt((3 * group) / c / 4);
+    const inputs = [x.name, this.#floats([c, perGroup, ...kernel], -limit, limit)];
+    if (this.#chance(0.5)) inputs.push(this.#floats([perGroup * group], -0.5, 0.5));
+    this.#emit('ConvTranspose', inputs, dims, x.scale + 0.5, {
+      strides: ints(strides),
+      pads: ints(pads),
+      output_padding: ints(extra),
+      group: int(group),
+    });
+  }
+
+  #depthToSpace(): void {
+    const x = this.#image((dims) => dims[1]! % 4 === 0);
+    const [n, c, h, w] = x.dims as [number, number, number, number];
+    if (x.dims.length !== 4 || c % 4 !== 0) return this.#spaceToDepth();
+    const mode = this.#opset >= 11 && { mode: text(this.rng.pick(['DCR', 'CRD'])) };
+    this.#emit('DepthToSpace', [x.name], [n, c / 4, h * 2, w * 2], x.scale, { blocksize: int(2), ...mode });
+  }
+
+  #spaceToDepth(): void {
+    const x = this.#image((dims) => dims[2]! % 2 === 0 && dims[3]! % 2 === 0);
+    const [n, c, h, w] = x.dims as [number, number, number, number];
+    if (x.dims.length !== 4 || h % 2 !== 0 || w % 2 !== 0) return;
+    const deep = this.#emit('SpaceToDepth', [x.name], [n, c * 4, h / 2, w / 2], x.scale, { blocksize: int(2) });
+    if (this.#chance(0.5)) this.#emit('DepthToSpace', [deep.name], x.dims, x.scale, { blocksize: int(2) });
+  }
+
+  #localNorm(): void {
+    const x = this.#image();
+    const size = int(this.rng.pick([1, 3, 5]));
+    this.#emit('LRN', [x.name], x.dims, x.scale, { size, ...(this.#chance(0.5) && { alpha: float(0.3) }) });
+  }
+
+  /** Values alone: a difference in the last bit changes the order of neighbours. */
+  #topK(): void {
+    const x = this.#any(({ length }) => length > 0);
+    const axis = this.rng.int(0, x.dims.length - 1);
+    const k = this.rng.int(1, x.dims[axis]!);
+    const least = this.#opset >= 11 && this.#chance(0.5) && { largest: int(0) };
+    const attributes = { axis: int(axis), ...(this.#opset < 10 && { k: int(k) }), ...least };
+    const inputs = this.#opset < 10 ? [x.name] : [x.name, this.#ints([k])];
+    const value = this.#emit('TopK', inputs, x.dims.with(axis, k), x.scale, attributes);
+    this.#nodes.push({ ...this.#nodes.pop()!, outputs: [value.name, `${value.name}_indices`] });
+  }
+
+  /** To another type and back, of the input: a difference in the last bit rounds to another number. */
+  #castThere(): void {
+    const x = this.#values[0]!;
+    const to = this.rng.pick(this.#opset < 13 ? [10, 6, 9] : [10, 16, 6, 9]);
+    const cast = `cast${this.#nodes.length}`;
+    this.#nodes.push({ op: 'Cast', inputs: [x.name], outputs: [cast], attributes: { to: int(to) } });
+    this.#emit('Cast', [cast], x.dims, 1, { to: int(1) });
+  }
+
   /** One axis, from either end, with a step where the operator set has them. */
   #slice(): void {
     const { rng } = this;
@@ -747,6 +937,16 @@ class Generator {
       const ranges = [[from], [end], [axis], [step]].map((values) => this.#ints(values));
       this.#emit('Slice', [x.name, ...ranges], dims, x.scale);
     }
+  }
+
+  /** From the last element of an axis to the first. */
+  #backwards(): void {
+    if (this.#opset < 10) return;
+    const x = this.#any(({ length }) => length > 0);
+    const axis = this.rng.int(0, x.dims.length - 1);
+    const step = this.rng.int(1, 3);
+    const ranges = [[-1], [-9999], [axis], [-step]].map((values) => this.#ints(values));
+    this.#emit('Slice', [x.name, ...ranges], x.dims.with(axis, Math.ceil(x.dims[axis]! / step)), x.scale);
   }
 
   #reshape(): void {

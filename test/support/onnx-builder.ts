@@ -12,6 +12,8 @@ const { AttributeType } = onnx.AttributeProto;
 const elementTypes = {
   float32: DataType.FLOAT,
   float16: DataType.FLOAT16,
+  bfloat16: DataType.BFLOAT16,
+  float64: DataType.DOUBLE,
   int64: DataType.INT64,
   int32: DataType.INT32,
   bool: DataType.BOOL,

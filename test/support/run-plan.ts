@@ -18,7 +18,7 @@ export async function runPlan(context: GpuContext, plan: NetworkPlan, input: Flo
   const staging = context.device.createBuffer({ size, usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST });
   try {
     return await context.guarded('a plan for hardware', async () => {
-      context.device.queue.writeBuffer(executor.buffer(plan.input.buffer), 0, input);
+      context.device.queue.writeBuffer(executor.buffer(plan.inputs[0]!.buffer), 0, input);
       const encoder = context.device.createCommandEncoder();
       executor.encode(encoder);
       return (await context.read(encoder, staging, parts)).map((bytes) => new Float32Array(bytes));

@@ -85,6 +85,11 @@ export function mixesImages(node: Node): boolean {
   return operatorOf(node).mixesImages?.(node) ?? false;
 }
 
+/** Whether a node makes integers of floats. */
+export function givesIntegers(node: Node): boolean {
+  return operatorOf(node).givesIntegers?.(node) ?? false;
+}
+
 export function lowerNode(node: Node, to: LowerContext): void {
   operatorOf(node).lower(node, to);
 }

@@ -23,6 +23,8 @@ export interface TranslateContext {
   spreadBatch(): void;
   dims(value: string): Dims;
   constant(value: string): Tensor | undefined;
+  /** Counts elements that a node makes of constants. @throws ModelError where a file makes too many */
+  spend(node: ModelNode, dims: Dims): void;
 }
 
 /** A node that lacks what it takes from its ONNX node alone; of its inputs it has the first, where it names none. */
@@ -30,8 +32,8 @@ export type Draft<N extends NodeBase = NodeBase> = N extends NodeBase
   ? Omit<N, 'name' | 'inputs' | 'output'> & Partial<Pick<N, 'inputs'>>
   : never;
 
-/** One run-time ONNX node as one of the graph's. @throws ModelError, UnsupportedOpError naming the node */
-export type Translate = (node: ModelNode, context: TranslateContext) => Draft;
+/** One run-time ONNX node as one of the graph's, or as one for each of its outputs. @throws ModelError, UnsupportedOpError naming the node */
+export type Translate = (node: ModelNode, context: TranslateContext) => Draft | readonly Draft[];
 
 /** `packed` is NC4HW4, which all image kernels use; `plain` is row-major, for tails of any rank. */
 export type Layout = 'packed' | 'plain';
@@ -90,5 +92,7 @@ export interface Operator<N extends NodeBase> {
   describe?(node: N): string[];
   /** Whether an image of a batch gets something of others although shapes do not show it. Unless told, none does. */
   mixesImages?(node: N): boolean;
+  /** Whether the output holds integers, for which ONNX has other arithmetic. Unless told, those of its inputs that do make it so. */
+  givesIntegers?(node: N): boolean;
   lower(node: N, to: LowerContext): void;
 }

@@ -102,11 +102,6 @@ function dropout(node: ModelNode, context: TranslateContext): Draft<ReshapeNode>
   return copy(node, context);
 }
 
-function cast(node: ModelNode, context: TranslateContext): Draft<ReshapeNode> {
-  if (!castsToFloat(node)) unsupported(node, 'of a run-time value to integers has no mapping');
-  return copy(node, context);
-}
-
 export const reshape: Operator<ReshapeNode> = {
   onnx: {
     Reshape: (node, context) => draft(reshapeDims(node, context)),
@@ -115,7 +110,6 @@ export const reshape: Operator<ReshapeNode> = {
     Unsqueeze: (node, context) => changeRank(node, context, unsqueezeDims),
     Identity: copy,
     Dropout: dropout,
-    Cast: cast,
   },
   inferDims(node, dimsOf) {
     const x = dimsOf(node.inputs[0]!);

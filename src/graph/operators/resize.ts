@@ -1,5 +1,5 @@
 import { ModelError } from '../../common/errors.ts';
-import { sizeOf, toNumbers } from '../../common/tensor.ts';
+import { type Dims, sizeOf, toNumbers } from '../../common/tensor.ts';
 import {
   type CoordinateMode,
   resize as kernel,
@@ -9,7 +9,7 @@ import {
   resizeAxis,
 } from '../../kernels/tensor/resize.ts';
 import type { ModelNode } from '../../loader/model.ts';
-import { asDims4, checkExtents, MAX_SIDE, type Pair } from '../shapes.ts';
+import { asDims4, checkExtents, MAX_SIDE, normalizeAxis, type Pair } from '../shapes.ts';
 import { constantInput, unsupported } from './onnx.ts';
 import type { Draft, LowerContext, NodeBase, Operator, TranslateContext } from './operator.ts';
 
@@ -35,9 +35,6 @@ function readMode(node: ModelNode, opset: number): ResizeMode {
   attributes.float('extrapolation_value', 0);
   if (attributes.int('exclude_outside', 0) !== 0) unsupported(node, 'with exclude_outside has no mapping');
   if (attributes.int('antialias', 0) !== 0) unsupported(node, 'with antialias has no mapping');
-  const policy = attributes.string('keep_aspect_ratio_policy', 'stretch');
-  if (policy !== 'stretch') unsupported(node, `with keep_aspect_ratio_policy ${policy} has no mapping`);
-  if (attributes.has('axes')) unsupported(node, 'with axes has no mapping');
   if (!COORDINATE_MODES.includes(coordinates)) {
     unsupported(node, `with coordinate_transformation_mode ${coordinates} has no mapping`);
   }
@@ -45,25 +42,55 @@ function readMode(node: ModelNode, opset: number): ResizeMode {
   return { mode, coordinates: coordinates as CoordinateMode, nearest: nearest as NearestMode };
 }
 
+const POLICIES: readonly string[] = ['stretch', 'not_larger', 'not_smaller'];
+
+function readPolicy(node: ModelNode): string {
+  const policy = node.attributes.string('keep_aspect_ratio_policy', 'stretch');
+  return POLICIES.includes(policy)
+    ? policy
+    : unsupported(node, `with keep_aspect_ratio_policy ${policy} has no mapping`);
+}
+
+/** Sizes as the policy has them, and the scale that they have in common; null where each has its own. */
+function applyPolicy(policy: string, x: Dims, axes: readonly number[], sizes: readonly number[]) {
+  if (policy === 'stretch') return { sizes, scale: null };
+  const scales = axes.map((axis, i) => Math.fround(sizes[i]! / x[axis]!));
+  const scale = policy === 'not_larger' ? Math.min(...scales) : Math.max(...scales);
+  return { sizes: axes.map((axis) => Math.round(Math.fround(scale * x[axis]!))), scale };
+}
+
 function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode> {
-  const [n, c, h, w] = asDims4(node.name, context.dims(node.inputs[0]!));
+  const x = asDims4(node.name, context.dims(node.inputs[0]!));
+  const [n, c, h, w] = x;
+  const { attributes } = node;
+  // some of them since opset 18
+  const axes = attributes.ints('axes', [0, 1, 2, 3]).map((axis) => normalizeAxis(node.name, axis, 4));
+  if (new Set(axes).size !== axes.length) throw new ModelError(`${node.name}: axes ${axes} repeat`);
+  const spread = (values: readonly number[], rest: readonly number[]) =>
+    rest.map((value, axis) => values[axes.indexOf(axis)] ?? value);
   const optional = (index: number, what: string) => {
     if (!node.inputs[index]) return undefined;
     const tensor = constantInput(node, context, index, what);
     const count = sizeOf(tensor.dims);
     if (count === 0) return undefined;
-    if (count !== 4) throw new ModelError(`${node.name}: expected 4 ${what}, got ${count}`);
+    if (count !== axes.length) throw new ModelError(`${node.name}: expected ${axes.length} ${what}, got ${count}`);
     return toNumbers(tensor);
   };
   const opset11 = node.op === 'Resize' && context.opset >= 11;
   // up to opset 8 Upsample had its scales in an attribute
-  const attribute = node.attributes.has('scales') ? node.attributes.floats('scales') : undefined;
+  const attribute = attributes.has('scales') ? attributes.floats('scales') : undefined;
   const scales = attribute ?? optional(opset11 ? 2 : 1, 'scales');
-  const sizes = opset11 ? optional(3, 'sizes') : undefined;
-  const given = sizes ?? scales;
-  if (given?.length !== 4) {
-    throw new ModelError(`${node.name}: expected 4 scales or 4 sizes, got ${given?.length ?? 'none'}`);
+  const asked = opset11 ? optional(3, 'sizes') : undefined;
+  const some = asked ?? scales;
+  if (some?.length !== axes.length) {
+    const count = axes.length;
+    throw new ModelError(`${node.name}: expected ${count} scales or ${count} sizes, got ${some?.length ?? 'none'}`);
   }
+  // which is for sizes alone
+  const policy = readPolicy(node);
+  const kept = asked ? applyPolicy(policy, x, axes, asked) : null;
+  const sizes = kept && spread(kept.sizes, x);
+  const given = sizes ?? spread(some, [1, 1, 1, 1]);
   // even where the scaled number rounds to the same one, onnxruntime mixes neighbours
   if (!sizes && !(given[0] === 1 && given[1] === 1)) {
     unsupported(node, `by ${given[0]} along the batch and ${given[1]} along the channels has no mapping`);
@@ -78,10 +105,11 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ResizeNode
   if (size.some((side) => side > MAX_SIDE)) {
     throw new ModelError(`${node.name}: expected sides of at most ${MAX_SIDE} pixels, got ${size.join('×')}`);
   }
+  const ratio = (axis: number, own: number) => (axes.includes(axis) ? (kept?.scale ?? own) : 1);
   return {
     op: 'Resize',
     mode: readMode(node, context.opset),
-    scales: sizes ? [size[0] / h, size[1] / w] : [given[2]!, given[3]!],
+    scales: sizes ? [ratio(2, size[0] / h), ratio(3, size[1] / w)] : [given[2]!, given[3]!],
     size,
   };
 }

@@ -3,13 +3,13 @@ import { type Dims, formatDims, type Tensor } from '../../common/tensor.ts';
 import { slice as kernel } from '../../kernels/tensor/strided-copy.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { checkExtents, normalizeAxis } from '../shapes.ts';
-import { constantInput, readIntegers, unsupported } from './onnx.ts';
+import { constantInput, readIntegers } from './onnx.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
 import type { ReshapeNode } from './reshape.ts';
 
 export interface SliceNode extends NodeBase {
   readonly op: 'Slice';
-  /** First index and step (at least 1) of every dimension. */
+  /** First index and step of every dimension, backwards where it is negative. */
   readonly starts: readonly number[];
   readonly steps: readonly number[];
   readonly dims: Dims;
@@ -28,8 +28,7 @@ export function readSlice(node: ModelNode, shape: Dims, inputs: readonly (Tensor
   const ends = numbers(2, 'ends') ?? [];
   const axes = numbers(3, 'axes') ?? starts.map((_, i) => i);
   const steps = numbers(4, 'steps') ?? starts.map(() => 1);
-  const backward = steps.find((step) => step < 1);
-  if (backward !== undefined) unsupported(node, `with step ${backward} has no mapping`);
+  if (steps.includes(0)) throw new ModelError(`${node.name}: expected steps other than 0, got ${steps}`);
   const lengths = [starts, ends, axes, steps].map(({ length }) => length);
   if (lengths.some((length) => length !== lengths[0])) {
     throw new ModelError(`${node.name}: expected as many starts, ends, axes and steps, got ${lengths.join(', ')}`);
@@ -42,10 +41,12 @@ export function readSlice(node: ModelNode, shape: Dims, inputs: readonly (Tensor
     const axis = normalizeAxis(node.name, rawAxis, shape.length);
     const size = shape[axis]!;
     const step = steps[i]!;
-    const clamp = (value: number) => Math.min(Math.max(value < 0 ? value + size : value, 0), size);
-    range.starts[axis] = clamp(starts[i]!);
+    // backwards, the end is before the first element
+    const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
+    const clamp = (value: number, least: number) => Math.min(Math.max(value < 0 ? value + size : value, least), high);
+    range.starts[axis] = clamp(starts[i]!, 0);
     range.steps[axis] = step;
-    range.dims[axis] = Math.max(0, Math.ceil((clamp(ends[i]!) - range.starts[axis]!) / step));
+    range.dims[axis] = Math.max(0, Math.ceil((clamp(ends[i]!, low) - range.starts[axis]!) / step));
   });
   return range;
 }
@@ -57,7 +58,7 @@ function translate(node: ModelNode, context: TranslateContext): Draft<SliceNode 
   );
   const { starts, steps, dims } = readSlice(node, x, ranges);
   // a crop to the size that is there already, as MXNet's exports end their upsampling
-  if (formatDims(dims) === formatDims(x)) return { op: 'Reshape', dims };
+  if (formatDims(dims) === formatDims(x) && steps.every((step) => step > 0)) return { op: 'Reshape', dims };
   return { op: 'Slice', starts, steps, dims };
 }
 
@@ -65,7 +66,8 @@ export const slice: Operator<SliceNode> = {
   onnx: { Slice: translate },
   inferDims(node, dimsOf) {
     const x = dimsOf(node.inputs[0]!);
-    if (node.dims.some((dim, i) => node.starts[i]! + (dim - 1) * node.steps[i]! >= x[i]!)) {
+    const ends = node.dims.map((dim, i) => node.starts[i]! + (dim - 1) * node.steps[i]!);
+    if (ends.some((end, i) => Math.max(end, node.starts[i]!) >= x[i]! || end < 0)) {
       throw new ModelError(`${node.name}: a slice of ${formatDims(node.dims)} leaves ${formatDims(x)}`);
     }
     return checkExtents(node.name, node.dims, x);

@@ -1,4 +1,4 @@
-import type { Graph } from '../ir.ts';
+import { type Graph, inputsOf } from '../ir.ts';
 import { constantNames } from '../operators/index.ts';
 
 /** Drops nodes and constants that no output depends on. */
@@ -9,7 +9,7 @@ export function dropDead(graph: Graph): Graph {
     for (const name of [...node.inputs, ...constantNames(node)]) live.add(name);
     return true;
   });
-  live.add(graph.input);
+  for (const input of inputsOf(graph)) live.add(input);
   return {
     ...graph,
     nodes: nodes.reverse(),
