@@ -63,6 +63,76 @@ function blazeFace(): Uint8Array<ArrayBuffer> {
   return net.build({ dims: [1, 128, 128, 3] }, outputs);
 }
 
+/** Ultra-Light-Fast-Generic-Face-Detector RFB-320 with its decoding in the graph. */
+function ultraLight(): Uint8Array<ArrayBuffer> {
+  const net = new FaceNetwork(2);
+  const basic = (x: string, out: number, side: number, stride = 1) =>
+    net.relu(net.conv(x, out, side, { stride, norm: true }));
+  const separable = (x: string, out: number, stride = 1) => {
+    const deep = net.conv(x, net.channelsOf(x), 3, { stride, depthwise: true, norm: true });
+    return basic(net.relu(deep), out, 1);
+  };
+  /** The receptive field block: branches of growing dilation. */
+  const rfb = (x: string) => {
+    const branches = [2, 3, 5].map((dilation) => {
+      const thin = net.conv(x, 8, 1, { norm: true });
+      const wide = dilation === 5 ? basic(basic(thin, 12, 3), 16, 3) : basic(thin, 16, 3);
+      return net.conv(wide, 16, 3, { dilation, norm: true });
+    });
+    const joined = net.image(net.node('Concat', branches, { axis: int(1) }), 48);
+    const scaled = net.node('Mul', [net.conv(joined, 64, 1, { norm: true }), net.number(1)]);
+    const shortcut = net.conv(x, 64, 1, { norm: true });
+    return net.relu(net.image(net.node('Add', [scaled, shortcut]), 64));
+  };
+  const head = (x: string, out: number) => {
+    const deep = net.relu(net.conv(x, net.channelsOf(x), 3, { depthwise: true }));
+    return net.conv(deep, out, 1);
+  };
+  const rows = (x: string, columns: number) =>
+    net.node('Reshape', [net.node('Transpose', [x], { perm: ints([0, 2, 3, 1]) }), net.ints(0, -1, columns)]);
+
+  let value = basic(net.image('x', 3), 16, 3, 2);
+  const layers: [out: number, stride: number][] = [
+    [32, 1],
+    [32, 2],
+    [32, 1],
+    [64, 2],
+    [64, 1],
+    [64, 1],
+  ];
+  for (const [out, stride] of layers) value = separable(value, out, stride);
+  const levels = [rfb(value)];
+  value = separable(separable(separable(levels[0]!, 128, 2), 128), 128);
+  levels.push(value);
+  value = separable(separable(value, 256, 2), 256);
+  levels.push(value);
+  const thin = net.relu(net.conv(value, 64, 1));
+  const deep = net.relu(net.conv(thin, 64, 3, { stride: 2, depthwise: true }));
+  levels.push(net.relu(net.conv(deep, 256, 1)));
+  const anchors = [3, 2, 2, 3];
+  const heads = (columns: number) =>
+    net.node(
+      'Concat',
+      levels.map((level, i) => {
+        const out = anchors[i]! * columns;
+        return rows(i < 3 ? head(level, out) : net.conv(level, out, 3), columns);
+      }),
+      { axis: int(1) },
+    );
+  const scores = net.node('Softmax', [heads(2)], { axis: int(2) });
+  const boxes = heads(4);
+  const count = 40 * 30 * 3 + 20 * 15 * 2 + 10 * 8 * 2 + 5 * 4 * 3;
+  const part = (x: string, start: number) => net.node('Slice', [x, net.ints(start), net.ints(start + 2), net.ints(2)]);
+  const priorSizes = net.floats([1, count, 2], 0.05, 0.5);
+  const moved = net.node('Mul', [net.node('Mul', [part(boxes, 0), net.number(0.1)]), priorSizes]);
+  const centers = net.node('Add', [moved, net.floats([1, count, 2], 0, 1)]);
+  const sizes = net.node('Mul', [net.node('Exp', [net.node('Mul', [part(boxes, 2), net.number(0.2)])]), priorSizes]);
+  const half = net.node('Div', [sizes, net.number(2)]);
+  const corners = ['Sub', 'Add'].map((op) => net.node(op, [centers, half]));
+  const outputs = [scores, net.node('Concat', corners, { axis: int(2) })];
+  return net.build({ dims: ['n', 3, 240, 320] }, outputs);
+}
+
 describe('BlazeFace', () => {
   it('gives what onnxruntime gives', () => expectAsOrt(blazeFace(), [128, 128, 3]));
 
@@ -71,4 +141,8 @@ describe('BlazeFace', () => {
     const pads = graph.nodes.filter(({ op }) => op === 'Pad');
     expect(pads.map(({ output }) => graph.dims.get(output)?.[1])).toEqual([28, 32, 36, 42, 48, 56, 64, 72, 80, 88, 96]);
   });
+});
+
+describe('Ultra-Light RFB-320', () => {
+  it('gives what onnxruntime gives', () => expectAsOrt(ultraLight(), [3, 240, 320]));
 });
