@@ -1,11 +1,11 @@
 import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { Size } from '../common/geometry.ts';
-import { assertBatch } from '../graph/assert-batch.ts';
 import { buildGraph } from '../graph/build.ts';
 import { dimsOf, type Graph } from '../graph/ir.ts';
 import { Lowering, type LoweringOptions } from '../graph/lower.ts';
 import { optimizeWith } from '../graph/passes/index.ts';
 import type { ModelPlan, Operand } from '../graph/plan.ts';
+import { assertBatch, stackImages } from '../graph/stack-images.ts';
 import type { Target } from '../graph/target.ts';
 import {
   candidateBytes,
@@ -53,18 +53,20 @@ export function optimizeDetector(graph: Graph): DetectorGraph {
   return optimizeWith(graph, extractHeads);
 }
 
-/** Letterbox, network and decode for a batch of images at every input size, then one sort and NMS an image. */
+/**
+ * Letterbox, network and decode for a batch of images at every input size, then one sort and NMS an image.
+ * @throws ModelError for no detector, ShapeError for a batch of a file made for another one
+ */
 export function compileDetector(
   model: Model,
   { batch, inputSizes }: DetectorSpec,
   target: Target,
   options: LoweringOptions = {},
 ): DetectorPlan {
+  assertBatch(model, batch);
   const graphs = inputSizes.map(([width, height]) => {
-    const built = buildGraph(model, [batch, 3, height, width]);
-    const detector = optimizeDetector(built);
-    if (batch > 1) assertBatch(model, built, detector.maps);
-    return { ...detector, graph: target.fuseLaunches(detector.graph, target) };
+    const { graph, heads } = optimizeDetector(buildGraph(model, [1, 3, height, width]));
+    return { heads: { ...heads, batch }, graph: target.fuseLaunches(stackImages(graph, batch), target) };
   });
   const heads = graphs.map((each) => each.heads);
   const list = candidatesOf(heads);

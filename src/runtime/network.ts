@@ -27,8 +27,8 @@ export type InputShapes = Readonly<Record<string, InputShape>>;
 
 export interface NetworkOptions {
   /**
-   * Of a file's one input; `run` may ask for others later. A batch that the file does not declare is a `ShapeError` where its images would
-   * not stay apart: where the leading dimension of some value is not the batch.
+   * Of a file's one input; `run` may ask for others later. Of a file that is made for one image a batch gives what each image gives alone, one
+   * behind the other along the leading dimension of every output; it is a `ShapeError` where an operator would mix them.
    */
   readonly inputShape?: InputShape;
   /** In place of `inputShape`, of files of several inputs. */

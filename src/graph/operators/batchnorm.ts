@@ -70,5 +70,6 @@ export const batchNorm: Operator<BatchNormNode> = {
     if (x.length < 2) throw new ModelError(`${node.name}: expected 2 or more dimensions, got ${formatDims(x)}`);
     return checkChannels(node.name, x, [node.gamma, node.beta, node.mean, node.variance].map(dimsOf));
   },
+  images: 'apart',
   lower,
 };

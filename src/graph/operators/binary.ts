@@ -49,5 +49,6 @@ export const binary: Operator<BinaryNode> = {
   },
   inferDims,
   describe: (node) => [node.operation],
+  images: 'broadcast',
   lower,
 };

@@ -59,6 +59,10 @@ export const concat: Operator<ConcatNode> = {
   onnx: { Concat: translate },
   inferDims: (node, dimsOf) => concatDims(node.name, node.axis, node.inputs.map(dimsOf)),
   describe: (node) => [`axis ${node.axis}`],
+  images: {
+    apart: ({ axis }) => axis > 0,
+    deepen: (node) => ({ ...node, axis: node.axis + 1 }),
+  },
   lower(node, to) {
     const packed =
       node.axis === 1 && to.dims(node.output).length === 4 && node.inputs.every((name) => to.isPacked(name));

@@ -134,5 +134,6 @@ export const conv: Operator<ConvNode> = {
     ...(node.residualUpsample > 0 ? [`residual ×${node.residualUpsample}`] : []),
     ...(node.activation.kind === 'none' ? [] : [describeActivation(node.activation)]),
   ],
+  images: 'apart',
   lower,
 };

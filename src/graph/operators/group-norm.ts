@@ -79,5 +79,6 @@ export const groupNorm: Operator<GroupNormNode> = {
     `${node.groups} groups`,
     ...(node.activation.kind === 'none' ? [] : [describeActivation(node.activation)]),
   ],
+  images: 'apart',
   lower,
 };

@@ -6,7 +6,7 @@ import { conv } from './conv.ts';
 import type { GENERAL_OPERATORS } from './general/index.ts';
 import { groupNorm } from './group-norm.ts';
 import type { HARDWARE_OPERATORS } from './hardware/index.ts';
-import type { LowerContext, Operator, Translate } from './operator.ts';
+import type { ImageRule, LowerContext, Operator, Translate } from './operator.ts';
 import { pool } from './pool.ts';
 import { reshape } from './reshape.ts';
 import { resize } from './resize.ts';
@@ -76,13 +76,13 @@ export function inferDims(node: Node, dimsOf: (value: string) => Dims): Dims {
   return operatorOf(node).inferDims(node, dimsOf);
 }
 
-export function describeAttributes(node: Node): string[] {
-  return operatorOf(node).describe?.(node) ?? [];
+/** How a node made for one image serves a batch; undefined where nobody has said it. */
+export function imageRule(node: Node): ImageRule<Node> | undefined {
+  return operatorOf(node).images;
 }
 
-/** Whether images of a batch are computed from others although shapes do not show it. */
-export function mixesImages(node: Node): boolean {
-  return operatorOf(node).mixesImages?.(node) ?? false;
+export function describeAttributes(node: Node): string[] {
+  return operatorOf(node).describe?.(node) ?? [];
 }
 
 /** Whether a node makes integers of floats. */

@@ -80,6 +80,24 @@ export interface LowerContext {
   emitNode(node: NodeBase, dispatch: Dispatch, layout: Layout, besides?: readonly Source[]): void;
 }
 
+/**
+ * How a node of a file that is made for one image serves a batch: the images' values lie one behind the other along the leading dimension,
+ * and each must become what it is alone.
+ */
+export type ImageRule<N extends NodeBase> =
+  /** Entries along the leading dimension are computed apart, whatever the attributes. */
+  | 'apart'
+  /** So they are where operands have them all; they are aligned as numpy broadcasts, and constants serve all images. */
+  | 'broadcast'
+  | {
+      /** Whether this node computes entries along the leading dimension apart, given the shapes for one image. */
+      apart(node: N, dimsOf: (value: string) => Dims, isConstant: (value: string) => boolean): boolean;
+      /** The node for inputs with one more dimension in front, of this many images, where they are not apart otherwise; undefined for none. */
+      deepen(node: N, images: number): N | undefined;
+      /** Constants among the inputs serve all images; otherwise each gets its own. */
+      readonly keepsConstants?: true;
+    };
+
 /** One operator of the graph, from ONNX to kernel launches. */
 export interface Operator<N extends NodeBase> {
   /** The ONNX operators that become this node. */
@@ -88,6 +106,8 @@ export interface Operator<N extends NodeBase> {
   constants?(node: N): string[];
   /** The output's shape. @throws ModelError where attributes and inputs disagree */
   inferDims(node: N, dimsOf: (value: string) => Dims): Dims;
+  /** Without one, files that are made for one image are refused a batch. Where a node has `dims`, they are its output's. */
+  readonly images?: ImageRule<N>;
   /** Attributes, for `printGraph`. */
   describe?(node: N): string[];
   /** Whether an image of a batch gets something of others although shapes do not show it. Unless told, none does. */

@@ -77,5 +77,6 @@ export const pool: Operator<PoolNode> = {
     node.kind,
     `${node.kernel.join('×')} /${node.strides} pad ${node.pads}${node.ceilMode ? ' ceil' : ''}`,
   ],
+  images: 'apart',
   lower,
 };

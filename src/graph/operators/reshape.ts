@@ -118,6 +118,7 @@ export const reshape: Operator<ReshapeNode> = {
     }
     return node.dims;
   },
+  images: 'apart',
   // row-major data has no shape: the result is the same buffer
   lower: (node, to) => to.alias(node.output, node.inputs[0]!),
 };

@@ -134,5 +134,6 @@ export const resize: Operator<ResizeNode> = {
     return checkExtents(node.name, [n, c, ...node.size], x);
   },
   describe: (node) => [node.mode.mode, node.mode.coordinates],
+  images: 'apart',
   lower,
 };

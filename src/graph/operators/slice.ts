@@ -73,6 +73,16 @@ export const slice: Operator<SliceNode> = {
     return checkExtents(node.name, node.dims, x);
   },
   describe: (node) => [`from ${node.starts} step ${node.steps}`],
+  images: {
+    apart: ({ inputs, starts, steps, dims }, dimsOf) =>
+      starts[0] === 0 && steps[0] === 1 && dims[0] === dimsOf(inputs[0]!)[0],
+    deepen: ({ starts, steps, dims, ...node }, images) => ({
+      ...node,
+      starts: [0, ...starts],
+      steps: [1, ...steps],
+      dims: [images, ...dims],
+    }),
+  },
   lower(node, to) {
     const { starts, steps, dims: outDims } = node;
     to.emitNode(node, kernel(to.dims(node.inputs[0]!), { starts, steps, outDims }), 'plain');

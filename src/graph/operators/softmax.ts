@@ -22,6 +22,10 @@ export const softmax: Operator<SoftmaxNode> = {
   onnx: { Softmax: translate },
   inferDims: (node, dimsOf) => checkAxis(node.name, node.axis, dimsOf(node.inputs[0]!)),
   describe: (node) => [`axis ${node.axis}`],
+  images: {
+    apart: ({ axis }) => axis > 0,
+    deepen: (node) => ({ ...node, axis: node.axis + 1 }),
+  },
   lower(node, to) {
     const dims = to.dims(node.output);
     const rest = sizeOf(dims.slice(node.axis));

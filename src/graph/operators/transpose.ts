@@ -30,5 +30,9 @@ export const transpose: Operator<TransposeNode> = {
   onnx: { Transpose: translate },
   inferDims: (node, dimsOf) => permuteDims(node.name, node.perm, dimsOf(node.inputs[0]!)),
   describe: (node) => [`perm ${node.perm}`],
+  images: {
+    apart: ({ perm }) => perm[0] === 0,
+    deepen: (node) => ({ ...node, perm: [0, ...node.perm.map((axis) => axis + 1)] }),
+  },
   lower: (node, to) => to.emitNode(node, kernel(to.dims(node.inputs[0]!), node.perm), 'plain'),
 };

@@ -32,6 +32,7 @@ export const unary: Operator<UnaryNode> = {
   },
   inferDims: (node, dimsOf) => dimsOf(node.inputs[0]!),
   describe: (node) => [describeActivation(node.activation)],
+  images: 'apart',
   lower(node, to) {
     const layout = to.isPacked(node.inputs[0]!) ? 'packed' : 'plain';
     const vectors = storageBytes(node.output, to.dims(node.output), layout) / 16;

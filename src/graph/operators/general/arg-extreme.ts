@@ -35,7 +35,10 @@ export const argExtreme: Operator<ArgExtremeNode> = {
   inferDims: (node, dimsOf) =>
     reducedDims(checkAxis(node.name, node.axis, dimsOf(node.inputs[0]!)), [node.axis], node.keepDims),
   describe: (node) => [node.kind, `axis ${node.axis}`],
-  mixesImages: (node) => node.axis === 0,
+  images: {
+    apart: ({ axis }) => axis > 0,
+    deepen: (node) => ({ ...node, axis: node.axis + 1 }),
+  },
   lower(node, to) {
     const dims = to.dims(node.inputs[0]!);
     const spec = {

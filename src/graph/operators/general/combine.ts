@@ -104,5 +104,6 @@ export const combine: Operator<CombineNode> = {
   inferDims: (node, dimsOf) =>
     node.inputs.map(dimsOf).reduce<Dims>((dims, other) => broadcastDims(node.name, dims, other), []),
   describe: (node) => [node.combination],
+  images: 'broadcast',
   lower,
 };

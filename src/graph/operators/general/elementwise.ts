@@ -61,6 +61,7 @@ export const elementwise: Operator<ElementwiseNode> = {
   },
   inferDims: (node, dimsOf) => dimsOf(node.inputs[0]!),
   describe: (node) => [node.function, ...[node.alpha, node.beta].filter((value) => value !== 0).map(String)],
+  images: 'apart',
   lower(node, to) {
     const dims = to.dims(node.output);
     const packed = to.isPacked(node.inputs[0]!);

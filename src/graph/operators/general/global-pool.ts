@@ -21,6 +21,7 @@ export const globalPool: Operator<GlobalPoolNode> = {
     return [n, c, 1, 1];
   },
   describe: (node) => [node.kind],
+  images: 'apart',
   lower(node, to) {
     const spec = layoutSpec(asDims4(node.name, to.dims(node.inputs[0]!)));
     to.emitNode(node, kernel({ kind: node.kind, ...spec }), 'packed');

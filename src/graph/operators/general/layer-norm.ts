@@ -59,6 +59,9 @@ export const layerNorm: Operator<LayerNormNode> = {
     );
   },
   describe: (node) => [`axis ${node.axis}`],
-  mixesImages: (node) => node.axis === 0,
+  images: {
+    apart: ({ axis }) => axis > 0,
+    deepen: (node) => ({ ...node, axis: node.axis + 1 }),
+  },
   lower,
 };

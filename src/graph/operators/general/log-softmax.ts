@@ -22,7 +22,10 @@ export const logSoftmax: Operator<LogSoftmaxNode> = {
   onnx: { LogSoftmax: translate },
   inferDims: (node, dimsOf) => checkAxis(node.name, node.axis, dimsOf(node.inputs[0]!)),
   describe: (node) => [`axis ${node.axis}`],
-  mixesImages: (node) => node.axis === 0,
+  images: {
+    apart: ({ axis }) => axis > 0,
+    deepen: (node) => ({ ...node, axis: node.axis + 1 }),
+  },
   lower(node, to) {
     const dims = to.dims(node.output);
     const rest = sizeOf(dims.slice(node.axis));

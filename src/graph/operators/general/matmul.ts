@@ -108,6 +108,19 @@ export const matmul: Operator<MatMulNode> = {
     ...(node.beta === 1 ? [] : [`beta ${node.beta}`]),
     ...(node.activation.kind === 'none' ? [] : [describeActivation(node.activation)]),
   ],
-  mixesImages: (node) => node.transA,
+  images: {
+    keepsConstants: true,
+    // rows of the first operand, or matrices of both
+    apart({ inputs, output, transA }, dimsOf, isConstant) {
+      const out = dimsOf(output);
+      return inputs.every((input, i) => {
+        const dims = dimsOf(input);
+        const isMatrix = i === 1 && dims.length < 3;
+        if (isConstant(input)) return i > 0 && (isMatrix || dims.length < out.length || dims[0] === 1);
+        return !isMatrix && !transA && dims.length === out.length && dims[0] === out[0];
+      });
+    },
+    deepen: () => undefined,
+  },
   lower,
 };

@@ -60,7 +60,10 @@ export const reduce: Operator<ReduceNode> = {
   },
   inferDims: (node, dimsOf) => reducedDims(dimsOf(node.inputs[0]!), node.axes, node.keepDims),
   describe: (node) => [node.reduction, `axes ${node.axes}`],
-  mixesImages: (node) => node.axes.includes(0),
+  images: {
+    apart: ({ axes }) => !axes.includes(0),
+    deepen: (node) => ({ ...node, axes: node.axes.map((axis) => axis + 1) }),
+  },
   lower(node, to) {
     to.emitNode(node, kernel(node.reduction, to.dims(node.inputs[0]!), new Set(node.axes)), 'plain');
   },

@@ -13,6 +13,7 @@ function translate(): Draft<TanhNode> {
 export const tanh: Operator<TanhNode> = {
   onnx: { Tanh: translate },
   inferDims: (node, dimsOf) => dimsOf(node.inputs[0]!),
+  images: 'apart',
   lower(node, to) {
     const layout = to.isPacked(node.inputs[0]!) ? 'packed' : 'plain';
     const vectors = storageBytes(node.output, to.dims(node.output), layout) / 16;

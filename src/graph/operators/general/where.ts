@@ -20,6 +20,7 @@ export const where: Operator<WhereNode> = {
   onnx: { Where: translate },
   inferDims: (node, dimsOf) =>
     node.inputs.map(dimsOf).reduce<Dims>((dims, other) => broadcastDims(node.name, dims, other), []),
+  images: 'broadcast',
   lower(node, to) {
     const [condition, a, b] = node.inputs.map((input) => to.dims(input)) as [Dims, Dims, Dims];
     to.emitNode(node, kernel(condition, a, b, to.dims(node.output)), 'plain');

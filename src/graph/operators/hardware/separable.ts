@@ -100,5 +100,6 @@ export const separable: Operator<SeparableNode> = {
     return conv.inferDims(pointwise, (value) => (value === depthwise.output ? between : dimsOf(value)));
   },
   describe: ({ depthwise, pointwise }) => [...conv.describe!(depthwise), '→', ...conv.describe!(pointwise)],
+  images: 'apart',
   lower,
 };
