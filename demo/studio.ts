@@ -123,7 +123,7 @@ export class Studio {
       },
     });
     const ms = performance.now() - start;
-    const cropped = detector.hasKeypoints ? faces.slice(0, MOST_CROPS) : [];
+    const cropped = detector.keypointCount === 5 ? faces.slice(0, MOST_CROPS) : [];
     const crops = await detector.alignFaces(shown, cropped, { signal });
     this.#audience.onFound({ shown, faces, crops, timings, ms, framesPerSecond: undefined }, source);
   }

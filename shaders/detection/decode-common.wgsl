@@ -1,4 +1,4 @@
-// What the decoders share: one NC4HW4 head a stride in, candidates out. score_of() and decode() are theirs.
+// What the decoders share: one NC4HW4 head a stride in, candidates out. LOGITS, score_of(), box_of() and coordinate() are theirs.
 #include "detection/image-params.wgsl"
 struct Level {
   // index of the level's first anchor at this input size
@@ -40,7 +40,7 @@ alias In = f32;
 @group(0) @binding(6) var<storage, read> head4: array<In>;
 // an image's part: count, 0, then (score bits, anchor index) pairs
 @group(0) @binding(7) var<storage, read_write> candidates: array<atomic<u32>>;
-// an image's part: 16 floats an anchor: box, score, keypoints; written for candidates only
+// an image's part: a record an anchor, box, score and keypoints; written for candidates only
 @group(0) @binding(8) var<storage, read_write> records: array<vec4f>;
 
 override WORKGROUP: u32 = 64;
@@ -94,16 +94,20 @@ fn channel(place: Place, c: i32) -> f32 {
   return element(place.level, vector * 4 + c % 4);
 }
 
-// values: box, score, keypoints
-fn append(n: i32, anchor_of_size: i32, values: array<f32, 16>) {
-  let anchor = p.first_anchor + anchor_of_size;
-  let base = (n * p.total + anchor) * 4;
-  for (var i = 0; i < 4; i++) {
-    records[base + i] = vec4f(values[i * 4], values[i * 4 + 1], values[i * 4 + 2], values[i * 4 + 3]);
-  }
+// coordinates of an anchor's keypoints
+fn coordinates() -> i32 {
+  return p.channels - LOGITS - 4;
+}
+
+// vectors of a record: box, score, keypoints, and room for five of these
+fn record_vectors() -> i32 {
+  return max(4, (5 + coordinates() + 3) / 4);
+}
+
+fn append(n: i32, anchor: i32, score: f32) {
   let list = u32(n * (p.total + 1)) * 2u;
   let slot = list + 2u + atomicAdd(&candidates[list], 1u) * 2u;
-  atomicStore(&candidates[slot], bitcast<u32>(values[4]));
+  atomicStore(&candidates[slot], bitcast<u32>(score));
   atomicStore(&candidates[slot + 1u], u32(anchor));
 }
 
@@ -112,14 +116,8 @@ fn is_finite(v: f32) -> bool {
   return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
 }
 
-fn all_finite(values: array<f32, 16>) -> bool {
-  var v = values;
-  for (var i = 0; i < 15; i++) {
-    if (!is_finite(v[i])) {
-      return false;
-    }
-  }
-  return true;
+fn all_finite(v: vec4f) -> bool {
+  return is_finite(v.x) && is_finite(v.y) && is_finite(v.z) && is_finite(v.w);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -133,9 +131,26 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let score = score_of(place);
   let image = image_params[p.first_image + n];
   if (score >= image.score_threshold) {
-    let values = decode(place, score, image);
-    if (all_finite(values)) {
-      append(n, anchor, values);
+    let global_anchor = p.first_anchor + anchor;
+    let base = (n * p.total + global_anchor) * record_vectors();
+    let box = box_of(place, image);
+    records[base] = box;
+    var finite = all_finite(box);
+    for (var i = 1; i < record_vectors(); i++) {
+      var values = vec4f();
+      for (var k = 0; k < 4; k++) {
+        let c = i * 4 + k - 5;
+        if (c < 0) {
+          values[k] = score;
+        } else if (c < coordinates()) {
+          values[k] = coordinate(place, c) / select(image.scale.x, image.scale.y, c % 2 == 1);
+        }
+      }
+      records[base + i] = values;
+      finite = finite && all_finite(values);
+    }
+    if (finite) {
+      append(n, global_anchor, score);
     }
   }
 }

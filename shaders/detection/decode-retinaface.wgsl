@@ -2,6 +2,8 @@
 // [A background logits | A face logits | 4A box deltas | 10A keypoint offsets], on NC4HW4.
 #include "detection/decode-common.wgsl"
 
+// score logits of an anchor
+const LOGITS = 2;
 // an anchor of 16 pixels covers pixels 0 to 15
 const FIRST_CENTRE = 7.5;
 // the offsets were divided by this in training
@@ -12,12 +14,19 @@ fn score_of(place: Place) -> f32 {
   return sigmoid(channel(place, p.anchors + place.anchor) - channel(place, place.anchor));
 }
 
-fn decode(place: Place, score: f32, image: ImageParams) -> array<f32, 16> {
+fn side_of(place: Place) -> f32 {
+  return f32(p.level[place.level].side >> u32(place.anchor));
+}
+
+fn centre_of(place: Place) -> vec2f {
   let l = p.level[place.level];
-  let side = f32(l.side >> u32(place.anchor));
-  let centre = vec2f(vec2i(place.cell % l.width, place.cell / l.width) * l.stride) + FIRST_CENTRE;
+  return vec2f(vec2i(place.cell % l.width, place.cell / l.width) * l.stride) + FIRST_CENTRE;
+}
+
+fn box_of(place: Place, image: ImageParams) -> vec4f {
+  let side = side_of(place);
   let c = p.anchors * 2 + place.anchor * 4;
-  let middle = centre + vec2f(channel(place, c), channel(place, c + 1)) * side;
+  let middle = centre_of(place) + vec2f(channel(place, c), channel(place, c + 1)) * side;
   let size = exp(vec2f(channel(place, c + 2), channel(place, c + 3))) * side;
   var low = middle - (size - 1.0) * 0.5;
   var high = middle + (size - 1.0) * 0.5;
@@ -26,18 +35,12 @@ fn decode(place: Place, score: f32, image: ImageParams) -> array<f32, 16> {
     low = clamp(low, vec2f(), end);
     high = clamp(high, vec2f(), end);
   }
-  low /= image.scale;
-  high /= image.scale;
-  var values: array<f32, 16>;
-  values[0] = low.x;
-  values[1] = low.y;
-  values[2] = high.x;
-  values[3] = high.y;
-  values[4] = score;
-  for (var i = 0; i < 10; i++) {
-    let offset = channel(place, p.anchors * 6 + place.anchor * 10 + i) * (side * KEYPOINT_STD);
-    let vertical = i % 2 == 1;
-    values[5 + i] = (select(centre.x, centre.y, vertical) + offset) / select(image.scale.x, image.scale.y, vertical);
-  }
-  return values;
+  return vec4f(low / image.scale, high / image.scale);
+}
+
+// the keypoints' x and y in turn, in pixels of the input
+fn coordinate(place: Place, c: i32) -> f32 {
+  let centre = centre_of(place);
+  let offset = channel(place, p.anchors * 6 + place.anchor * coordinates() + c) * (side_of(place) * KEYPOINT_STD);
+  return select(centre.x, centre.y, c % 2 == 1) + offset;
 }

@@ -5,15 +5,13 @@
 struct Params {
   // anchors of all levels and input sizes
   total: u32,
-  // vectors of a record: RECORD, but unknown to compilers, some of which take long over unrolled loops
+  // vectors of a record
   record: u32,
 }
 
-const RECORD = 4u;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> image_params: array<ImageParams>;
-// box, score, keypoints: 4 vectors an anchor
+// box, score, keypoints: a record an anchor
 @group(0) @binding(2) var<storage, read> records: array<vec4f>;
 // an image's part: (count, 0), then (score bits, anchor index), sorted; overwritten
 @group(0) @binding(3) var<storage, read_write> candidates: array<vec2u>;
@@ -51,7 +49,7 @@ fn ones(mask: vec2u) -> u32 {
 
 fn copy_record(from_anchor: u32, to: u32) {
   for (var i = 0u; i < p.record; i++) {
-    faces[to + i] = records[from_anchor * RECORD + i];
+    faces[to + i] = records[from_anchor * p.record + i];
   }
 }
 
@@ -66,7 +64,7 @@ fn importance(box: vec4f, image: ImageParams) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let n = group.x;
   let first = n * (p.total + 1u) + 1u;
-  let first_face = n * (p.total * RECORD + 1u) + 1u;
+  let first_face = n * (p.total * p.record + 1u) + 1u;
   let image = image_params[n];
   if (lane == 0u) {
     count_shared = min(candidates[first - 1u].x, p.total);
@@ -80,9 +78,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var box = vec4f();
     if (alive) {
       anchor = candidates[first + start + lane].y;
-      box = records[(n * p.total + anchor) * RECORD];
+      box = records[(n * p.total + anchor) * p.record];
       for (var k = 0u; k < kept && alive; k++) {
-        alive = !overlaps(faces[first_face + k * RECORD], box, image);
+        alive = !overlaps(faces[first_face + k * p.record], box, image);
       }
     }
     boxes[lane] = box;
@@ -115,7 +113,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let before = select(vec2u(0xffffffffu, (1u << (lane % 32u)) - 1u), vec2u((1u << lane) - 1u, 0u), lane < 32u);
       let place = kept + ones(keep & before);
       candidates[first + place] = vec2u(0u, anchor);
-      copy_record(n * p.total + anchor, first_face + place * RECORD);
+      copy_record(n * p.total + anchor, first_face + place * p.record);
     }
     kept += ones(keep);
     storageBarrier();
@@ -126,10 +124,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (limit > 0u && kept > limit) {
     chosen = limit;
     for (var i = lane; i < kept; i += LANES) {
-      let mine = importance(faces[first_face + i * RECORD], image);
+      let mine = importance(faces[first_face + i * p.record], image);
       var rank = 0u;
       for (var j = 0u; j < kept; j++) {
-        let other = importance(faces[first_face + j * RECORD], image);
+        let other = importance(faces[first_face + j * p.record], image);
         if (other > mine || (other == mine && j < i)) {
           rank++;
         }
@@ -142,7 +140,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var i = lane; i < kept; i += LANES) {
       let ranked = candidates[first + i];
       if (ranked.x < limit) {
-        copy_record(n * p.total + ranked.y, first_face + ranked.x * RECORD);
+        copy_record(n * p.total + ranked.y, first_face + ranked.x * p.record);
       }
     }
   }

@@ -1,6 +1,6 @@
 import { sha256 } from '../common/sha256.ts';
 import type { Model } from '../loader/model.ts';
-import { type HeadLayout, headLayoutOf } from './head-layout.ts';
+import type { HeadLayout } from './head-layout.ts';
 import { walkConvs } from './layers.ts';
 import { ARCHITECTURES, PRODUCER, type Published, type PublishedArchitecture } from './published.ts';
 
@@ -20,7 +20,7 @@ export interface ModelIdentity {
   /** Member such as `scrfd_2.5g_kps`; null for a detector of another architecture. */
   readonly name: string | null;
   readonly source: 'hash' | 'graph';
-  /** Points a face: 5 or 0. */
+  /** Points of a face, 0 for boxes alone. */
   readonly keypoints: number;
   /** Norm of the heads; BatchNorm is folded into the convolutions mostly. */
   readonly norm: 'group' | 'batch';
@@ -51,14 +51,13 @@ const KNOWN: Readonly<Record<string, readonly [name: string, generation: Generat
 /**
  * What a model is: from the SHA-256 of its file where that is known, else from its graph.
  * @param bytesOrHash the file, or its SHA-256 in hexadecimal; without either the graph alone decides
- * @returns null for a model without the outputs of a detector
+ * @param layout what its heads are
  */
 export async function identifyModel(
   bytesOrHash: Uint8Array | string | undefined,
   model: Model,
-): Promise<ModelIdentity | null> {
-  const layout = headLayoutOf(model.outputs.map(({ dims }) => dims));
-  if (!layout) return null;
+  layout: HeadLayout,
+): Promise<ModelIdentity> {
   const hash = typeof bytesOrHash === 'string' ? bytesOrHash.toLowerCase() : bytesOrHash && (await sha256(bytesOrHash));
   const [name, generation] = KNOWN[hash ?? ''] ?? [];
   const member = name ?? (layout.family === 'scrfd' ? matchMember(model) : undefined);
@@ -67,7 +66,6 @@ export async function identifyModel(
     name: member ?? null,
     source: name === undefined ? 'graph' : 'hash',
     ...layout,
-    keypoints: layout.keypoints ? 5 : 0,
     norm: model.nodes.some(({ op }) => /^(Instance|Group)Normalization$/.test(op)) ? 'group' : 'batch',
     generation: generation ?? (layout.family === 'scrfd' ? recogniseGeneration(model) : 'mxnet'),
     published: architectures[member ?? '']?.published ?? null,

@@ -32,18 +32,37 @@ export interface LayerOps<V> {
   output(x: V, kind: 'score' | 'bbox' | 'kps', stride: number): void;
 }
 
-export const STRIDES = [8, 16, 32] as const;
-export const ANCHORS = 2;
+/** Where a detector's heads are, and what they find at each cell. */
+export interface Heads {
+  /** Ascending, of 8, 16, 32, 64 and 128; what lies beyond the backbone's 32 is convolved from there. */
+  readonly strides: readonly number[];
+  /** Of a cell. */
+  readonly anchors: number;
+  /** Points of a face, where the architecture finds any. */
+  readonly points: number;
+}
+
+/** Of all published architectures. */
+export const PUBLISHED_HEADS: Heads = { strides: [8, 16, 32], anchors: 2, points: 5 };
+
+const STAGE_STRIDES = [4, 8, 16, 32] as const;
 /** A bottleneck's output has so many times its planes. */
 const EXPANSION = 4;
 
 /** Builds a detector layer by layer, in the order of the published exports. */
-export function walkLayers<V>(architecture: Architecture, image: V, ops: LayerOps<V>): void {
+export function walkLayers<V>(architecture: Architecture, image: V, ops: LayerOps<V>, heads = PUBLISHED_HEADS): void {
   const stages = architecture.backbone === 'mobilenet' ? mobileNet : resNet;
-  const features = stages(architecture, image, ops).slice(1);
+  const first = STAGE_STRIDES.findIndex((stride) => stride >= Math.min(heads.strides[0]!, 32));
+  const features = stages(architecture, image, ops).slice(first);
   const levels = pafpn(architecture, features, ops);
+  const strides: number[] = STAGE_STRIDES.slice(first);
+  while (strides.at(-1)! < heads.strides.at(-1)!) {
+    const name = `neck.fpn_convs.${levels.length}.conv`;
+    levels.push(ops.conv(levels.at(-1)!, { ...plainConv(architecture), name, stride: 2 }));
+    strides.push(strides.at(-1)! * 2);
+  }
   levels.forEach((level, i) => {
-    head(architecture, level, STRIDES[i]!, ops);
+    if (heads.strides.includes(strides[i]!)) head(architecture, level, strides[i]!, ops, heads);
   });
 }
 
@@ -99,8 +118,13 @@ function resNet<V>({ backbone, blocks, planes }: Architecture, image: V, ops: La
   });
 }
 
-function pafpn<V>({ neck }: Architecture, features: readonly V[], ops: LayerOps<V>): V[] {
-  const plain = { ...FEATURE, channels: neck, norm: 'none', relu: false } as const;
+/** The pyramid's convolutions, without norm and ReLU. */
+function plainConv({ neck }: Architecture) {
+  return { ...FEATURE, channels: neck, norm: 'none', relu: false } as const;
+}
+
+function pafpn<V>(architecture: Architecture, features: readonly V[], ops: LayerOps<V>): V[] {
+  const plain = plainConv(architecture);
   const inner = features.map((x, i) => ops.conv(x, { ...plain, name: `neck.lateral_convs.${i}.conv`, kernel: 1 }));
   for (let i = inner.length - 2; i >= 0; i--) inner[i] = ops.add(inner[i]!, ops.upsample(inner[i + 1]!), false);
   const outs = inner.map((x, i) => ops.conv(x, { ...plain, name: `neck.fpn_convs.${i}.conv` }));
@@ -111,7 +135,13 @@ function pafpn<V>({ neck }: Architecture, features: readonly V[], ops: LayerOps<
   return outs.map((x, i) => (i === 0 ? x : ops.conv(x, { ...plain, name: `neck.pafpn_convs.${i - 1}.conv` })));
 }
 
-function head<V>(architecture: Architecture, level: V, stride: (typeof STRIDES)[number], ops: LayerOps<V>): void {
+function head<V>(
+  architecture: Architecture,
+  level: V,
+  stride: number,
+  ops: LayerOps<V>,
+  { strides, anchors, points: count }: Heads,
+): void {
   const { neck, headConvs, headChannels, headDepthwise, headGroups, sharedHeads, boxScale, keypoints } = architecture;
   const key = sharedHeads ? '0' : `(${stride}, ${stride})`;
   const tower = { ...FEATURE, norm: headGroups === null ? 'batch' : { groups: headGroups } } as const;
@@ -129,12 +159,12 @@ function head<V>(architecture: Architecture, level: V, stride: (typeof STRIDES)[
   const predict = (what: string, values: number, purpose: Purpose) =>
     ops.conv(x, {
       ...{ ...FEATURE, norm: 'none', relu: false, purpose },
-      ...{ name: `bbox_head.stride_${what}.${key}`, channels: values * ANCHORS },
+      ...{ name: `bbox_head.stride_${what}.${key}`, channels: values * anchors },
     });
   const score = predict('cls', 1, 'score');
   const box = predict('reg', 4, 'box');
-  const scaled = boxScale ? ops.scale(box, `bbox_head.scales.${STRIDES.indexOf(stride)}.scale`) : box;
-  const points = keypoints ? predict('kps', 10, 'keypoints') : undefined;
+  const scaled = boxScale ? ops.scale(box, `bbox_head.scales.${strides.indexOf(stride)}.scale`) : box;
+  const points = keypoints ? predict('kps', 2 * count, 'keypoints') : undefined;
   ops.output(score, 'score', stride);
   ops.output(scaled, 'bbox', stride);
   if (points !== undefined) ops.output(points, 'kps', stride);

@@ -3,21 +3,31 @@ import { floatTensor, intTensor, type Tensor } from '../common/tensor.ts';
 import type { AttributeValue } from '../loader/attributes.ts';
 import { type NodeToWrite, writeModel } from '../loader/write-model.ts';
 import * as cpu from './cpu-layers.ts';
-import { ANCHORS, type ConvLayer, type LayerOps, type PoolKind, type Purpose, STRIDES, walkLayers } from './layers.ts';
+import {
+  type ConvLayer,
+  type Heads,
+  type LayerOps,
+  type PoolKind,
+  PUBLISHED_HEADS,
+  type Purpose,
+  walkLayers,
+} from './layers.ts';
 import { type Architecture, PRODUCER } from './published.ts';
 
 export interface SynthesizeOptions {
   /** The same seed gives the same bytes; 0 by default. */
   readonly seed?: number;
-  /** Width and height, multiples of 32; any size by default. */
+  /** Width and height, multiples of the largest stride, 32; any size by default. */
   readonly shape?: readonly [width: number, height: number];
   /** BatchNorm as a part of the convolutions before it, as published exports have it; on by default. */
   readonly foldBatchNorm?: boolean;
+  /** Other heads than the published ones: strides, anchors of a cell, points of a face. */
+  readonly heads?: Partial<Heads>;
 }
 
 const OPSET = 11;
 const EPSILON = 1e-5;
-const MAX_STRIDE = STRIDES[2];
+const HEAD_STRIDES = [8, 16, 32, 64, 128];
 /** At the largest stride a dozen cells, on which statistics still mean something. */
 const CALIBRATION_SIZE = [128, 96] as const;
 
@@ -47,33 +57,52 @@ function branchScale({ blocks }: Architecture): number {
  *
  * Weights are random. Layers are scaled by what they give on a random picture, as norms are by training, so that values
  * stay in range at every depth and scores spread over (0, 1).
- * @throws RangeError for a bad seed or shape
+ * @throws RangeError for a bad seed or shape, or heads that there are none of
  */
 export function synthesizeModel(architecture: Architecture, options: SynthesizeOptions = {}): Uint8Array<ArrayBuffer> {
   const { seed = 0, shape, foldBatchNorm = true } = options;
-  if (shape?.some((side) => !(side > 0) || side % MAX_STRIDE !== 0)) {
-    throw new RangeError(`shape: expected multiples of ${MAX_STRIDE}, got ${shape.join('x')}`);
+  const heads = { ...PUBLISHED_HEADS, ...options.heads };
+  checkHeads(heads);
+  const { strides, anchors, points } = heads;
+  // the backbone goes down to 32 whatever the heads
+  const multiple = Math.max(32, ...strides);
+  if (shape?.some((side) => !(side > 0) || side % multiple !== 0)) {
+    throw new RangeError(`shape: expected multiples of ${multiple}, got ${shape.join('x')}`);
   }
   const random = createRandom(seed);
-  const writer = new GraphWriter(random, foldBatchNorm, branchScale(architecture));
+  const writer = new GraphWriter(random, foldBatchNorm, branchScale(architecture), anchors);
   const picture = cpu.calibrationPicture(random, ...CALIBRATION_SIZE);
-  walkLayers(architecture, { name: 'input.1', planes: picture }, writer);
+  walkLayers(architecture, { name: 'input.1', planes: picture }, writer, heads);
   const image = shape ? [1, 3, shape[1], shape[0]] : ['batch', 3, 'height', 'width'];
-  const kinds = [['score', 1], ['bbox', 4], ...(architecture.keypoints ? [['kps', 10] as const] : [])] as const;
+  const kinds = [['score', 1], ['bbox', 4], ...(architecture.keypoints ? [['kps', 2 * points] as const] : [])] as const;
   return writeModel({
     producer: PRODUCER,
     irVersion: 6,
     opset: OPSET,
     inputs: [{ name: 'input.1', type: 'float32', dims: image }],
     outputs: kinds.flatMap(([kind, values]) =>
-      STRIDES.map((stride) => {
-        const anchors = shape ? (shape[0] / stride) * (shape[1] / stride) * ANCHORS : `anchors_${stride}`;
-        return { name: `${kind}_${stride}`, type: 'float32', dims: [image[0]!, anchors, values] };
+      strides.map((stride) => {
+        const rows = shape ? (shape[0] / stride) * (shape[1] / stride) * anchors : `anchors_${stride}`;
+        return { name: `${kind}_${stride}`, type: 'float32', dims: [image[0]!, rows, values] };
       }),
     ),
     nodes: writer.nodes,
     initializers: writer.initializers,
   });
+}
+
+function checkHeads({ strides, anchors, points }: Heads): void {
+  const ascending = strides.every((stride, i) => HEAD_STRIDES.includes(stride) && stride > (strides[i - 1] ?? 0));
+  if (strides.length === 0 || !ascending) {
+    throw new RangeError(
+      `heads.strides: expected some of ${HEAD_STRIDES.join(', ')}, ascending, got ${strides.join(', ')}`,
+    );
+  }
+  for (const [name, count] of Object.entries({ anchors, points })) {
+    if (!(Number.isInteger(count) && count > 0)) {
+      throw new RangeError(`heads.${name}: expected an integer of at least 1, got ${count}`);
+    }
+  }
 }
 
 /** A value of the file, and what it holds for the calibration picture. */
@@ -95,11 +124,13 @@ class GraphWriter implements LayerOps<Value> {
   readonly #random: Random;
   readonly #foldBatchNorm: boolean;
   readonly #branchScale: number;
+  readonly #anchors: number;
 
-  constructor(random: Random, foldBatchNorm: boolean, branchScale: number) {
+  constructor(random: Random, foldBatchNorm: boolean, branchScale: number, anchors: number) {
     this.#random = random;
     this.#foldBatchNorm = foldBatchNorm;
     this.#branchScale = branchScale;
+    this.#anchors = anchors;
   }
 
   conv(x: Value, layer: ConvLayer): Value {
@@ -152,7 +183,7 @@ class GraphWriter implements LayerOps<Value> {
   }
 
   output(x: Value, kind: 'score' | 'bbox' | 'kps', stride: number): void {
-    const values = x.planes.channels / ANCHORS;
+    const values = x.planes.channels / this.#anchors;
     const name = `${kind}_${stride}`;
     const rows = this.#emit('Transpose', [x.name], x.planes, { perm: ints(0, 2, 3, 1) });
     const shape = this.#constant(`${kind}.shape`, intTensor([3], [0, -1, values]));

@@ -1,7 +1,6 @@
-import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { Size } from '../common/geometry.ts';
 import { buildGraph } from '../graph/build.ts';
-import { dimsOf, type Graph } from '../graph/ir.ts';
+import type { Graph } from '../graph/ir.ts';
 import { Lowering, type LoweringOptions } from '../graph/lower.ts';
 import { optimizeWith } from '../graph/passes/index.ts';
 import type { ModelPlan, Operand } from '../graph/plan.ts';
@@ -13,14 +12,14 @@ import {
   decode,
   type HeadSpec,
   MAX_LEVELS,
-  recordBytes,
+  recordsBytes,
 } from '../kernels/detection/decode.ts';
 import { letterbox } from '../kernels/detection/letterbox.ts';
 import { faceBytes, nms } from '../kernels/detection/nms.ts';
 import { sortCandidates } from '../kernels/detection/sort-candidates.ts';
 import type { Model } from '../loader/model.ts';
-import { extractRetinaFaceHeads } from './retinaface-heads.ts';
-import { type DetectorGraph, extractScrfdHeads } from './scrfd-heads.ts';
+import type { DetectorGraph } from './detector-graph.ts';
+import { extractHeads } from './heads.ts';
 
 /** What a detector's launches are timed as, in the order they run. */
 export const STAGES = ['letterbox', 'network', 'faces'] as const;
@@ -41,11 +40,6 @@ export interface DetectorPlan extends ModelPlan, DetectorSpec {
   readonly heads: readonly HeadSpec[];
   /** Where the faces lie: see `nms.ts`. */
   readonly faces: number;
-}
-
-function extractHeads(graph: Graph): DetectorGraph {
-  const layout = headLayoutOf(graph.outputs.map((name) => dimsOf(graph, name)));
-  return layout?.family === 'retinaface' ? extractRetinaFaceHeads(graph, layout) : extractScrfdHeads(graph, layout);
 }
 
 /** A detector's graph: the heads in place of the file's outputs. Always fused. @throws ModelError for no detector */
@@ -72,7 +66,7 @@ export function compileDetector(
   const list = candidatesOf(heads);
   const lowering = new Lowering(graphs[0]!.graph, target, options);
   const candidates = lowering.scratch(candidateBytes(list));
-  const records = lowering.scratch(recordBytes(list));
+  const records = lowering.scratch(recordsBytes(list));
   const faces = lowering.scratch(batch * faceBytes(list));
   const pixels: Operand = { kind: 'external', name: 'pixels' };
   const resizeTable: Operand = { kind: 'external', name: 'resizeTable' };

@@ -1,4 +1,3 @@
-import { headLayoutOf } from '../architectures/head-layout.ts';
 import type { ModelIdentity } from '../architectures/identify.ts';
 import { assertKnown, type OptionNames } from '../common/check.ts';
 import { classNameOf } from '../common/class-name.ts';
@@ -14,9 +13,10 @@ import { declaredSize, type Model } from '../loader/model.ts';
 import { type ModelInput, openModel } from '../runtime/open-model.ts';
 import type { LiveInput, Platform } from '../runtime/platform.ts';
 import { type DeviceEventMap, Renewable } from '../runtime/renewable.ts';
-import type { Keypoints } from './align-faces.ts';
 import { DetectorEngine, type RunObserver } from './engine.ts';
+import { headLayoutOf } from './heads.ts';
 import { openTexture } from './image-buffer.ts';
+import { readKeypoints } from './keypoints.ts';
 import {
   DETECT_OPTIONS,
   type DetectOptions,
@@ -139,15 +139,22 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
     return declaredSize(this.#model) ?? null;
   }
 
-  /** Whether this model finds the five facial keypoints. */
+  /** Points of a face that this model finds: 5 of SCRFD and RetinaFace as published, 0 of a model for boxes alone. */
+  get keypointCount(): number {
+    return headLayoutOf(this.#model)?.keypoints ?? 0;
+  }
+
+  /** Whether this model finds keypoints; crops are aligned by five. */
   get hasKeypoints(): boolean {
-    return headLayoutOf(this.#model.outputs.map(({ dims }) => dims))?.keypoints ?? false;
+    return this.keypointCount > 0;
   }
 
   /** What the model is, as far as it is known; null for none of the detectors that this package knows. */
   async identify(): Promise<ModelIdentity | null> {
+    const layout = headLayoutOf(this.#model);
+    if (!layout) return null;
     const { identifyModel } = await loadPart(() => import('../architectures/identify.ts'));
-    return identifyModel(this.#hash, this.#model);
+    return identifyModel(this.#hash, this.#model, layout);
   }
 
   /** The device in use: textures made on it are pictures to this detector. Another one after a loss. */
@@ -217,9 +224,9 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   /**
    * Square crops in which the keypoints lie where ArcFace's recognition models were trained to find them; as
    * insightface's `norm_crop`, black beyond the picture. All faces in one dispatch.
-   * @param faces of this picture, with keypoints
+   * @param faces of this picture, with five keypoints each: the eyes, the nose, the corners of the mouth
    * @returns RGB pixels, `size`×`size`, one crop a face
-   * @throws RangeError for another size, TypeError for a face without keypoints, and what `detect` does
+   * @throws RangeError for another size, TypeError for a face without five keypoints, and what `detect` does
    */
   async alignFaces(
     image: ImageInput,
@@ -228,10 +235,7 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   ): Promise<Pixels[]> {
     assertKnown(options, ALIGN_OPTIONS);
     const { size = 112, signal } = options;
-    const keypoints = faces.map((face, i): Keypoints => {
-      if (face.keypoints) return face.keypoints;
-      throw new TypeError(`faces[${i}]: expected five keypoints, got none: use a model that finds them`);
-    });
+    const keypoints = faces.map(readKeypoints);
     return this.#engine.call(signal, () =>
       this.#withImages([image], signal, async ([opened]) => {
         const engine = await this.#engine.usable();

@@ -83,8 +83,11 @@ class PreparedPlan {
     const make = (label: string, size: number) => own(context.device.createBuffer({ label, size, usage }));
     this.resizeTable = make('resizeTable', entries * RESIZE_ENTRY_BYTES);
     this.imageParams = make('imageParams', inputSizes.length * batch * IMAGE_PARAMS_BYTES);
-    const imageBytes = faceBytes(candidatesOf(heads));
-    this.reader = new FaceReader(context, { batch, imageBytes, keypoints: heads[0]!.keypoints });
+    const list = candidatesOf(heads);
+    const { recordBytes } = list;
+    this.reader = new FaceReader(context, {
+      ...{ batch, recordBytes, imageBytes: faceBytes(list), keypoints: heads[0]!.keypoints },
+    });
     this.#context = context;
     executor.bind('resizeTable', this.resizeTable);
     executor.bind('imageParams', this.imageParams);

@@ -1,5 +1,4 @@
 import type { Face } from '../common/face.ts';
-import { RECORD_BYTES } from '../kernels/detection/decode.ts';
 import { FACES_HEADER_BYTES } from '../kernels/detection/nms.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
@@ -8,15 +7,16 @@ import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 
 /** Faces of an image that are read at once; a crowd takes a second look. */
 const FIRST_FACES = 64;
-const FIRST_BYTES = FACES_HEADER_BYTES + FIRST_FACES * RECORD_BYTES;
-const RECORD_FLOATS = RECORD_BYTES / 4;
 
 /** What the faces of a batch look like on the GPU: see `nms.ts`. */
 export interface FacesSpec {
   readonly batch: number;
   /** Of one image, from one image to the next. */
   readonly imageBytes: number;
-  readonly keypoints: boolean;
+  /** Of one face. */
+  readonly recordBytes: number;
+  /** Points of a face, 0 for boxes alone. */
+  readonly keypoints: number;
 }
 
 /** Brings faces to the CPU. Runs may overlap: each has a staging buffer to itself. */
@@ -62,8 +62,8 @@ export class FaceReader {
     onPhaseEnd?: OnPhaseEnd,
   ): Promise<Face[][]> {
     const encoder = this.#context.device.createCommandEncoder();
-    const { batch, imageBytes } = this.#spec;
-    const first = Math.min(FIRST_BYTES, imageBytes);
+    const { batch, imageBytes, recordBytes } = this.#spec;
+    const first = Math.min(FACES_HEADER_BYTES + FIRST_FACES * recordBytes, imageBytes);
     const rest = imageBytes - first;
     const images = Array.from({ length: batch }, (_, n) => n * imageBytes);
     const restAt = (n: number) => batch * first + n * rest;
@@ -80,7 +80,7 @@ export class FaceReader {
       const count = values[0]!;
       const found = this.#readFaces(values.subarray(FACES_HEADER_BYTES / 4), Math.min(count, FIRST_FACES));
       if (count > FIRST_FACES) {
-        const bytes = (count - FIRST_FACES) * RECORD_BYTES;
+        const bytes = (count - FIRST_FACES) * recordBytes;
         found.push(...this.#readFaces(await this.#map(staging, restAt(n), bytes), count - FIRST_FACES));
       }
       result.push(found);
@@ -97,13 +97,15 @@ export class FaceReader {
   }
 
   #readFaces(records: Float32Array, count: number): Face[] {
+    const { recordBytes, keypoints } = this.#spec;
+    const floats = recordBytes / 4;
     return Array.from({ length: count }, (_, i): Face => {
-      const [x1, y1, x2, y2, score, ...points] = records.subarray(i * RECORD_FLOATS, (i + 1) * RECORD_FLOATS);
+      const [x1, y1, x2, y2, score, ...points] = records.subarray(i * floats, (i + 1) * floats);
       const face = { box: [x1!, y1!, x2!, y2!] as const, score: score! };
-      if (!this.#spec.keypoints) return face;
+      if (keypoints === 0) return face;
       return {
         ...face,
-        keypoints: Array.from({ length: 5 }, (_, k) => [points[2 * k]!, points[2 * k + 1]!] as const),
+        keypoints: Array.from({ length: keypoints }, (_, k) => [points[2 * k]!, points[2 * k + 1]!] as const),
       };
     });
   }

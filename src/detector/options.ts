@@ -1,4 +1,3 @@
-import { headLayoutOf } from '../architectures/head-layout.ts';
 import { assertFraction, assertOneOf, type OptionNames } from '../common/check.ts';
 import type { ImageSize, Size } from '../common/geometry.ts';
 import { MAX_SIDE } from '../graph/shapes.ts';
@@ -6,6 +5,7 @@ import type { ImageParams } from '../kernels/detection/image-params.ts';
 import { type Fit, fitLetterbox, type Interpolation } from '../kernels/detection/letterbox.ts';
 import { declaredSize, type Model } from '../loader/model.ts';
 import type { Progress } from '../runtime/progress.ts';
+import { sideMultiple } from './heads.ts';
 
 /** How to choose when more faces than `maxFaces` are found: large and near the image centre, or just large. */
 export type MaxFacesMetric = 'default' | 'max';
@@ -159,15 +159,14 @@ function readSizes({ inputSize, inputSizes }: DetectOptions, model: Model, usual
   const declared = declaredSize(model);
   const sizes = inputSizes ?? (inputSize === undefined ? undefined : [inputSize]) ?? (declared && [declared]) ?? usual;
   for (const size of sizes) assertSize(inputSizes ? 'inputSizes' : 'inputSize', size);
-  const stride = largestStride(model);
-  return sizes.map((size) => roundSize(size, stride));
+  return sizes.map((size) => roundSize(size, model));
 }
 
 /** The sizes that a batch of images is searched at. */
 export function inputSizesFor({ sizes }: Settings, model: Model, images: readonly ImageSize[]): readonly Size[] {
   if (sizes !== 'image') return sizes;
   const side = (name: 'width' | 'height') => Math.max(...images.map((image) => image[name]));
-  return [roundSize([side('width'), side('height')], largestStride(model))];
+  return [roundSize([side('width'), side('height')], model)];
 }
 
 /** Where an image lands in the network's input. */
@@ -176,13 +175,10 @@ export function placeImage({ sizes, fit }: Settings, { width, height }: ImageSiz
   return fitLetterbox(width, height, ...inputSize, fit);
 }
 
-/** Sides of inputs are multiples of it. */
-function largestStride({ outputs }: Model): number {
-  return Math.max(...(headLayoutOf(outputs.map(({ dims }) => dims))?.strides ?? [32]));
-}
-
-function roundSize([width, height]: Size, stride: number): Size {
-  return [Math.ceil(width / stride) * stride, Math.ceil(height / stride) * stride];
+/** A size that the model's strides tile, at least as large. */
+export function roundSize([width, height]: Size, model: Model): Size {
+  const multiple = sideMultiple(model);
+  return [Math.ceil(width / multiple) * multiple, Math.ceil(height / multiple) * multiple];
 }
 
 /** The next larger float32. */

@@ -1,11 +1,26 @@
-import { type HeadLayout, RETINAFACE_CHANNELS } from '../architectures/head-layout.ts';
 import { ModelError } from '../common/errors.ts';
 import { type Dims, formatDims } from '../common/tensor.ts';
 import { constantOf, dimsOf, type Graph } from '../graph/ir.ts';
 import type { Node } from '../graph/operators/index.ts';
 import { asDims4 } from '../graph/shapes.ts';
 import type { HeadSpec } from '../kernels/detection/decode.ts';
-import { type DetectorGraph, headName } from './scrfd-heads.ts';
+import { type DetectorGraph, headName } from './detector-graph.ts';
+
+/** Channels of the class, box and keypoint maps, which RetinaFace gives stride by stride, in NCHW. */
+const CHANNELS = [4, 8, 20] as const;
+const OUTPUTS = 9;
+const ANCHORS = 2;
+const KEYPOINTS = 5;
+
+/** Whether a graph has RetinaFace's outputs: SCRFD's differ in their order and channels. */
+export function isRetinaFace(graph: Graph): boolean {
+  const { outputs } = graph;
+  if (outputs.length !== OUTPUTS) return false;
+  return outputs.every((output, i) => {
+    const dims = dimsOf(graph, output);
+    return dims.length === 4 && dims[1] === CHANNELS[i % CHANNELS.length];
+  });
+}
 
 /**
  * The class logits behind the softmax over (background, face) that MXNet's exports spell out:
@@ -31,10 +46,7 @@ function peelSoftmax(graph: Graph, producers: ReadonlyMap<string, Node>, output:
   const logits = split.inputs[0]!;
   const [n, , h, w] = asDims4(`output "${output}"`, dimsOf(graph, output));
   const shapes = [formatDims(dimsOf(graph, logits)), formatDims(split.dims)].join(', ');
-  const expected = [
-    formatDims([n, RETINAFACE_CHANNELS[0], h, w]),
-    formatDims([n, 2, (RETINAFACE_CHANNELS[0] / 2) * h, w]),
-  ].join(', ');
+  const expected = [formatDims([n, CHANNELS[0], h, w]), formatDims([n, 2, (CHANNELS[0] / 2) * h, w])].join(', ');
   if (shapes !== expected) {
     throw new ModelError(`output "${output}": expected class maps of ${expected}, got ${shapes}`);
   }
@@ -77,34 +89,33 @@ function peelPreprocessing(graph: Graph): Graph {
  * the preprocessing off its start.
  * @throws ModelError when the graph is not RetinaFace-shaped
  */
-export function extractRetinaFaceHeads(graph: Graph, { strides, anchors }: HeadLayout): DetectorGraph {
+export function extractRetinaFaceHeads(graph: Graph): DetectorGraph {
   const [batch, , inputHeight, inputWidth] = asDims4('input', dimsOf(graph, graph.input));
   const producers = new Map(graph.nodes.map((node) => [node.output, node]));
   const dims = new Map<string, Dims>(graph.dims);
   const levels: HeadSpec['levels'][number][] = [];
-  const concats = strides.map((_, level): Node => {
-    const [classes, boxes, keypoints] = graph.outputs.slice(level * 3) as [string, string, string];
+  const concats = Array.from({ length: OUTPUTS / CHANNELS.length }, (_, level): Node => {
+    const [classes, boxes, keypoints] = graph.outputs.slice(level * CHANNELS.length) as [string, string, string];
     const [, , height, width] = asDims4(`output "${classes}"`, dimsOf(graph, classes));
     const stride = inputHeight / height;
     if (!Number.isInteger(stride) || width * stride !== inputWidth) {
       throw new ModelError(`output "${classes}": ${height}×${width} cells do not tile ${inputHeight}×${inputWidth}`);
     }
     [classes, boxes, keypoints].forEach((name, kind) => {
-      const expected = formatDims([batch, RETINAFACE_CHANNELS[kind]!, height, width]);
+      const expected = formatDims([batch, CHANNELS[kind]!, height, width]);
       const got = formatDims(dimsOf(graph, name));
       if (got !== expected)
         throw new ModelError(`output "${name}" is no RetinaFace map: expected ${expected}, got ${got}`);
     });
     levels.push({ stride, width, height });
     const output = headName(graph, stride);
-    dims.set(output, [batch, RETINAFACE_CHANNELS.reduce<number>((sum, count) => sum + count, 0), height, width]);
+    dims.set(output, [batch, CHANNELS.reduce<number>((sum, count) => sum + count, 0), height, width]);
     const inputs = [peelSoftmax(graph, producers, classes), boxes, keypoints];
     return { op: 'Concat', name: output, inputs, output, axis: 1 };
   });
   const peeled = { ...graph, nodes: [...graph.nodes, ...concats], dims, outputs: concats.map((node) => node.output) };
   return {
     graph: peelPreprocessing(peeled),
-    heads: { decoder: 'retinaface', batch, anchors, keypoints: true, levels },
-    maps: concats.flatMap((node) => node.inputs),
+    heads: { decoder: 'retinaface', batch, anchors: ANCHORS, keypoints: KEYPOINTS, levels },
   };
 }

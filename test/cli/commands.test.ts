@@ -79,7 +79,7 @@ describe('errors are one line and exit code 1', () => {
     const { code, stdout, stderr } = await runHere(args);
     expect([code, stdout]).toEqual([1, '']);
     expect(errorLines(stderr)).toEqual([
-      `scrfd: ${path}: --crops needs keypoints, which this model does not find; see scrfd models list`,
+      `scrfd: ${path}: --crops needs five keypoints, which this model does not find; see scrfd models list`,
     ]);
   });
 

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { identifyModel } from '../../src/architectures/identify.ts';
 import { ARCHITECTURES } from '../../src/architectures/published.ts';
 import { addSynthesize } from '../../src/cli/commands/synthesize.ts';
+import { headLayoutOf } from '../../src/detector/heads.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 
 let folder: string;
@@ -29,7 +30,8 @@ async function synthesize(...args: string[]): Promise<string> {
 
 const identify = async (path: string) => {
   const bytes = new Uint8Array(await readFile(path));
-  return identifyModel(bytes, await loadModel(bytes));
+  const model = await loadModel(bytes);
+  return identifyModel(bytes, model, headLayoutOf(model)!);
 };
 
 test('a member by its short name', async () => {

@@ -74,7 +74,7 @@ describe('peelRetinaFace', () => {
       decoder: 'retinaface',
       batch: 1,
       anchors: 2,
-      keypoints: true,
+      keypoints: 5,
       levels: [32, 16, 8].map((stride) => ({ stride, width: 64 / stride, height: 64 / stride })),
     });
   });

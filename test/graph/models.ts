@@ -4,7 +4,9 @@ import type { Graph } from '../../src/graph/ir.ts';
 import { loadOperators } from '../../src/graph/load-operators.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 import type { Model } from '../../src/loader/model.ts';
+import { publishedLayout } from '../kernels/support/heads.ts';
 import { buildModel, ints, type ModelSpec, type NodeSpec, text } from '../support/onnx-builder.ts';
+import type { ReferenceLayout } from '../support/reference-scrfd.ts';
 import { createRng } from '../support/rng.ts';
 
 /** A node as printGraph writes it: `y = Conv(x, w, b)`; an empty place is an omitted input. */
@@ -51,18 +53,19 @@ export interface ScrfdOptions {
   readonly outputs?: 6 | 9 | 10 | 15;
   /** `rows`: [n,N,C]; `interleaved`: [N,C], the batch innermost; `maps`: [n,A·C,h,w]. */
   readonly layout?: 'rows' | 'interleaved' | 'maps';
+  /** Other heads than those that the number of outputs says. Strides double, from 8 on. */
+  readonly heads?: Partial<ReferenceLayout>;
 }
 
-const VALUES = { score: 1, box: 4, kps: 10 } as const;
-
 /** A tiny network with SCRFD's ends: strides from 8 on, a top-down step, heads of scores, boxes and keypoints. */
-export function scrfdSpec({ outputs = 9, layout = 'rows' }: ScrfdOptions = {}): ModelSpec {
+export function scrfdSpec({ outputs = 9, layout = 'rows', heads }: ScrfdOptions = {}): ModelSpec {
   const levels = outputs % 3 === 0 && outputs !== 15 ? 3 : 5;
-  const anchors = levels === 3 ? 2 : 1;
-  const kinds = (['score', 'box', 'kps'] as const).slice(0, outputs / levels);
+  const published = publishedLayout(levels, outputs / levels === 3 ? 5 : 0);
+  const { strides, anchors, points } = { ...published, ...heads };
+  const values = { score: 1, box: 4, kps: 2 * points } as const;
+  const kinds = (['score', 'box', 'kps'] as const).slice(0, points > 0 ? 3 : 2);
   const nodes: NodeSpec[] = [];
   const initializers: Record<string, Tensor> = { one: weights(6, 6, 1, 1), zoom: floatTensor([4], [1, 1, 2, 2]) };
-  const strides = Array.from({ length: levels }, (_, i) => 8 << i);
   strides.forEach((stride, i) => {
     initializers[`w${stride}`] = weights(6, i === 0 ? 3 : 6, 2, 2);
     const step = i === 0 ? 8 : 2;
@@ -82,7 +85,7 @@ export function scrfdSpec({ outputs = 9, layout = 'rows' }: ScrfdOptions = {}): 
   );
   for (const stride of strides) {
     for (const kind of kinds) {
-      const columns = VALUES[kind];
+      const columns = values[kind];
       const name = `${kind}_${stride}`;
       initializers[`${name}_w`] = weights(anchors * columns, 6, 1, 1);
       initializers[`${name}_s`] = floatTensor([], [1 + stride / 100]);

@@ -3,12 +3,23 @@ import type { Pixels } from '../../src/common/image.ts';
 import { type OrtTensor, runOrtInOrder } from './ort.ts';
 import { type LetterboxOptions, letterbox, loadOpenCv } from './reference-letterbox.ts';
 
+/** What the outputs are. */
+export interface ReferenceLayout {
+  readonly strides: readonly number[];
+  /** Of a cell. */
+  readonly anchors: number;
+  /** Of a face. */
+  readonly points: number;
+}
+
 export interface DecodeOptions {
   /** Width and height of the network's input. */
   readonly inputSize: readonly [number, number];
   readonly scoreThreshold?: number;
   /** Pixels of the network's input per pixel of the picture. */
   readonly detScale?: number;
+  /** By default what insightface takes from the number of outputs. */
+  readonly layout?: ReferenceLayout;
 }
 
 export interface SelectOptions {
@@ -30,13 +41,17 @@ export interface Candidate extends Face {
 const f = Math.fround;
 
 /** insightface 0.7 on onnxruntime's CPU outputs. A model of baked size needs just that `inputSize`. */
-export async function detectReference(modelPath: string, pixels: Pixels, options: ReferenceOptions): Promise<Face[]> {
-  return detectJointReference(modelPath, pixels, [options.inputSize], options);
+export async function detectReference(
+  model: string | Uint8Array,
+  pixels: Pixels,
+  options: ReferenceOptions,
+): Promise<Face[]> {
+  return detectJointReference(model, pixels, [options.inputSize], options);
 }
 
 /** insightface 1.0: candidates of several sizes in turn, then one NMS. */
 export async function detectJointReference(
-  modelPath: string,
+  model: string | Uint8Array,
   pixels: Pixels,
   inputSizes: readonly (readonly [number, number])[],
   options: Omit<ReferenceOptions, 'inputSize'>,
@@ -46,7 +61,7 @@ export async function detectJointReference(
   for (const inputSize of inputSizes) {
     const [width, height] = inputSize;
     const { blob, detScale } = letterbox(pixels, inputSize, options);
-    const outputs = await runOrtInOrder(modelPath, { dims: [1, 3, height, width], data: blob });
+    const outputs = await runOrtInOrder(model, { dims: [1, 3, height, width], data: blob });
     const tensors = outputs.map(([, tensor]) => tensor);
     const found = decodeOutputs(tensors, { ...options, inputSize, detScale });
     // behind all anchors of the sizes before
@@ -60,18 +75,18 @@ export async function detectJointReference(
 /** Anchors that reach the threshold, in anchor order. `outputs` in the model's order: scores, boxes, keypoints. */
 export function decodeOutputs(
   outputs: readonly OrtTensor[],
-  { inputSize: [width, height], scoreThreshold = 0.5, detScale = 1 }: DecodeOptions,
+  { inputSize: [width, height], scoreThreshold = 0.5, detScale = 1, layout = layoutOf(outputs.length) }: DecodeOptions,
 ): Candidate[] {
-  const { levels, anchors, hasKeypoints } = layoutOf(outputs.length);
+  const { strides, anchors, points } = layout;
+  const levels = strides.length;
   const candidates: Candidate[] = [];
   let firstAnchor = 0;
-  for (let level = 0; level < levels; level++) {
-    const stride = 8 << level;
+  for (const [level, stride] of strides.entries()) {
     const columns = Math.floor(width / stride);
     const grid = { rows: Math.floor(height / stride), columns, anchors };
     const scoreAt = readerOf(outputs[level]!, 1, grid);
     const distanceAt = readerOf(outputs[levels + level]!, 4, grid);
-    const offsetAt = hasKeypoints ? readerOf(outputs[2 * levels + level]!, 10, grid) : undefined;
+    const offsetAt = points > 0 ? readerOf(outputs[2 * levels + level]!, 2 * points, grid) : undefined;
     const count = grid.rows * columns * anchors;
     for (let row = 0; row < count; row++) {
       const score = scoreAt(row, 0);
@@ -92,8 +107,9 @@ export function decodeOutputs(
           after(cy, distanceAt(row, 3)),
         ],
         ...(offsetAt && {
-          keypoints: [0, 2, 4, 6, 8].map(
-            (k) => [after(cx, offsetAt(row, k)), after(cy, offsetAt(row, k + 1))] as const,
+          keypoints: Array.from(
+            { length: points },
+            (_, k) => [after(cx, offsetAt(row, 2 * k)), after(cy, offsetAt(row, 2 * k + 1))] as const,
           ),
         }),
       });
@@ -103,16 +119,18 @@ export function decodeOutputs(
   return candidates;
 }
 
-function layoutOf(outputCount: number): { levels: number; anchors: number; hasKeypoints: boolean } {
+function layoutOf(outputCount: number): ReferenceLayout {
+  const three = { strides: [8, 16, 32], anchors: 2 };
+  const five = { strides: [8, 16, 32, 64, 128], anchors: 1 };
   switch (outputCount) {
     case 6:
-      return { levels: 3, anchors: 2, hasKeypoints: false };
+      return { ...three, points: 0 };
     case 9:
-      return { levels: 3, anchors: 2, hasKeypoints: true };
+      return { ...three, points: 5 };
     case 10:
-      return { levels: 5, anchors: 1, hasKeypoints: false };
+      return { ...five, points: 0 };
     case 15:
-      return { levels: 5, anchors: 1, hasKeypoints: true };
+      return { ...five, points: 5 };
     default:
       throw new RangeError(`expected 6, 9, 10 or 15 outputs, got ${outputCount}`);
   }

@@ -19,7 +19,7 @@ function setUp() {
         const answer = () => (signal.aborted ? reject(signal.reason) : resolve([{ name }]));
         calls.push({ shown, signal, answer });
       });
-    return { detect, hasKeypoints: false, alignFaces: async () => [], dispose: vi.fn(async () => {}) };
+    return { detect, keypointCount: 0, alignFaces: async () => [], dispose: vi.fn(async () => {}) };
   };
   const audience: Audience = {
     options: () => ({}),

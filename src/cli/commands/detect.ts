@@ -166,10 +166,12 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
   const { createDetector } = await import('../../index.node.ts');
   const detector = await ofModel(model, () => createDetector(model, { ...detectorOptions(options), signal }));
   try {
-    if (crops !== undefined && !detector.hasKeypoints) {
-      throw new ModelError(`${model}: --crops needs keypoints, which this model does not find; see scrfd models list`);
+    const { keypointCount } = detector;
+    if (crops !== undefined && keypointCount !== 5) {
+      const found = keypointCount === 0 ? 'which this model does not find' : `of which this model finds ${keypointCount}`;
+      throw new ModelError(`${model}: --crops needs five keypoints, ${found}; see scrfd models list`);
     }
-    const output = await openOutput(format, file, resume);
+    const output = await openOutput(format, file, resume, keypointCount);
     const waiting: number[] = [];
     let kept = 0;
     all.forEach((image, i) => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { identifyModel, type ModelIdentity } from '../../architectures/identify.ts';
 import { ModelError } from '../../common/errors.ts';
 import { compileDetector } from '../../detector/compile.ts';
+import { headLayoutOf } from '../../detector/heads.ts';
 import { compileNetwork } from '../../graph/compile.ts';
 import { countWork, planMemory } from '../../graph/count-work.ts';
 import { loadTarget } from '../../graph/load-target.ts';
@@ -36,7 +37,8 @@ export function addInfo(program: Command): void {
 
 async function info({ model: path, json, size }: InfoOptions): Promise<void> {
   const { bytes, model } = await openModel(nodePlatform, path);
-  const identity = await identifyModel(bytes, model);
+  const layout = headLayoutOf(model);
+  const identity = layout && (await identifyModel(bytes, model, layout));
   const target = await loadTarget(PLAIN_ADAPTER);
   const description = { identity, ...describe(model, target, size ?? declaredSize(model) ?? [640, 640]) };
   print(json ? `${printableJson(description, 2)}\n` : formatText(description));
@@ -96,7 +98,7 @@ function formatText(description: Description): string {
     ...(detector
       ? [
           ['anchors', `${detector.anchors} a cell`],
-          ['keypoints', detector.keypoints ? '5' : 'none'],
+          ['keypoints', detector.keypoints === 0 ? 'none' : String(detector.keypoints)],
         ]
       : []),
     [

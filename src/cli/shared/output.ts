@@ -69,8 +69,9 @@ export function writeResult(...file: Parameters<typeof writeWhole>): Promise<voi
 /**
  * Opens standard output or a file for results as they come. Of a file that is there NDJSON alone takes the place at once, and with
  * `resume` keeps it; others do when they are whole.
+ * @param keypoints of a face, by which CSV has its columns; 0, of boxes alone, leaves the usual ones empty
  */
-export async function openOutput(format: Format, path: string | undefined, resume: boolean) {
+export async function openOutput(format: Format, path: string | undefined, resume: boolean, keypoints = USUAL_POINTS) {
   let done: ReadonlySet<string> = new Set();
   const keep = async (place: string) => {
     done = await keepWholeLines(place);
@@ -81,7 +82,8 @@ export async function openOutput(format: Format, path: string | undefined, resum
       : await openResultFile(path, format === 'ndjson' ? 'growing' : 'whole', resume ? keep : undefined);
   const put = (text: string) => target.put(text);
   let records = 0;
-  if (format === 'csv') await put(CSV_HEADER);
+  const points = keypoints || USUAL_POINTS;
+  if (format === 'csv') await put(csvHeader(points));
   return {
     /** Pictures that a run before has finished. */
     done,
@@ -96,7 +98,7 @@ export async function openOutput(format: Format, path: string | undefined, resum
         case 'ndjson':
           return put(`${formatJson(result)}\n`);
         case 'csv':
-          return put(formatCsv(result));
+          return put(formatCsv(result, points));
         default:
           return format satisfies never;
       }
@@ -119,20 +121,25 @@ function formatJson({ image, width, height, faces }: Result): string {
   });
 }
 
-const POINTS = [1, 2, 3, 4, 5].flatMap((k) => [`kx${k}`, `ky${k}`]);
-const CSV_HEADER = `image,width,height,face,score,x1,y1,x2,y2,${POINTS.join(',')}\n`;
+/** Of SCRFD's published models. */
+const USUAL_POINTS = 5;
+
+function csvHeader(points: number): string {
+  const columns = Array.from({ length: points }, (_, k) => [`kx${k + 1}`, `ky${k + 1}`]);
+  return `image,width,height,face,score,x1,y1,x2,y2,${columns.flat().join(',')}\n`;
+}
 
 /**
  * A row a face, as RFC 4180 quotes; a picture without faces has none. A name that a spreadsheet would take for a formula has an
  * apostrophe before it, as OWASP advises against CSV injection.
  */
-function formatCsv({ image, width, height, faces }: Result): string {
+function formatCsv({ image, width, height, faces }: Result, points: number): string {
   const text = printable(/^[=+\-@\t\r]/.test(image) ? `'${image}` : image);
   const name = text === image && !/[",]/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
   return faces
     .map(({ box, score, keypoints }, i) => {
-      const points = keypoints?.flat() ?? POINTS.map(() => '');
-      return `${[name, width, height, i + 1, score, ...box, ...points].join(',')}\n`;
+      const coordinates = keypoints?.flat() ?? new Array<string>(2 * points).fill('');
+      return `${[name, width, height, i + 1, score, ...box, ...coordinates].join(',')}\n`;
     })
     .join('');
 }

@@ -4,8 +4,8 @@ import { IMAGE_PARAMS_BYTES } from './image-params.ts';
 
 /** Heads at most: the person model has strides of 8 to 128. */
 export const MAX_LEVELS = 5;
-/** Bytes of one decoded anchor: box, score, five keypoints, one unused float. */
-export const RECORD_BYTES = 64;
+/** Vectors of a decoded anchor's record at least: box, score, five keypoints, one unused float. */
+const LEAST_VECTORS = 4;
 
 const WORKGROUP = 64;
 
@@ -16,14 +16,15 @@ export interface HeadSpec {
   readonly batch: number;
   /** Anchors of a cell. */
   readonly anchors: number;
-  readonly keypoints: boolean;
+  /** Points of a face, 0 for boxes alone. */
+  readonly keypoints: number;
   /** Heads in the order of the file's outputs, which is that of the anchors; sizes in cells, strides in pixels. */
   readonly levels: readonly { readonly stride: number; readonly width: number; readonly height: number }[];
 }
 
-/** Channels of one anchor: one or two score logits, four box values and maybe five points. */
+/** Channels of one anchor: one or two score logits, four box values, and the points. */
 function anchorChannels({ decoder, keypoints }: HeadSpec): number {
-  return (decoder === 'retinaface' ? 6 : 5) + (keypoints ? 10 : 0);
+  return (decoder === 'retinaface' ? 6 : 5) + 2 * keypoints;
 }
 
 /** Channels of one head. */
@@ -48,9 +49,17 @@ export interface CandidateSpec {
   readonly total: number;
 }
 
+/** The same with what is decoded of each. */
+export interface RecordSpec extends CandidateSpec {
+  /** Of one anchor: box, score and keypoints, to a whole vector. */
+  readonly recordBytes: number;
+}
+
 /** Room for the candidates of the heads of all input sizes, one after another. */
-export function candidatesOf(heads: readonly HeadSpec[]): CandidateSpec {
-  return { batch: heads[0]!.batch, total: heads.reduce((sum, spec) => sum + totalAnchors(spec), 0) };
+export function candidatesOf(heads: readonly HeadSpec[]): RecordSpec {
+  const { batch, keypoints } = heads[0]!;
+  const total = heads.reduce((sum, spec) => sum + totalAnchors(spec), 0);
+  return { batch, total, recordBytes: 16 * Math.max(LEAST_VECTORS, Math.ceil((5 + 2 * keypoints) / 4)) };
 }
 
 /** Bytes of the candidate lists: for each image a count, then a (score, anchor) pair for every anchor. */
@@ -59,8 +68,8 @@ export function candidateBytes({ batch, total }: CandidateSpec): number {
 }
 
 /** Bytes of the decoded records: a fixed place for every anchor. */
-export function recordBytes({ batch, total }: CandidateSpec): number {
-  return batch * total * RECORD_BYTES;
+export function recordsBytes({ batch, total, recordBytes }: RecordSpec): number {
+  return batch * total * recordBytes;
 }
 
 /**
@@ -98,7 +107,7 @@ export function decode(heads: readonly HeadSpec[], index = 0): Dispatch {
       heads.length * spec.batch * IMAGE_PARAMS_BYTES,
       ...headBytes,
       candidateBytes(candidates),
-      recordBytes(candidates),
+      recordsBytes(candidates),
     ],
     workgroups: [Math.ceil(count / WORKGROUP), spec.batch, 1],
   });

@@ -46,7 +46,7 @@ export type Request =
 export interface Created {
   readonly inputSize: Size | 'image';
   readonly fixedInputSize: Size | null;
-  readonly hasKeypoints: boolean;
+  readonly keypointCount: number;
 }
 
 /** What a worker says. */

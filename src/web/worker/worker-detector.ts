@@ -28,6 +28,7 @@ type Shared = Pick<
   Detector,
   | 'inputSize'
   | 'fixedInputSize'
+  | 'keypointCount'
   | 'hasKeypoints'
   | 'detect'
   | 'detectBatch'
@@ -70,7 +71,7 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
   readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
   readonly #begun = new TaskQueue(Number.POSITIVE_INFINITY);
-  #created: Created = { inputSize: 'image', fixedInputSize: null, hasKeypoints: false };
+  #created: Created = { inputSize: 'image', fixedInputSize: null, keypointCount: 0 };
   #lastId = 0;
   #disposal: Promise<void> | null = null;
 
@@ -108,8 +109,12 @@ export class WorkerDetector extends TypedEventTarget<DetectorEventMap> implement
     return this.#created.fixedInputSize;
   }
 
+  get keypointCount(): number {
+    return this.#created.keypointCount;
+  }
+
   get hasKeypoints(): boolean {
-    return this.#created.hasKeypoints;
+    return this.keypointCount > 0;
   }
 
   /** As `Detector.detect`. */

@@ -30,8 +30,8 @@ async function create(request: Extract<Request, { kind: 'create' }>, signal: Abo
   });
   detector.addEventListener('devicelost', ({ detail }) => post({ kind: 'devicelost', error: sendError(detail) }));
   detector.addEventListener('devicerestored', () => post({ kind: 'devicerestored' }));
-  const { inputSize, fixedInputSize, hasKeypoints } = detector;
-  return { inputSize, fixedInputSize, hasKeypoints };
+  const { inputSize, fixedInputSize, keypointCount } = detector;
+  return { inputSize, fixedInputSize, keypointCount };
 }
 
 async function answer(request: Request, signal: AbortSignal): Promise<unknown> {

@@ -54,6 +54,22 @@ describe('a file of results', () => {
     expect(readFileSync(path, 'utf8')).toMatch(pattern);
   });
 
+  test.each([
+    [4, '1,2,3,4,5,6,7,8'],
+    [0, ',,,,,,,,,'],
+  ])('CSV has columns for the points of a model of %i', async (count, coordinates) => {
+    const path = join(folder, 'results');
+    const output = await openOutput('csv', path, false, count);
+    const keypoints = Array.from({ length: count }, (_, k) => [2 * k + 1, 2 * k + 2] as const);
+    const [face] = result('a').faces;
+    await output.write({ ...result('a'), faces: [{ ...face!, ...(count > 0 && { keypoints }) }] });
+    await output.end();
+    const [header, row] = readFileSync(path, 'utf8').split('\n') as [string, string];
+    expect(row).toBe(`a,9,9,1,0.5,1,2,3,4,${coordinates}`);
+    expect(header).toMatch(count === 4 ? /,y2,kx1,ky1,kx2,ky2,kx3,ky3,kx4,ky4$/ : /,kx5,ky5$/);
+    expect(header.split(',').length).toBe(row.split(',').length);
+  });
+
   test('no results are an empty array', async () => {
     const path = join(folder, 'results');
     await (await openOutput('json', path, false)).end();

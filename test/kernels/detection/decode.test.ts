@@ -5,15 +5,14 @@ import {
   candidatesOf,
   decode,
   type HeadSpec,
-  RECORD_BYTES,
-  recordBytes,
+  recordsBytes,
   totalAnchors,
 } from '../../../src/kernels/detection/decode.ts';
 import { IMAGE_PARAMS_BYTES, type ImageParams, packImageParams } from '../../../src/kernels/detection/image-params.ts';
 import { faceBytes, nms } from '../../../src/kernels/detection/nms.ts';
 import { sortCandidates } from '../../../src/kernels/detection/sort-candidates.ts';
 import { expectClose, expectSameFaces } from '../../support/compare.ts';
-import { type Candidate, decodeOutputs } from '../../support/reference-scrfd.ts';
+import { type Candidate, decodeOutputs, type ReferenceLayout } from '../../support/reference-scrfd.ts';
 import { createRng } from '../../support/rng.ts';
 import {
   candidateLists,
@@ -23,15 +22,13 @@ import {
   headSpec,
   imageParamsOf,
   keptOf,
+  publishedLayout,
   randomHeads,
 } from '../support/heads.ts';
 import { runSteps } from '../support/run-steps.ts';
 
-const RECORD_FLOATS = RECORD_BYTES / 4;
-
 interface Case {
-  readonly levels: 3 | 5;
-  readonly keypoints: boolean;
+  readonly layout: ReferenceLayout;
   readonly batch: number;
   readonly inputSize: readonly [number, number];
   readonly threshold: number;
@@ -39,28 +36,50 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { levels: 3, keypoints: false, batch: 1, inputSize: [96, 64], threshold: 0.5, scales: [1] },
-  { levels: 3, keypoints: true, batch: 1, inputSize: [64, 96], threshold: 0.5, scales: [0.37] },
-  { levels: 3, keypoints: true, batch: 2, inputSize: [96, 64], threshold: 0.02, scales: [1.7, 0.213] },
-  { levels: 5, keypoints: false, batch: 2, inputSize: [128, 256], threshold: 0.5, scales: [0.5, 3] },
-  { levels: 5, keypoints: true, batch: 3, inputSize: [256, 128], threshold: 0.9, scales: [1, 0.1, 10] },
-  { levels: 3, keypoints: true, batch: 1, inputSize: [640, 640], threshold: 0.9, scales: [0.4] },
-  { levels: 3, keypoints: false, batch: 1, inputSize: [32, 32], threshold: 0, scales: [1] },
-  { levels: 5, keypoints: false, batch: 1, inputSize: [128, 128], threshold: 1, scales: [1] },
+  { layout: publishedLayout(3, 0), batch: 1, inputSize: [96, 64], threshold: 0.5, scales: [1] },
+  { layout: publishedLayout(3, 5), batch: 1, inputSize: [64, 96], threshold: 0.5, scales: [0.37] },
+  { layout: publishedLayout(3, 5), batch: 2, inputSize: [96, 64], threshold: 0.02, scales: [1.7, 0.213] },
+  { layout: publishedLayout(5, 0), batch: 2, inputSize: [128, 256], threshold: 0.5, scales: [0.5, 3] },
+  { layout: publishedLayout(5, 5), batch: 3, inputSize: [256, 128], threshold: 0.9, scales: [1, 0.1, 10] },
+  { layout: publishedLayout(3, 5), batch: 1, inputSize: [640, 640], threshold: 0.9, scales: [0.4] },
+  { layout: publishedLayout(3, 0), batch: 1, inputSize: [32, 32], threshold: 0, scales: [1] },
+  { layout: publishedLayout(5, 0), batch: 1, inputSize: [128, 128], threshold: 1, scales: [1] },
+  {
+    layout: { strides: [8, 16, 32], anchors: 2, points: 4 },
+    batch: 2,
+    inputSize: [64, 96],
+    threshold: 0.5,
+    scales: [0.4, 1],
+  },
+  {
+    layout: { strides: [16, 32], anchors: 3, points: 6 },
+    batch: 1,
+    inputSize: [96, 64],
+    threshold: 0.4,
+    scales: [0.7],
+  },
+  {
+    layout: { strides: [8], anchors: 1, points: 98 },
+    batch: 2,
+    inputSize: [64, 64],
+    threshold: 0.5,
+    scales: [1.3, 0.6],
+  },
+  { layout: { strides: [12, 24], anchors: 3, points: 1 }, batch: 1, inputSize: [96, 72], threshold: 0.5, scales: [1] },
 ];
 
-function titleOf({ levels, keypoints, batch, inputSize, threshold }: Case): string {
+function titleOf({ layout: { strides, anchors, points }, batch, inputSize, threshold }: Case): string {
   const size = inputSize.join('×');
-  return `${levels} levels, ${keypoints ? 'keypoints' : 'boxes'}, batch ${batch}, ${size}, threshold ${threshold}`;
+  return `strides ${strides}, ${anchors} anchors, ${points} points, batch ${batch}, ${size}, threshold ${threshold}`;
 }
 
 function paramsOf({ scales, threshold }: Case): ImageParams[] {
   return scales.map((scale) => imageParamsOf({ scale: [scale, scale], scoreThreshold: threshold }));
 }
 
-function referenceCandidates({ inputSize, threshold, scales }: Case, heads: Heads): Candidate[][] {
+function referenceCandidates({ layout, inputSize, threshold, scales }: Case, heads: Heads): Candidate[][] {
   return heads.outputs.map((outputs, n) =>
-    decodeOutputs(outputs, { inputSize, scoreThreshold: threshold, detScale: scales[n]! }),
+    decodeOutputs(outputs, { layout, inputSize, scoreThreshold: threshold, detScale: scales[n]! }),
   );
 }
 
@@ -79,10 +98,10 @@ function readList(words: Uint32Array, { total }: CandidateSpec, n: number): { bi
 
 describe('decode', () => {
   it('states its bindings and workgroups', () => {
-    const spec = headSpec(3, true, 2, [640, 640]);
+    const spec = headSpec(publishedLayout(3, 5), 2, [640, 640]);
     expect(totalAnchors(spec)).toBe(16800);
     expect(candidateBytes(candidatesOf([spec]))).toBe(2 * 16801 * 8);
-    expect(recordBytes(candidatesOf([spec]))).toBe(2 * 16800 * 64);
+    expect(recordsBytes(candidatesOf([spec]))).toBe(2 * 16800 * 64);
     const { bindingBytes, workgroups } = decode([spec]);
     const heads = [80, 40, 20].map((side) => 2 * 8 * side * side * 16);
     expect(bindingBytes).toEqual([
@@ -91,13 +110,13 @@ describe('decode', () => {
       heads[0],
       heads[0],
       candidateBytes(candidatesOf([spec])),
-      recordBytes(candidatesOf([spec])),
+      recordsBytes(candidatesOf([spec])),
     ]);
     expect(workgroups).toEqual([263, 2, 1]);
   });
 
   it.each(CASES.map((c) => [titleOf(c), c] as const))('finds the anchors above the threshold: %s', async (_, c) => {
-    const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
+    const spec = headSpec(c.layout, c.batch, c.inputSize);
     const heads = randomHeads(createRng(1), spec, c.threshold);
     const contents = {
       imageParams: packImageParams(paramsOf(c)),
@@ -108,17 +127,19 @@ describe('decode', () => {
     const words = new Uint32Array(result.candidates);
     const records = new Float32Array(result.records);
     const recordBits = new Uint32Array(result.records);
+    const recordFloats = candidatesOf([spec]).recordBytes / 4;
+    const written = 5 + 2 * c.layout.points;
 
     referenceCandidates(c, heads).forEach((expected, n) => {
       const list = readList(words, candidatesOf([spec]), n);
       const anchors = list.map(({ anchor }) => anchor).sort((a, b) => a - b);
       expect(anchors, `image ${n}`).toEqual(expected.map(({ anchor }) => anchor));
 
-      const first = n * totalAnchors(spec) * RECORD_FLOATS;
+      const first = n * totalAnchors(spec) * recordFloats;
       for (const { bits, anchor } of list) {
-        expect(bits, `score of anchor ${anchor}`).toBe(recordBits[first + anchor * RECORD_FLOATS + 4]);
+        expect(bits, `score of anchor ${anchor}`).toBe(recordBits[first + anchor * recordFloats + 4]);
       }
-      const record = (anchor: number) => records.subarray(first + anchor * RECORD_FLOATS).subarray(0, RECORD_FLOATS);
+      const record = (anchor: number) => records.subarray(first + anchor * recordFloats).subarray(0, recordFloats);
       expectClose(
         expected.map(({ anchor }) => record(anchor)[4]!),
         expected.map(({ score }) => score),
@@ -126,8 +147,8 @@ describe('decode', () => {
       );
       const scale = c.scales[n]!;
       expectClose(
-        expected.flatMap(({ anchor }) => Array.from(record(anchor)).filter((_, i) => i !== 4 && i < 15)),
-        expected.flatMap(({ box, keypoints }) => [...box, ...(keypoints?.flat() ?? new Array<number>(10).fill(0))]),
+        expected.flatMap(({ anchor }) => Array.from(record(anchor)).filter((_, i) => i !== 4 && i < written)),
+        expected.flatMap(({ box, keypoints }) => [...box, ...(keypoints?.flat() ?? [])]),
         {
           abs: ((Math.max(...c.inputSize) + 500) / scale) * 2 ** -22,
           reason: 'a product, a sum and a division (2.5 ULP) of coordinates below input size + 500, all / scale',
@@ -141,7 +162,7 @@ describe('decode', () => {
   });
 
   it('reads each image’s own threshold', async () => {
-    const spec = headSpec(3, false, 2, [32, 32]);
+    const spec = headSpec(publishedLayout(3, 0), 2, [32, 32]);
     const imageParams = packImageParams([imageParamsOf({ scoreThreshold: 0 }), imageParamsOf({ scoreThreshold: 1 })]);
     const heads = randomHeads(createRng(2), spec, 0.5);
     const contents = { imageParams, ...headContents(heads), candidates: candidateLists(candidatesOf([spec]), []) };
@@ -151,7 +172,7 @@ describe('decode', () => {
   });
 
   it('gives saturated logits the scores 0 and 1', async () => {
-    const spec = headSpec(5, false, 1, [128, 128]);
+    const spec = headSpec(publishedLayout(5, 0), 1, [128, 128]);
     const heads = randomHeads(createRng(3), spec, 0.5);
     for (const packed of heads.packed) {
       for (let i = 0; i < packed.length / 8; i++) packed[i * 4] = i % 2 === 0 ? 1e30 : -1e30;
@@ -168,7 +189,7 @@ describe('decode', () => {
   });
 
   it.each([true, false])('leaves out what is not finite, clipped: %j', async (clip) => {
-    const spec = headSpec(3, true, 1, [32, 32]);
+    const spec = headSpec(publishedLayout(3, 5), 1, [32, 32]);
     const heads = randomHeads(createRng(4), spec, 0.5);
     const [packed] = heads.packed as [Float32Array];
     const plane = packed.length / (4 * 8);
@@ -194,7 +215,7 @@ describe('decode', () => {
     // of cells of 1, 2 and 3 modulo 4 one anchor is not finite
     expect(here.length).toBe(plane + plane / 4);
     for (const anchor of here) {
-      const record = new Float32Array(records, anchor * RECORD_BYTES, 15);
+      const record = new Float32Array(records, anchor * 64, 15);
       expect(record.every(Number.isFinite), `anchor ${anchor}: ${record}`).toBe(true);
     }
   });
@@ -202,7 +223,7 @@ describe('decode', () => {
 
 describe('decode of several input sizes', () => {
   it('puts their candidates into one list, one size after another, each with its own parameters', async () => {
-    const heads = [headSpec(3, true, 2, [32, 64]), headSpec(3, true, 2, [96, 64])];
+    const heads = [headSpec(publishedLayout(3, 5), 2, [32, 64]), headSpec(publishedLayout(3, 5), 2, [96, 64])];
     const spec = candidatesOf(heads);
     const scales = [0.25, 0.5, 0.75, 1.5];
     const random = heads.map((head, i) => randomHeads(createRng(7 + i), head, 0.6));
@@ -237,7 +258,7 @@ describe('decode of several input sizes', () => {
   });
 
   it('clips boxes to the resized image and divides by a scale an axis', async () => {
-    const spec = headSpec(3, true, 1, [64, 64]);
+    const spec = headSpec(publishedLayout(3, 5), 1, [64, 64]);
     const heads = randomHeads(createRng(9), spec, 0.5);
     const image = { scoreThreshold: 0.5, newWidth: 50, newHeight: 40 };
     const run = async (options: Partial<ImageParams>) => {
@@ -270,7 +291,7 @@ describe('decode → sort → NMS', () => {
   it.each(CASES.filter(({ threshold }) => threshold > 0.1).map((c) => [titleOf(c), c] as const))(
     'is insightface: %s',
     async (_, c) => {
-      const spec = headSpec(c.levels, c.keypoints, c.batch, c.inputSize);
+      const spec = headSpec(c.layout, c.batch, c.inputSize);
       const heads = randomHeads(createRng(5), spec, c.threshold);
       const contents = {
         imageParams: packImageParams(paramsOf(c)),
@@ -288,10 +309,13 @@ describe('decode → sort → NMS', () => {
         const expected = keptOf(candidates, 0.4);
         expect(Array.from(values.subarray(0, 4))).toEqual([expected.length, expected.length, candidates.length, 0]);
         const actual = expected.map((_, i) => {
-          const [x1, y1, x2, y2, score, ...points] = values.subarray(4 + i * 16, 20 + i * 16);
+          const floats = candidatesOf([spec]).recordBytes / 4;
+          const [x1, y1, x2, y2, score, ...rest] = values.subarray(4 + i * floats, 4 + (i + 1) * floats);
           const box = [x1!, y1!, x2!, y2!] as const;
-          if (!c.keypoints) return { box, score: score! };
-          return { box, score: score!, keypoints: [0, 2, 4, 6, 8].map((k) => [points[k]!, points[k + 1]!] as const) };
+          const { points } = c.layout;
+          if (points === 0) return { box, score: score! };
+          const pair = (_: unknown, k: number) => [rest[2 * k]!, rest[2 * k + 1]!] as const;
+          return { box, score: score!, keypoints: Array.from({ length: points }, pair) };
         });
         expectSameFaces(actual, expected, { score: 1e-6, pixels: 1e-3 / c.scales[n]! });
       });

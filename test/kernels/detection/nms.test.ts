@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type CandidateSpec, RECORD_BYTES, recordBytes } from '../../../src/kernels/detection/decode.ts';
+import { type RecordSpec, recordsBytes } from '../../../src/kernels/detection/decode.ts';
 import { IMAGE_PARAMS_BYTES, type ImageParams, packImageParams } from '../../../src/kernels/detection/image-params.ts';
 import { faceBytes, nms } from '../../../src/kernels/detection/nms.ts';
 import { type Candidate, selectFaces } from '../../support/reference-scrfd.ts';
@@ -9,6 +9,8 @@ import { runDispatch } from '../support/run-steps.ts';
 
 type Box = Candidate['box'];
 
+/** Of five keypoints. */
+const RECORD_BYTES = 64;
 const RECORD_FLOATS = RECORD_BYTES / 4;
 
 /** Whole coordinates: areas, intersections and distances to the centre are exact in float32, fused or not. */
@@ -38,8 +40,8 @@ function randomCandidates(rng: Rng, layout: Layout, count: number, total = count
 }
 
 /** Box, score and 11 floats that say whose they are; anchors that are no candidates stay NaN. */
-function recordsOf(spec: CandidateSpec, lists: readonly (readonly Candidate[])[]): Float32Array<ArrayBuffer> {
-  const records = new Float32Array(recordBytes(spec) / 4).fill(Number.NaN);
+function recordsOf(spec: RecordSpec, lists: readonly (readonly Candidate[])[]): Float32Array<ArrayBuffer> {
+  const records = new Float32Array(recordsBytes(spec) / 4).fill(Number.NaN);
   lists.forEach((list, n) => {
     for (const { anchor, box, score } of list) {
       const at = (n * spec.total + anchor) * RECORD_FLOATS;
@@ -57,7 +59,7 @@ async function expectFaces(
   kept: readonly (readonly Candidate[])[],
   total: number,
 ): Promise<void> {
-  const spec = { batch: lists.length, total };
+  const spec = { batch: lists.length, total, recordBytes: RECORD_BYTES };
   const records = recordsOf(spec, lists);
   const output = await runDispatch(nms(spec), [packImageParams(images), records, candidateLists(spec, lists)]);
   lists.forEach((list, n) => {
@@ -87,7 +89,7 @@ const THRESHOLD = 0.4000123;
 
 describe('nms', () => {
   it('states its bindings and workgroups', () => {
-    const { bindingBytes, workgroups } = nms({ batch: 3, total: 1000 });
+    const { bindingBytes, workgroups } = nms({ batch: 3, total: 1000, recordBytes: RECORD_BYTES });
     expect(bindingBytes).toEqual([3 * IMAGE_PARAMS_BYTES, 3 * 1000 * 64, 3 * 1001 * 8, 3 * (16 + 1000 * 64)]);
     expect(workgroups).toEqual([3, 1, 1]);
   });

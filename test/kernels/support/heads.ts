@@ -7,7 +7,7 @@ import {
 } from '../../../src/kernels/detection/decode.ts';
 import type { ImageParams } from '../../../src/kernels/detection/image-params.ts';
 import type { OrtTensor } from '../../support/ort.ts';
-import { type Candidate, nms } from '../../support/reference-scrfd.ts';
+import { type Candidate, nms, type ReferenceLayout } from '../../support/reference-scrfd.ts';
 import type { Rng } from '../../support/rng.ts';
 import { packImage } from './images.ts';
 
@@ -22,13 +22,17 @@ export function imageParamsOf(options: Partial<ImageParams>): ImageParams {
   };
 }
 
-/** As SCRFD's files have it: strides 8, 16, 32 with two anchors a cell, or 8 to 128 with one. */
-export function headSpec(levels: 3 | 5, keypoints: boolean, batch: number, [width, height]: readonly [number, number]) {
+/** As SCRFD's published files have it: strides 8, 16, 32 with two anchors a cell, or 8 to 128 with one. */
+export function publishedLayout(levels: 3 | 5, points: number): ReferenceLayout {
+  return { strides: Array.from({ length: levels }, (_, i) => 8 << i), anchors: levels === 3 ? 2 : 1, points };
+}
+
+export function headSpec(layout: ReferenceLayout, batch: number, [width, height]: readonly [number, number]) {
+  const { strides, anchors, points } = layout;
   return {
     decoder: 'scrfd',
-    ...{ batch, keypoints, anchors: levels === 3 ? 2 : 1 },
-    levels: Array.from({ length: levels }, (_, i) => {
-      const stride = 8 << i;
+    ...{ batch, keypoints: points, anchors },
+    levels: strides.map((stride) => {
       return { stride, width: Math.floor(width / stride), height: Math.floor(height / stride) };
     }),
   } satisfies HeadSpec;
@@ -85,7 +89,7 @@ export function randomHeads(rng: Rng, spec: HeadSpec, scoreThreshold: number, sp
       });
     const scores = part(0, anchors, (logit) => 1 / (1 + Math.exp(-logit)));
     const boxes = part(anchors, anchors * 4);
-    return [...scores, ...boxes, ...(keypoints ? part(anchors * 5, anchors * 10) : [])];
+    return [...scores, ...boxes, ...(keypoints > 0 ? part(anchors * 5, anchors * 2 * keypoints) : [])];
   });
   return { packed, outputs };
 }
