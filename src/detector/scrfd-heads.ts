@@ -70,11 +70,16 @@ function peel(graph: Graph, producers: ReadonlyMap<string, Node>, output: string
   return { output, value, dims, isScore: sigmoids === 1, columns };
 }
 
+/** Maps of the largest detectors; of other networks with more outputs not all are listed. */
+const MOST_LISTED = 3 * MAX_LEVELS;
+
 /** Maps as people list them. */
 function describe(maps: readonly HeadMap[]): string {
-  return maps
-    .map(({ output, dims, isScore }) => `"${output}" ${formatDims(dims)}${isScore ? ' of scores' : ''}`)
-    .join(', ');
+  const listed = maps
+    .slice(0, MOST_LISTED)
+    .map(({ output, dims, isScore }) => `"${output}" ${formatDims(dims)}${isScore ? ' of scores' : ''}`);
+  const more = maps.length - listed.length;
+  return `${listed.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** What each map of one stride is, by its channels: A scores, 4A distances and 2KA offsets. Their order tells nothing. */

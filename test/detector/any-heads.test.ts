@@ -5,7 +5,7 @@ import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { createDetector, type Pixels, readImage } from '../../src/index.node.ts';
 import { expectSameFaces } from '../support/compare.ts';
 import { imageNamed, withData } from '../support/data.ts';
-import { openGpu } from '../support/gpu.ts';
+import { openGpu, slowAdapter } from '../support/gpu.ts';
 import { detectReference } from '../support/reference-scrfd.ts';
 import { SMALL_ARCHITECTURE } from '../support/small-model.ts';
 
@@ -33,10 +33,10 @@ withData('detectors of other heads', () => {
     );
   });
 
-  // whatever overlaps stays: random scores tie near 1, and rounding would choose between boxes
+  // the slower adapter has the kernels' own tests. Whatever overlaps stays: random scores tie near 1, and rounding would choose between boxes
   const options = { inputSize, scoreThreshold: 0.99, iouThreshold: 1 } as const;
 
-  it.each(CASES)('find what the reference does: %s', async (_, layout) => {
+  it.skipIf(slowAdapter).each(CASES)('find what the reference does: %s', async (_, layout) => {
     const { device } = await openGpu();
     const bytes = synthesizeModel(SMALL_ARCHITECTURE, { seed: 1, heads: layout });
     const { strides, anchors, points } = layout;
@@ -52,7 +52,7 @@ withData('detectors of other heads', () => {
     }
   });
 
-  it('find the same whatever the order of the outputs', async () => {
+  it.skipIf(slowAdapter)('find the same whatever the order of the outputs', async () => {
     const { device } = await openGpu();
     const bytes = synthesizeModel(SMALL_ARCHITECTURE, { seed: 1, heads: { points: 4 } });
     await using detector = await createDetector(bytes, { ...options, device });
@@ -60,7 +60,7 @@ withData('detectors of other heads', () => {
     expect(await shuffled.detect(pictures[0]!)).toEqual(await detector.detect(pictures[0]!));
   });
 
-  it('say that crops need five points, before anything is opened', async () => {
+  it.skipIf(slowAdapter)('say that crops need five points, before anything is opened', async () => {
     const { device } = await openGpu();
     const bytes = synthesizeModel(SMALL_ARCHITECTURE, { heads: { points: 4 } });
     await using detector = await createDetector(bytes, { device, inputSize: [32, 32] });

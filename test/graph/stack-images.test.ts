@@ -8,7 +8,7 @@ import { GENERAL_OPERATORS } from '../../src/graph/operators/general/index.ts';
 import { addOperators } from '../../src/graph/operators/index.ts';
 import { createNetwork } from '../../src/index.node.ts';
 import { expectClose } from '../support/compare.ts';
-import { openGpu } from '../support/gpu.ts';
+import { openGpu, slowAdapter } from '../support/gpu.ts';
 import { buildModel, int, ints, type ModelSpec, type NodeSpec } from '../support/onnx-builder.ts';
 import { createRng } from '../support/rng.ts';
 import { modelOf, node } from './models.ts';
@@ -235,8 +235,9 @@ function expectStacked(all: Run, alone: readonly Run[], where: string): void {
 describe('whatever batch is accepted gives each image its own result', () => {
   it('of random networks', async () => {
     const { device } = await openGpu();
+    const networks = slowAdapter ? 8 : 40;
     let count = 0;
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < networks; seed++) {
       const { spec, inputDims } = randomNetwork(seed);
       const image = inputDims.slice(1) as [number, number, number];
       const bytes = buildModel({ ...spec, inputs: [{ name: 'x', dims: [1, ...image] }] });
@@ -253,6 +254,6 @@ describe('whatever batch is accepted gives each image its own result', () => {
         if (!(error instanceof ModelError)) throw new Error(where, { cause: error });
       }
     }
-    expect(count).toBeGreaterThan(20);
+    expect(count).toBeGreaterThan(networks / 3);
   });
 });
