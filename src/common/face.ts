@@ -4,6 +4,9 @@ export interface Face {
   readonly box: readonly [number, number, number, number];
   /** Confidence in (0, 1). */
   readonly score: number;
-  /** Left eye, right eye, nose, left mouth corner, right mouth corner, as seen in the picture; only from models that have them. */
+  /**
+   * Left eye, right eye, nose, left mouth corner, right mouth corner, as seen in the picture; other points, as many as the model has, from
+   * models trained for others; only from models that have any.
+   */
   readonly keypoints?: readonly (readonly [number, number])[];
 }

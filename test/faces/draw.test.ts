@@ -79,6 +79,13 @@ describe('drawFaces on a canvas', () => {
     expect(context).toMatchObject({ lineWidth: 7, strokeStyle: 'red', fillStyle: 'blue', textAlign: 'center' });
   });
 
+  it.each([0, 4, 98])('draws %i points of a face that has as many', (count) => {
+    const { calls, context } = recorder();
+    const keypoints = Array.from({ length: count }, (_, k) => [k, k + 1] as const);
+    drawFaces(context, [{ ...face, keypoints }]);
+    expect(calls.filter(({ name }) => name === 'arc').map(({ args }) => args.slice(0, 2))).toEqual(keypoints);
+  });
+
   it('scales coordinates with the picture and widths with the screen', () => {
     const { calls, context } = recorder();
     drawFaces(context, [face], { scale: 3, pixelRatio: 2, lineWidth: 3, labels: false, colours: { box: 'lime' } });

@@ -70,6 +70,17 @@ describe('a file of results', () => {
     expect(header.split(',').length).toBe(row.split(',').length);
   });
 
+  test.each<Format>(['json', 'ndjson'])('%s has as many points as a face', async (format) => {
+    const path = join(folder, 'results');
+    const keypoints = Array.from({ length: 98 }, (_, k) => [k, k + 0.5] as const);
+    const faces = [{ ...result('a').faces[0]!, keypoints }];
+    const output = await openOutput(format, path, false, 98);
+    await output.write({ ...result('a'), faces });
+    await output.end();
+    const [written] = [JSON.parse(readFileSync(path, 'utf8'))].flat();
+    expect(written).toEqual({ ...result('a'), faces });
+  });
+
   test('no results are an empty array', async () => {
     const path = join(folder, 'results');
     await (await openOutput('json', path, false)).end();
