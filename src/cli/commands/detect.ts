@@ -168,7 +168,8 @@ async function detectAll(inputs: readonly string[], options: DetectOptions, sign
   try {
     const { keypointCount } = detector;
     if (crops !== undefined && keypointCount !== 5) {
-      const found = keypointCount === 0 ? 'which this model does not find' : `of which this model finds ${keypointCount}`;
+      const found =
+        keypointCount === 0 ? 'which this model does not find' : `of which this model finds ${keypointCount}`;
       throw new ModelError(`${model}: --crops needs five keypoints, ${found}; see scrfd models list`);
     }
     const output = await openOutput(format, file, resume, keypointCount);
