@@ -150,6 +150,36 @@ const CASES: Case[] = [
     { s: index(1, 8, 2) },
     null,
   ],
+  [
+    'a dense layer',
+    '1×3',
+    [node('r = Reshape(x, s)'), node('y = MatMul(r, k)')],
+    { s: index(1, 16), k: constant([16, 3]) },
+  ],
+  [
+    'a dense layer of rows',
+    '8×3',
+    [node('r = Reshape(x, s)'), node('y = MatMul(r, k)')],
+    { s: index(-1, 2), k: constant([2, 3]) },
+  ],
+  [
+    'a mean over rows',
+    '1×2',
+    [node('r = Reshape(x, s)'), node('y = ReduceMean(r)', { axes: ints([0]) })],
+    { s: index(-1, 2) },
+  ],
+  [
+    'the largest of rows',
+    '1×2',
+    [node('r = Reshape(x, s)'), node('y = ArgMax(r)', { axis: int(0) })],
+    { s: index(-1, 2) },
+  ],
+  [
+    'a choice by rows',
+    '4×4',
+    [node('r = Reshape(x, s)'), node('y = Max(r, k)')],
+    { s: index(4, 4), k: constant([4, 1]) },
+  ],
 ];
 
 describe('a file that bakes one image gives each image of a batch its own result', () => {
@@ -196,6 +226,13 @@ describe('a batch is refused, and the node named,', () => {
     const nodes = [node('r = Reshape(x, s)'), node('y = Transpose(r)', { perm: ints([7, 6, 5, 4, 3, 2, 1, 0]) })];
     await expect(compile(nodes, { s: index(1, 4, 1, 2, 1, 2, 1, 1) })).rejects.toThrow(
       new ShapeError('Transpose_1: Transpose does not keep the images of a batch of 2 apart: run one image at a time'),
+    );
+  });
+
+  it('where rows of two products would mix', async () => {
+    const nodes = [node('r = Reshape(x, s)'), node('y = MatMul(r, r)')];
+    await expect(compile(nodes, { s: index(4, 4) })).rejects.toThrow(
+      new ShapeError('MatMul_1: MatMul does not keep the images of a batch of 2 apart: run one image at a time'),
     );
   });
 
