@@ -69,7 +69,8 @@ class Stack {
     const dims = this.#dimsAlone(output);
     const isApart = this.#isApart(node);
     const deepest = Math.max(dims.length, ...inputs.map((input) => this.#dimsAlone(input).length));
-    const deepened = typeof rule === 'object' ? rule.deepen(node, this.#batch) : node;
+    const deepened =
+      typeof rule === 'object' ? rule.deepen(node, this.#batch, (value) => this.#dimsAlone(value)) : node;
     if (rule === undefined || (!isApart && (deepened === undefined || deepest === MAX_RANK))) {
       throw new ShapeError(
         `${name}: ${op} does not keep the images of a batch of ${this.#batch} apart: run one image at a time`,

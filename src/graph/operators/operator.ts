@@ -93,7 +93,7 @@ export type ImageRule<N extends NodeBase> =
       /** Whether this node computes entries along the leading dimension apart, given the shapes for one image. */
       apart(node: N, dimsOf: (value: string) => Dims, isConstant: (value: string) => boolean): boolean;
       /** The node for inputs with one more dimension in front, of this many images, where they are not apart otherwise; undefined for none. */
-      deepen(node: N, images: number): N | undefined;
+      deepen(node: N, images: number, dimsOf: (value: string) => Dims): N | undefined;
       /** Constants among the inputs serve all images; otherwise each gets its own. */
       readonly keepsConstants?: true;
     };
@@ -110,8 +110,6 @@ export interface Operator<N extends NodeBase> {
   readonly images?: ImageRule<N>;
   /** Attributes, for `printGraph`. */
   describe?(node: N): string[];
-  /** Whether an image of a batch gets something of others although shapes do not show it. Unless told, none does. */
-  mixesImages?(node: N): boolean;
   /** Whether the output holds integers, for which ONNX has other arithmetic. Unless told, those of its inputs that do make it so. */
   givesIntegers?(node: N): boolean;
   lower(node: N, to: LowerContext): void;

@@ -25,6 +25,7 @@ export const cast: Operator<CastNode> = {
   inferDims: (node, dimsOf) => dimsOf(node.inputs[0]!),
   describe: (node) => [node.to],
   givesIntegers: ({ to }) => to === 'integer',
+  images: 'apart',
   lower(node, to) {
     const layout = to.isPacked(node.inputs[0]!) ? 'packed' : 'plain';
     const vectors = storageBytes(node.output, to.dims(node.output), layout) / 16;

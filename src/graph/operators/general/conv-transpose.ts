@@ -121,6 +121,7 @@ export const convTranspose: Operator<ConvTransposeNode> = {
   constants: (node) => (node.bias === null ? [node.weight] : [node.weight, node.bias]),
   inferDims,
   describe: ({ strides, pads, group }) => [`/${strides} pad ${pads}`, ...(group > 1 ? [`group ${group}`] : [])],
+  images: 'apart',
   lower(node, to) {
     const { weight, bias } = node;
     const spec = specOf(node, to);

@@ -53,6 +53,7 @@ export const depthToSpace: Operator<DepthToSpaceNode> = {
     return [n, c / scale / scale, h * scale, w * scale].map(Math.round);
   },
   describe: ({ order, block }) => [order, `${block}×${block}`],
+  images: 'apart',
   lower(node, to) {
     const { view, perm } = viewOf(node, to.dims(node.inputs[0]!));
     to.emitNode(node, kernel(view, perm), 'plain');

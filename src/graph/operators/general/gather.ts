@@ -93,6 +93,9 @@ export const gather: Operator<GatherNode> = {
     return [...x.slice(0, axis), ...indexDims, ...x.slice(axis + span)];
   },
   describe: ({ axis, picks }) => [`axis ${axis}`, `${picks.length} picks`],
-  mixesImages: ({ axis }) => axis === 0,
+  images: {
+    apart: ({ axis }) => axis > 0,
+    deepen: (node) => ({ ...node, axis: node.axis + 1 }),
+  },
   lower,
 };

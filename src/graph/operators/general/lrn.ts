@@ -25,6 +25,7 @@ export const lrn: Operator<LrnNode> = {
   onnx: { LRN: translate },
   inferDims: (node, dimsOf) => checkAxis(node.name, 1, dimsOf(node.inputs[0]!)),
   describe: ({ size }) => [`${size} channels`],
+  images: 'apart',
   lower(node, to) {
     const [batch, channels, ...rest] = to.dims(node.output) as [number, number, ...number[]];
     to.emitNode(node, kernel(batch, channels, sizeOf(rest), node), 'plain');

@@ -137,6 +137,16 @@ export const pad: Operator<PadNode> = {
   onnx: { Pad: translatePad, Expand: expand, Tile: tile, Split: split },
   inferDims: (node, dimsOf) => paddedDims(node.name, node, aligned(dimsOf(node.inputs[0]!), node)),
   describe: (node) => [`${node.mode} ${node.pads}`],
-  mixesImages: ({ pads }) => pads[0] !== 0,
+  images: {
+    apart({ inputs, pads }, dimsOf) {
+      const rank = dimsOf(inputs[0]!).length;
+      return pads.length === 2 * rank && pads[0] === 0 && pads[rank] === 0;
+    },
+    deepen(node, _, dimsOf) {
+      const rank = dimsOf(node.inputs[0]!).length;
+      if (node.pads.length !== 2 * rank) return undefined;
+      return { ...node, pads: [0, ...node.pads.slice(0, rank), 0, ...node.pads.slice(rank)] };
+    },
+  },
   lower,
 };

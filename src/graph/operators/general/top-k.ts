@@ -47,7 +47,10 @@ export const topK: Operator<TopKNode> = {
   inferDims,
   describe: ({ axis, k, largest, part }) => [`${part} of the ${k} ${largest ? 'largest' : 'smallest'}, axis ${axis}`],
   givesIntegers: ({ part }) => part === 'indices',
-  mixesImages: ({ axis }) => axis === 0,
+  images: {
+    apart: ({ axis }) => axis > 0,
+    deepen: (node) => ({ ...node, axis: node.axis + 1 }),
+  },
   lower(node, to) {
     const x = to.dims(node.inputs[0]!);
     const { axis } = node;
