@@ -1,12 +1,12 @@
-import { type Dims, sizeOf } from '../common/tensor.ts';
+import { sizeOf } from '../common/tensor.ts';
 import type { Model } from '../loader/model.ts';
-import { buildGraph } from './build.ts';
+import { buildGraph, type InputDims } from './build.ts';
 import { dimsOf } from './ir.ts';
 import { optimize } from './passes/index.ts';
 import type { Plan } from './plan.ts';
 
 /** Multiply-accumulates of all convolutions and products of matrices, and learned parameters of a model, at one input size. */
-export function countWork(model: Model, inputDims: Dims): { readonly macs: number; readonly parameters: number } {
+export function countWork(model: Model, inputDims: InputDims): { readonly macs: number; readonly parameters: number } {
   const graph = optimize(buildGraph(model, inputDims), true);
   const macs = graph.nodes.reduce((sum, node) => {
     if (node.op === 'MatMul') {

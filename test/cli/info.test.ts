@@ -67,6 +67,12 @@ test('a network that is no detector, of any input', async () => {
     ...{ runs: true, reason: null, missing: {}, detector: null, macs: 0 },
     ...{ inputs: [{ name: 'x', dims: [1, 1, 24, 48] }], outputs: [{ name: 'y', computed: [1, 1152] }] },
   });
+  const both = ['a', 'b'].map((name) => ({ name, dims: [2, 3] }));
+  const sum = buildModel({ inputs: both, outputs: ['y'], nodes: [node('y = Add(a, b)')] });
+  expect(JSON.parse(await info(sum, '--json'))).toMatchObject({
+    runs: true,
+    outputs: [{ name: 'y', computed: [2, 3] }],
+  });
   const vector = buildModel({
     inputs: [{ name: 'x', dims: ['n', 512] }],
     outputs: ['y'],

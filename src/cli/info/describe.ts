@@ -7,13 +7,14 @@ import type { Dims } from '../../common/tensor.ts';
 import { compileDetector } from '../../detector/compile.ts';
 import { headLayoutOf } from '../../detector/heads.ts';
 import { roundSize } from '../../detector/options.ts';
+import type { InputDims } from '../../graph/build.ts';
 import { compileNetwork } from '../../graph/compile.ts';
 import { countWork, planMemory } from '../../graph/count-work.ts';
 import { loadTarget } from '../../graph/load-target.ts';
 import { missingOperators } from '../../graph/missing-operators.ts';
 import type { Target } from '../../graph/target.ts';
 import type { AdapterTraits } from '../../kernels/dispatch.ts';
-import { declaredSize, type Model } from '../../loader/model.ts';
+import { declaredSize, type Model, type ModelValue } from '../../loader/model.ts';
 
 /** No device is opened: steps are counted for an adapter with nothing special. */
 const PLAIN_ADAPTER: AdapterTraits = { software: false, subgroupSize: 0 };
@@ -50,15 +51,19 @@ export async function describeModel(bytes: Uint8Array, model: Model, wanted?: Si
 
 export type Description = Awaited<ReturnType<typeof describeModel>>;
 
-/** One image of this size, or what else the file wants, by ones where it leaves that open. */
-function inputDims({ inputs: [input] }: Model, [width, height]: Size): Dims {
-  const dims = input?.dims ?? [1, 3, null, null];
+/** Shapes of all inputs: one image of this size, or what else the file wants, by ones where it leaves that open. */
+function inputDims({ inputs }: Model, size: Size): InputDims {
+  return Object.fromEntries(inputs.map((input) => [input.name, dimsFor(input, size)]));
+}
+
+function dimsFor(input: ModelValue, [width, height]: Size): Dims {
+  const dims = input.dims ?? [1, 3, null, null];
   const open = dims.length === 4 ? [1, 3, height, width] : dims.map(() => 1);
   return dims.map((dim, i) => (typeof dim === 'number' && !(dims.length === 4 && i >= 2) ? dim : open[i]!));
 }
 
 /** What a network takes, or why it cannot run. */
-function tryToRun(model: Model, dims: Dims, target: Target) {
+function tryToRun(model: Model, dims: InputDims, target: Target) {
   try {
     const { macs, parameters } = countWork(model, dims);
     const network = compileNetwork(model, dims, target);
