@@ -170,7 +170,7 @@ function head<V>(
   if (points !== undefined) ops.output(points, 'kps', stride);
 }
 
-interface Work {
+export interface Work {
   /** Learned numbers, shared ones once. */
   readonly parameters: number;
   /** Multiply-accumulates of the convolutions: what `scrfd info` counts. */

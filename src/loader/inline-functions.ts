@@ -107,7 +107,6 @@ export function inlineFunctions(
   functions: readonly FunctionProto[],
   { opset, values }: { readonly opset: number; readonly values: readonly string[] },
 ): readonly NodeProto[] {
-  if (functions.length === 0) return nodes;
   for (const { name, opsetImport } of functions) {
     const other = opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx');
     if (other && other.version !== opset) {

@@ -1,10 +1,10 @@
 import { ModelError } from '../common/errors.ts';
+import { loadPart } from '../common/load-part.ts';
 import type { Tensor } from '../common/tensor.ts';
 import { Attributes, type AttributeValue } from './attributes.ts';
 import { nameElementType } from './element-type.ts';
 import { type ExternalFiles, type ReadExternal, readExternalFiles } from './external-data.ts';
 import { recogniseFile } from './file-signatures.ts';
-import { inlineFunctions } from './inline-functions.ts';
 import type { Model, ModelNode, ModelValue } from './model.ts';
 import {
   type AttributeProto,
@@ -151,6 +151,15 @@ function checkValues(model: Model): void {
   }
 }
 
+/** The graph's nodes, with those of the file's own functions in the place of their calls. */
+async function nodesOf({ functions }: ModelProto, graph: GraphProto, opset: number): Promise<readonly NodeProto[]> {
+  if (functions.length === 0) return graph.node;
+  // pages load what few files need when it is needed
+  const { inlineFunctions } = await loadPart(() => import('./inline-functions.ts'));
+  const values = [...graph.initializer, ...graph.input].map(({ name }) => name);
+  return inlineFunctions(graph.node, functions, { opset, values });
+}
+
 export interface LoadOptions {
   /** Reads a file beside the model: needed when its weights are stored outside of it. */
   readonly readExternal?: ReadExternal;
@@ -165,10 +174,7 @@ export async function loadModel(bytes: Uint8Array | ArrayBuffer, options: LoadOp
   const opset = readOpset(proto);
   const sparse = graph.sparseInitializer[0];
   if (sparse) throw new ModelError(`initializer "${sparse.values?.name ?? ''}" is sparse, which has no mapping`);
-  const nodes = inlineFunctions(graph.node, proto.functions, {
-    opset,
-    values: [...graph.initializer, ...graph.input].map(({ name }) => name),
-  });
+  const nodes = await nodesOf(proto, graph, opset);
   if (nodes.length > MAX_NODES) throw new ModelError(`model: expected at most ${MAX_NODES} nodes, got ${nodes.length}`);
   const attributeTensors = nodes.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t] : [])));
   const files = await readExternalFiles([...graph.initializer, ...attributeTensors], options.readExternal);

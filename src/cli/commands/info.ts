@@ -4,6 +4,8 @@ import { nodePlatform } from '../../node/platform.ts';
 import { printableJson } from '../../node/printable.ts';
 import { openModel } from '../../runtime/open-model.ts';
 import { type Description, describeModel } from '../info/describe.ts';
+import { interruptible } from '../shared/interrupt.ts';
+import { modelFile, ofModel } from '../shared/model-file.ts';
 import { modelOption, sizeOption } from '../shared/options.ts';
 import { print } from '../shared/report.ts';
 import { formatTable } from '../shared/table.ts';
@@ -26,10 +28,15 @@ export function addInfo(program: Command): void {
     .action(info);
 }
 
-async function info({ model: path, json, size }: InfoOptions): Promise<void> {
-  const { bytes, model } = await openModel(nodePlatform, path);
-  const description = await describeModel(bytes, model, size);
-  print(json ? `${printableJson(description, 2)}\n` : formatText(description));
+async function info({ model: name, json, size }: InfoOptions): Promise<void> {
+  await interruptible('nothing is described', async (signal) => {
+    const path = await modelFile(name, signal);
+    const description = await ofModel(path, async () => {
+      const { bytes, model } = await openModel(nodePlatform, path, { signal });
+      return describeModel(bytes, model, size);
+    });
+    print(json ? `${printableJson(description, 2)}\n` : formatText(description));
+  });
 }
 
 const FAMILIES: Readonly<Record<ModelIdentity['family'], string>> = { scrfd: 'SCRFD', retinaface: 'RetinaFace' };

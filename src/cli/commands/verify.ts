@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { ModelError } from '../../common/errors.ts';
 import type { Size } from '../../common/geometry.ts';
-import { asDims4 } from '../../graph/shapes.ts';
 import type { Model } from '../../loader/model.ts';
 import { printable } from '../../node/printable.ts';
 import type { OutputTensor } from '../../runtime/network.ts';
@@ -46,16 +45,23 @@ async function verify({ model: name, image, size, layers, batch }: VerifyOptions
       const { createNetwork } = await import('../../index.node.ts');
       const opened = await openReference(path, signal);
       const inputs = await makeInputs(opened.model, { size, batch, image });
-      const [x, ...more] = inputs;
-      if (!x || more.length > 0) throw new ModelError(`expected one input, got ${inputs.length}`);
-      const inputShape = asDims4(`input "${x.name}"`, x.dims);
+      const byName = <T>(part: (input: (typeof inputs)[number]) => T) =>
+        Object.fromEntries(inputs.map((input) => [input.name, part(input)]));
+      const inputShapes = byName(({ dims }) => dims);
       // what we refuse is told before what onnxruntime says of it
-      const network = await createNetwork(path, { inputShape, signal });
+      const network = await createNetwork(path, { inputShapes, signal });
       try {
         const taps = layers ? intermediateValues(opened.model) : [];
         const expected = await runReference(ort, opened, taps, inputs);
         const tap = taps.filter((value) => expected.has(value));
-        compareAll(opened.model, await network.run(x.data, { tap, signal }), expected);
+        compareAll(
+          opened.model,
+          await network.run(
+            byName(({ data }) => data),
+            { tap, signal },
+          ),
+          expected,
+        );
       } finally {
         await network.dispose();
       }

@@ -117,6 +117,28 @@ describe('scrfd verify', () => {
     }
   });
 
+  test('several inputs, one of them of channels that lie last', async () => {
+    const path = join(folder, 'inputs.onnx');
+    await writeFile(
+      path,
+      buildModel({
+        inputs: [
+          { name: 'a', dims: [1, 6, 8, 3] },
+          { name: 'b', dims: [2, 3] },
+        ],
+        outputs: ['t', 'm'],
+        nodes: [
+          { op: 'Transpose', inputs: ['a'], outputs: ['t'], attributes: { perm: ints([0, 3, 1, 2]) } },
+          { op: 'Relu', inputs: ['b'], outputs: ['m'] },
+        ],
+        initializers: {},
+      }),
+    );
+    const { code, stdout } = await verify('--model', path);
+    expect(stdout).toMatch(/^ok {4}t {2}1×3×6×8 .*\nok {4}m {2}2×3 .*\n2 of 2 tensors within/m);
+    expect(code).toBe(0);
+  });
+
   test('weights beside the file', async () => {
     const weights = createRng(5).floats(12);
     await writeFile(join(folder, 'weights.bin'), new Uint8Array(weights.buffer));
