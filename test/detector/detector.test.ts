@@ -218,10 +218,12 @@ withData('detector', () => {
         'expected at most 1000 pixels (maxPixels), got PNG of 128×128',
       );
     }
-    for (const opening of [
-      createDetector(model, { device, limits: { maxBytes: 1000 } }),
-      createNetwork(model, { device, inputShape: [1, 3, 64, 64], limits: { maxBytes: 1000 } }),
+    const less = { device, limits: { maxBytes: 1000 } };
+    for (const open of [
+      () => createDetector(model, less),
+      () => createNetwork(model, { ...less, inputShape: [1, 3, 64, 64] }),
     ]) {
+      const opening = open();
       await expect(opening).rejects.toThrow('scrfd_500m_kps.onnx: expected at most 1000 bytes (maxBytes), got 2');
       await expect(opening).rejects.toThrow(ModelError);
     }
