@@ -21,7 +21,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   sums = sum_of_workgroup(thread, sums);
   // how far the mean is from the center
   let rest = sums.x / f32(count);
-  let scale = inverseSqrt(max(sums.y - sums.x * rest, 0.0) / f32(count) + p.epsilon);
+  // squares that float32 does not hold are of a spread beside which all is nothing, as onnxruntime has it
+  let held = sums.y < 3e38;
+  let scale = select(0.0, inverseSqrt(max(sums.y - sums.x * rest, 0.0) / f32(count) + p.epsilon), held);
 
   for (var channel = first + thread % LANES; channel < first + size; channel += LANES) {
     let base = first_of(n, channel);

@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { hostname, uptime } from 'node:os';
 import { isRecord } from '../../common/check.ts';
+
+/** Tells this process from others of its number: numbers begin anew with a machine or a container. */
+const SELF = randomUUID();
 
 /** How often an owner shows that it lives, and after what silence one of another machine counts as dead. */
 const SIGN_MS = 15_000;
@@ -16,13 +20,7 @@ const UNSIGNED_MS = 10_000;
  */
 export async function lockFile(path: string): Promise<() => Promise<void>> {
   const lock = `${path}.lock`;
-  let handle = await create(lock);
-  if (!handle) {
-    await takeOver(path, lock);
-    handle = await create(lock);
-  }
-  if (!handle) throw taken(path, lock, 'another process');
-  const own = handle;
+  const own = (await create(lock)) ?? (await takeOver(path, lock));
   const timer = setInterval(() => void sign(own).catch(() => {}), SIGN_MS).unref();
   return async () => {
     clearInterval(timer);
@@ -45,17 +43,22 @@ async function create(lock: string): Promise<FileHandle | undefined> {
 
 /** By a write, whose time is the file server's, whatever this machine's clock says. */
 async function sign(handle: FileHandle): Promise<void> {
-  await handle.write(JSON.stringify({ pid: process.pid, host: hostname() }), 0);
+  await handle.write(JSON.stringify({ pid: process.pid, host: hostname(), self: SELF }), 0);
 }
 
-/** Removes a dead process's lock. Of several that find it dead one does, so that none removes what another has made since. */
-async function takeOver(path: string, lock: string): Promise<void> {
+/**
+ * A lock in the place of a dead process's. One at a time removes what is dead and makes its own, and nothing else is removed: else two
+ * that find the same dead one would have it, the second after it has removed what the first has made.
+ */
+async function takeOver(path: string, lock: string): Promise<FileHandle> {
   const turn = await create(`${lock}.turn`);
   if (!turn) throw taken(path, `${lock}.turn`, 'another process');
   try {
-    const owner = await livingOwner(lock, (await turn.stat()).mtimeMs);
-    if (owner !== undefined) throw taken(path, lock, owner);
-    await rm(lock, { force: true });
+    const found = await readLock(lock, (await turn.stat()).mtimeMs);
+    if (found === 'dead') await rm(lock);
+    const own = found === 'dead' || found === 'gone' ? await create(lock) : undefined;
+    if (own) return own;
+    throw taken(path, lock, typeof found === 'object' ? found.owner : 'another process');
   } finally {
     await turn.close();
     await rm(`${lock}.turn`, { force: true });
@@ -68,21 +71,24 @@ function taken(path: string, lock: string, owner: string): Error {
   );
 }
 
-/** @param now by the clock that the lock's time is of */
-async function livingOwner(lock: string, now: number): Promise<string | undefined> {
+/**
+ * What there is of a lock: who has it, nobody any more, or no file.
+ * @param now by the clock that the lock's time is of
+ */
+async function readLock(lock: string, now: number): Promise<{ readonly owner: string } | 'dead' | 'gone'> {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(lock, 'utf8'), stat(lock)]);
     const owner: unknown = text === '' ? {} : JSON.parse(text);
-    const { pid, host } = isRecord(owner) ? owner : {};
+    const { pid, host, self } = isRecord(owner) ? owner : {};
     if (typeof pid !== 'number' || typeof host !== 'string') {
-      return now - mtimeMs < UNSIGNED_MS ? 'another process' : undefined;
+      return now - mtimeMs < UNSIGNED_MS ? { owner: 'another process' } : 'dead';
     }
-    if (host !== hostname()) return now - mtimeMs < SILENCE_MS ? `process ${pid} of ${host}` : undefined;
-    // numbers begin anew with the machine, and with a container this process may have the dead one's
-    const ended = pid === process.pid || mtimeMs < Date.now() - uptime() * 1000 || !isAlive(pid);
-    return ended ? undefined : `process ${pid}`;
+    if (host !== hostname()) return now - mtimeMs < SILENCE_MS ? { owner: `process ${pid} of ${host}` } : 'dead';
+    const isOther = pid === process.pid && self !== SELF;
+    const ended = isOther || mtimeMs < Date.now() - uptime() * 1000 || !isAlive(pid);
+    return ended ? 'dead' : { owner: `process ${pid}` };
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'another process';
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'gone' : { owner: 'another process' };
   }
 }
 

@@ -15,7 +15,9 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { lockFile } from '../../../src/cli/shared/lock.ts';
 import { assertNotRead, type Format, openOutput, type Result } from '../../../src/cli/shared/output.ts';
 import { planOutputs } from '../../../src/cli/shared/plan-outputs.ts';
 
@@ -221,6 +223,24 @@ describe('one writer a file', () => {
     utimesSync(lock, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);
     await (await openOutput('json', path, false)).end();
     expect(readdirSync(folder)).toEqual(['results']);
+  });
+
+  test('of many that come one after another to a dead lock one has it', async () => {
+    const child = spawn('true');
+    await once(child, 'exit');
+    const come = async (path: string, turns: number) => {
+      for (let i = 0; i < turns; i++) await setImmediate();
+      return lockFile(path);
+    };
+    for (let round = 0; round < 300; round++) {
+      const path = join(folder, `results ${round}`);
+      writeFileSync(`${path}.lock`, JSON.stringify({ pid: child.pid, host: hostname() }));
+      const comers = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => come(path, (i * round) % 7)));
+      const owners = comers.flatMap((comer) => (comer.status === 'fulfilled' ? [comer.value] : []));
+      expect(owners, `round ${round}`).toHaveLength(1);
+      await owners[0]!();
+    }
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 
