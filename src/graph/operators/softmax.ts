@@ -1,21 +1,36 @@
-import { sizeOf } from '../../common/tensor.ts';
+import { type Dims, sizeOf } from '../../common/tensor.ts';
 import { softmax as kernel } from '../../kernels/tensor/softmax.ts';
 import type { ModelNode } from '../../loader/model.ts';
 import { checkAxis, normalizeAxis } from '../shapes.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from './operator.ts';
 
-export interface SoftmaxNode extends NodeBase {
-  readonly op: 'Softmax';
+/** What Softmax and LogSoftmax go along. */
+export interface SoftmaxAxis {
   readonly axis: number;
   /** Before opset 13 all dimensions from the axis on count as one. */
   readonly flatten: boolean;
 }
 
-function translate(node: ModelNode, context: TranslateContext): Draft<SoftmaxNode> {
+export interface SoftmaxNode extends NodeBase, SoftmaxAxis {
+  readonly op: 'Softmax';
+}
+
+export function readSoftmaxAxis(node: ModelNode, context: TranslateContext): SoftmaxAxis {
   const modern = context.opset >= 13;
   const axis = node.attributes.int('axis', modern ? -1 : 1);
   const rank = context.dims(node.inputs[0]!).length;
-  return { op: 'Softmax', axis: normalizeAxis(node.name, axis, rank), flatten: !modern };
+  return { axis: normalizeAxis(node.name, axis, rank), flatten: !modern };
+}
+
+/** A row-major tensor as outer × axis × inner. */
+export function softmaxSlices({ axis, flatten }: SoftmaxAxis, dims: Dims) {
+  const rest = sizeOf(dims.slice(axis));
+  const size = flatten ? rest : dims[axis]!;
+  return { outer: sizeOf(dims.slice(0, axis)), axis: size, inner: rest / size };
+}
+
+function translate(node: ModelNode, context: TranslateContext): Draft<SoftmaxNode> {
+  return { op: 'Softmax', ...readSoftmaxAxis(node, context) };
 }
 
 export const softmax: Operator<SoftmaxNode> = {
@@ -27,9 +42,7 @@ export const softmax: Operator<SoftmaxNode> = {
     deepen: (node) => ({ ...node, axis: node.axis + 1 }),
   },
   lower(node, to) {
-    const dims = to.dims(node.output);
-    const rest = sizeOf(dims.slice(node.axis));
-    const size = node.flatten ? rest : dims[node.axis]!;
-    to.emitNode(node, kernel(sizeOf(dims.slice(0, node.axis)), size, rest / size), 'plain');
+    const { outer, axis, inner } = softmaxSlices(node, to.dims(node.output));
+    to.emitNode(node, kernel(outer, axis, inner), 'plain');
   },
 };

@@ -1,21 +1,15 @@
-import { sizeOf } from '../../../common/tensor.ts';
 import { logSoftmax as kernel } from '../../../kernels/general/log-softmax.ts';
 import type { ModelNode } from '../../../loader/model.ts';
-import { checkAxis, normalizeAxis } from '../../shapes.ts';
+import { checkAxis } from '../../shapes.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from '../operator.ts';
+import { readSoftmaxAxis, type SoftmaxAxis, softmaxSlices } from '../softmax.ts';
 
-export interface LogSoftmaxNode extends NodeBase {
+export interface LogSoftmaxNode extends NodeBase, SoftmaxAxis {
   readonly op: 'LogSoftmax';
-  readonly axis: number;
-  /** Before opset 13 all dimensions from the axis on count as one. */
-  readonly flatten: boolean;
 }
 
 function translate(node: ModelNode, context: TranslateContext): Draft<LogSoftmaxNode> {
-  const modern = context.opset >= 13;
-  const rank = context.dims(node.inputs[0]!).length;
-  const axis = node.attributes.int('axis', modern ? -1 : 1);
-  return { op: 'LogSoftmax', axis: normalizeAxis(node.name, axis, rank), flatten: !modern };
+  return { op: 'LogSoftmax', ...readSoftmaxAxis(node, context) };
 }
 
 export const logSoftmax: Operator<LogSoftmaxNode> = {
@@ -26,10 +20,5 @@ export const logSoftmax: Operator<LogSoftmaxNode> = {
     apart: ({ axis }) => axis > 0,
     deepen: (node) => ({ ...node, axis: node.axis + 1 }),
   },
-  lower(node, to) {
-    const dims = to.dims(node.output);
-    const rest = sizeOf(dims.slice(node.axis));
-    const axis = node.flatten ? rest : dims[node.axis]!;
-    to.emitNode(node, kernel({ outer: sizeOf(dims.slice(0, node.axis)), axis, inner: rest / axis }), 'plain');
-  },
+  lower: (node, to) => to.emitNode(node, kernel(softmaxSlices(node, to.dims(node.output))), 'plain'),
 };
