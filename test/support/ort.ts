@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
+import { widenFloat16 } from '../../src/common/float16.ts';
 import type { Dims } from '../../src/common/tensor.ts';
 
 const { onnx } = onnxProto;
@@ -101,11 +102,15 @@ function createSession(
   });
 }
 
-function fromOrt({ dims, data }: ort.Tensor): OrtTensor {
-  return {
-    dims: [...dims],
-    data: data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>, Number),
-  };
+function fromOrt({ type, dims, data }: ort.Tensor): OrtTensor {
+  return { dims: [...dims], data: floatsOf(type, data) };
+}
+
+function floatsOf(type: ort.Tensor.Type, data: ort.Tensor['data']): Float32Array {
+  if (data instanceof Float32Array) return data;
+  // their bits
+  if (type === 'float16') return widenFloat16(Uint16Array.from(data as ArrayLike<number>));
+  return Float32Array.from(data as ArrayLike<number>, Number);
 }
 
 function isTensor(feeds: Readonly<Record<string, OrtTensor>> | OrtTensor): feeds is OrtTensor {
