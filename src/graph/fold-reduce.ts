@@ -49,7 +49,7 @@ function gather<T>(data: ArrayLike<T>, dims: Dims, kept: Dims): T[][] {
 function reduce(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
   const x = input(node, inputs, 0);
   const axes = reducedAxes(node, x.dims.length, readAxes(node, inputs[1]));
-  const dims = reducedDims(x.dims, axes, node.attributes.int('keepdims', 1) !== 0);
+  const dims = reducedDims(x.dims, axes, readFlag(node, 'keepdims', 1));
   const kept = reducedDims(x.dims, axes, true);
   budget.take(node, x.dims);
   if (x.type === 'float32') {
@@ -63,7 +63,7 @@ function reduce(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor 
 function argExtreme(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
   const x = input(node, inputs, 0);
   const axis = normalizeAxis(node.name, node.attributes.int('axis', 0), x.dims.length);
-  const dims = reducedDims(x.dims, [axis], node.attributes.int('keepdims', 1) !== 0);
+  const dims = reducedDims(x.dims, [axis], readFlag(node, 'keepdims', 1));
   const last = readFlag(node, 'select_last_index');
   budget.take(node, x.dims);
   const beyond = (a: number | bigint, b: number | bigint) => (node.op === 'ArgMax' ? a > b : a < b);

@@ -53,9 +53,9 @@ export function onlyOutput(node: ModelNode): void {
   if (node.outputs.slice(1).some((name) => name !== '')) unsupported(node, 'with more than one output has no mapping');
 }
 
-/** An attribute of 0, which is the default, or 1. */
-export function readFlag(node: ModelNode, name: string): boolean {
-  const value = node.attributes.int(name, 0);
+/** An attribute of 0 or 1. */
+export function readFlag(node: ModelNode, name: string, fallback: 0 | 1 = 0): boolean {
+  const value = node.attributes.int(name, fallback);
   if (value !== 0 && value !== 1) throw new ModelError(`${node.name}: expected ${name} of 0 or 1, got ${value}`);
   return value === 1;
 }

@@ -22,7 +22,7 @@ function translate(node: ModelNode, context: TranslateContext, kind: 'max' | 'mi
     op: 'ArgExtreme',
     kind,
     axis: normalizeAxis(node.name, node.attributes.int('axis', 0), rank),
-    keepDims: node.attributes.int('keepdims', 1) !== 0,
+    keepDims: readFlag(node, 'keepdims', 1),
     last: readFlag(node, 'select_last_index'),
   };
 }

@@ -38,7 +38,7 @@ function translate(
   const x = context.dims(node.inputs[0]!);
   const input = node.inputs[1] ? constantInput(node, context, 1, 'axes') : undefined;
   const axes = reducedAxes(node, x.length, readAxes(node, input));
-  const keepDims = node.attributes.int('keepdims', 1) !== 0;
+  const keepDims = readFlag(node, 'keepdims', 1);
   if (reduction === 'mean' && keepDims && x.length === 4 && axes.join() === '2,3') {
     return { op: 'GlobalPool', kind: 'average' };
   }

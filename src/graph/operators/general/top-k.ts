@@ -3,7 +3,7 @@ import { type Dims, formatDims, sizeOf } from '../../../common/tensor.ts';
 import { topK as kernel, type TopKSpec } from '../../../kernels/general/top-k.ts';
 import type { ModelNode } from '../../../loader/model.ts';
 import { normalizeAxis } from '../../shapes.ts';
-import { constantInput, readIntegers } from '../onnx.ts';
+import { constantInput, readFlag, readIntegers } from '../onnx.ts';
 import type { Draft, NodeBase, Operator, TranslateContext } from '../operator.ts';
 
 /** One of a TopK's two outputs. */
@@ -26,9 +26,9 @@ function translate(node: ModelNode, context: TranslateContext): Draft<TopKNode>[
   if (k === undefined || k < 1 || k > x[axis]!) {
     throw new ModelError(`${node.name}: expected k from 1 to ${x[axis]}, got ${k ?? 'none'}`);
   }
-  const largest = attributes.int('largest', 1) !== 0;
+  const largest = readFlag(node, 'largest', 1);
   // where any order will do, this one does
-  attributes.int('sorted', 1);
+  readFlag(node, 'sorted', 1);
   return (['values', 'indices'] as const).map((part) => ({ op: 'TopK', axis, k, largest, part }));
 }
 
