@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { formatDims, sizeOf } from '../../src/common/tensor.ts';
 import { buildGraph } from '../../src/graph/build.ts';
 import { optimize } from '../../src/graph/passes/index.ts';
@@ -9,6 +10,7 @@ import { openGpu } from '../support/gpu.ts';
 import { int, ints } from '../support/onnx-builder.ts';
 import { runOrt } from '../support/ort.ts';
 import { createRng } from '../support/rng.ts';
+import { SMALL_ARCHITECTURE } from '../support/small-model.ts';
 import { FaceNetwork } from './face-network.ts';
 
 /** What onnxruntime gives of each image alone is what a batch of them gives. */
@@ -21,7 +23,7 @@ async function expectAsOrt(bytes: Uint8Array, image: readonly number[]): Promise
   const both = await network.run(data, { inputShape: [2, ...image] });
   for (const i of [0, 1]) {
     const x = { dims: [1, ...image], data: data.slice(i * size, (i + 1) * size) };
-    for (const [name, expected] of Object.entries(await runOrt(bytes, { x }))) {
+    for (const [name, expected] of Object.entries(await runOrt(bytes, { [network.inputName]: x }))) {
       const { dims, data: all } = both[name]!;
       const length = expected.data.length;
       const tolerance = { abs: 1e-4, rel: 1e-4, reason: `${name}: float32 sums in another order` };
@@ -145,4 +147,9 @@ describe('BlazeFace', () => {
 
 describe('Ultra-Light RFB-320', () => {
   it('gives what onnxruntime gives', () => expectAsOrt(ultraLight(), [3, 240, 320]));
+});
+
+describe('SCRFD of the four corners of a document', () => {
+  const bytes = synthesizeModel(SMALL_ARCHITECTURE, { seed: 1, heads: { points: 4 } });
+  it('gives what onnxruntime gives', () => expectAsOrt(bytes, [3, 96, 64]));
 });
