@@ -5,7 +5,7 @@ import type { PadMode } from '../kernels/general/pad.ts';
 import { broadcastStrides } from '../kernels/tensor/binary.ts';
 import type { ModelNode } from '../loader/model.ts';
 import { copyElement, copyView, emptyLike, type FoldingBudget, type Inputs, input } from './fold-constants.ts';
-import { paddedDims, readPadding, readPadMode, tiledDims } from './operators/general/pad.ts';
+import { paddedDims, padsBehind, readPadding, readPadMode, tiledDims } from './operators/general/pad.ts';
 import { splitLengths } from './operators/general/split.ts';
 import { readIntegers } from './operators/onnx.ts';
 import { broadcastDims } from './shapes.ts';
@@ -78,8 +78,7 @@ function pad(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
 function tile(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {
   const data = input(node, inputs, 0);
   const dims = tiledDims(node.name, data.dims, readIntegers(node.name, input(node, inputs, 1), 'repeats'));
-  const pads = [...dims.map(() => 0), ...dims.map((dim, i) => dim - data.dims[i]!)];
-  return padded(node, data, { pads, mode: 'wrap' }, budget);
+  return padded(node, data, { pads: padsBehind(data.dims, dims), mode: 'wrap' }, budget);
 }
 
 function expand(node: ModelNode, inputs: Inputs, budget: FoldingBudget): Tensor {

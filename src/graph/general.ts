@@ -4,7 +4,6 @@ import { ELEMENTWISE_FOLDS } from './fold-elementwise.ts';
 import { MOVE_FOLDS } from './fold-moves.ts';
 import { REDUCE_FOLDS } from './fold-reduce.ts';
 import type { Pass } from './ir.ts';
-import { dropNoops } from './passes/drop-noops.ts';
 import { foldDense } from './passes/fold-dense.ts';
 import { fuseDenseActivation } from './passes/fuse-dense-activation.ts';
 import { fusePad } from './passes/fuse-pad.ts';
@@ -22,7 +21,6 @@ export const GENERAL_FOLDS: Readonly<Record<string, Fold>> = {
 
 /** Rewrites of a graph before the others. */
 export const GENERAL_FUSIONS: readonly Pass[] = [
-  dropNoops,
   fusePad,
   liftBatchNorm,
   matchHardSwish,

@@ -23,8 +23,8 @@ export interface ConvNode extends NodeBase {
   readonly activation: Activation;
 }
 
-function translate(node: ModelNode, context: TranslateContext): Draft<ConvNode> {
-  const { attributes } = node;
+/** The weights of a convolution of images, and its kernel. @throws UnsupportedOpError for other than two dimensions */
+export function readWeights(node: ModelNode, context: TranslateContext) {
   const weight = weightName(node, context, 1, 'weights');
   const weightDims = context.dims(weight);
   const x = context.dims(node.inputs[0]!);
@@ -34,7 +34,12 @@ function translate(node: ModelNode, context: TranslateContext): Draft<ConvNode> 
       `of ${formatDims(x)} with weights ${formatDims(weightDims)} has no mapping, only two dimensions do`,
     );
   }
-  const kernel = readPair(node, 'kernel_shape', [weightDims[2]!, weightDims[3]!]);
+  return { weight, weightDims, x, kernel: readPair(node, 'kernel_shape', [weightDims[2]!, weightDims[3]!]) };
+}
+
+function translate(node: ModelNode, context: TranslateContext): Draft<ConvNode> {
+  const { attributes } = node;
+  const { weight, x, kernel } = readWeights(node, context);
   const strides = readPair(node, 'strides', [1, 1]);
   const dilations = readPair(node, 'dilations', [1, 1]);
   return {
@@ -90,7 +95,11 @@ export function specOf(node: ConvNode, dimsOf: (value: string) => Dims): ConvSpe
 }
 
 /** A node's bias, zeros where it has none. */
-export function biasOf({ bias }: ConvNode, channels: number, to: LowerContext): Extract<Source, { kind: 'constant' }> {
+export function biasOf(
+  { bias }: Pick<ConvNode, 'bias'>,
+  channels: number,
+  to: LowerContext,
+): Extract<Source, { kind: 'constant' }> {
   return bias === null
     ? to.constant(`zeros ${channels}`, () => packChannels(undefined, channels))
     : to.constant(`${bias}@channels`, () => packChannels(to.constantOf(bias).data, channels));
@@ -104,7 +113,7 @@ function lower(node: ConvNode, to: LowerContext): void {
   const { data } = to.constantOf(node.weight);
   const weights = to.constant(`${node.weight}@${weightOrder.name}`, () => weightOrder.pack(data, spec));
   const bias = biasOf(node, outChannels, to);
-  const zeros = () => biasOf({ ...node, bias: null }, outChannels, to);
+  const zeros = () => biasOf({ bias: null }, outChannels, to);
   const known = new Map<ConvOperand, Source>([
     ['input', to.read(input, 'packed')],
     ['bias', bias],

@@ -227,7 +227,7 @@ export function likeliest<Tile>(tiles: readonly Tile[], time: (tile: Tile) => nu
   return timed.flatMap(({ tile, time }, i) => (i < MAX_CANDIDATES && time <= most ? [tile] : []));
 }
 
-/** Those that need no more workgroups side by side than WebGPU guarantees; all where none does, to be refused with the node's name. */
+/** Those that need no more workgroups side by side than WebGPU guarantees; all where none does, whose grids are folded: see fold-grid.ts. */
 export function launchable<Tile>(
   tiles: readonly Tile[],
   grid: (tile: Tile) => Dispatch['workgroups'],

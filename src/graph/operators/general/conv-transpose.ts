@@ -1,6 +1,5 @@
 import { ModelError } from '../../../common/errors.ts';
-import { type Dims, formatDims, sizeOf } from '../../../common/tensor.ts';
-import { packChannels } from '../../../kernels/conv/spec.ts';
+import { type Dims, sizeOf } from '../../../common/tensor.ts';
 import {
   type ConvTransposeSpec,
   convTranspose as kernel,
@@ -8,6 +7,7 @@ import {
 } from '../../../kernels/general/conv-transpose.ts';
 import type { ModelNode } from '../../../loader/model.ts';
 import { asDims4, checkExtents, type Pair } from '../../shapes.ts';
+import { biasOf, readWeights } from '../conv.ts';
 import { readPair, unsupported, weightName } from '../onnx.ts';
 import type { Draft, LowerContext, NodeBase, Operator, TranslateContext } from '../operator.ts';
 
@@ -44,16 +44,7 @@ function readAxis(node: ModelNode, axis: 0 | 1, full: number, upscaled: number):
 
 function translate(node: ModelNode, context: TranslateContext): Draft<ConvTransposeNode> {
   const { attributes } = node;
-  const weight = weightName(node, context, 1, 'weights');
-  const weightDims = context.dims(weight);
-  const x = context.dims(node.inputs[0]!);
-  if (x.length !== 4 || weightDims.length !== 4) {
-    unsupported(
-      node,
-      `of ${formatDims(x)} with weights ${formatDims(weightDims)} has no mapping, only two dimensions do`,
-    );
-  }
-  const kernel = readPair(node, 'kernel_shape', [weightDims[2]!, weightDims[3]!]);
+  const { weight, weightDims, x, kernel } = readWeights(node, context);
   if (kernel[0] !== weightDims[2] || kernel[1] !== weightDims[3]) {
     throw new ModelError(`${node.name}: kernel_shape ${kernel} does not match the weight's ${weightDims.slice(2)}`);
   }
@@ -123,14 +114,11 @@ export const convTranspose: Operator<ConvTransposeNode> = {
   describe: ({ strides, pads, group }) => [`/${strides} pad ${pads}`, ...(group > 1 ? [`group ${group}`] : [])],
   images: 'apart',
   lower(node, to) {
-    const { weight, bias } = node;
+    const { weight } = node;
     const spec = specOf(node, to);
     const weights = to.constant(`${weight}@transposed ${spec.group}`, () =>
       packTransposedWeights(to.constantOf(weight).data, spec),
     );
-    const shift = to.constant(bias === null ? `zeros ${spec.outChannels}` : `${bias}@channels`, () =>
-      packChannels(bias === null ? undefined : to.constantOf(bias).data, spec.outChannels),
-    );
-    to.emitNode(node, kernel(spec), 'packed', [weights, shift]);
+    to.emitNode(node, kernel(spec), 'packed', [weights, biasOf(node, spec.outChannels, to)]);
   },
 };

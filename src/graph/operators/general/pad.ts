@@ -80,23 +80,24 @@ function translatePad(node: ModelNode, context: TranslateContext): Draft<PadNode
   return draft(x, x, { pads: readPadding(node, x.length, numbers), mode: readPadMode(node), value });
 }
 
+/** Pads behind a tensor that make it one of these dimensions. */
+export function padsBehind(own: Dims, dims: Dims): number[] {
+  return [...dims.map(() => 0), ...dims.map((dim, i) => dim - own[i]!)];
+}
+
 function expand(node: ModelNode, context: TranslateContext): Draft<PadNode | ReshapeNode> {
   const x = context.dims(node.inputs[0]!);
   const shape = readIntegers(node.name, constantInput(node, context, 1, 'a shape'), 'dimensions');
   const dims = checkExtents(node.name, broadcastDims(node.name, x, shape), x);
   const own = aligned(x, { pads: [...dims, ...dims] });
-  return draft(x, dims, {
-    pads: [...dims.map(() => 0), ...dims.map((dim, i) => dim - own[i]!)],
-    mode: 'edge',
-    value: 0,
-  });
+  return draft(x, dims, { pads: padsBehind(own, dims), mode: 'edge', value: 0 });
 }
 
 function tile(node: ModelNode, context: TranslateContext): Draft<PadNode | ReshapeNode> {
   const x = context.dims(node.inputs[0]!);
   const repeats = readIntegers(node.name, constantInput(node, context, 1, 'repeats'), 'repeats');
   const dims = tiledDims(node.name, x, repeats);
-  return draft(x, dims, { pads: [...x.map(() => 0), ...dims.map((dim, i) => dim - x[i]!)], mode: 'wrap', value: 0 });
+  return draft(x, dims, { pads: padsBehind(x, dims), mode: 'wrap', value: 0 });
 }
 
 /** @throws ModelError for another number of repeats than of dimensions */
