@@ -24,6 +24,9 @@ struct Params {
   out_channels: i32,
   // where there is a residual: add residual[y >> upsample][x >> upsample]; software rasterisers divide slowly
   upsample: u32,
+  // its size: where a kernel shifted the output's, NVIDIA's compiler (driver 580.159) took the height for the width
+  residual_h: i32,
+  residual_w: i32,
   // vectors between the weights of one image and of the next; 0: all images share them. For lane.wgsl
   weights_step: i32,
   // the first block of output, where a launch computes a part of the channels. For lane.wgsl
@@ -56,8 +59,7 @@ fn row_of(n: i32, block: i32, y: i32) -> Row {
   let plane = n * params.out_blocks + block;
   var first_residual = 0;
   if (RESIDUAL) {
-    let s = params.upsample;
-    first_residual = (plane * (params.out_h >> s) + (y >> s)) * (params.out_w >> s);
+    first_residual = (plane * params.residual_h + (y >> params.upsample)) * params.residual_w;
   }
   let inside = y < params.out_h && block < params.out_blocks;
   return Row(inside, (plane * params.out_h + y) * params.out_w, first_residual);

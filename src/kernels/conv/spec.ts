@@ -58,6 +58,7 @@ export function convParams(
   { weightsStep = 0, firstBlock = 0 }: ConvPart = {},
 ): Uint8Array<ArrayBuffer> {
   const activation = activationParams(spec.activation);
+  const upsample = Math.max(1, spec.upsample);
   return packParams(
     [
       blocksOf(spec.inChannels),
@@ -73,7 +74,9 @@ export function convParams(
       spec.inChannels / spec.group,
       spec.outChannels / spec.group,
       spec.outChannels,
-      Math.log2(Math.max(1, spec.upsample)),
+      Math.log2(upsample),
+      spec.outHeight / upsample,
+      spec.outWidth / upsample,
       weightsStep,
       firstBlock,
     ],

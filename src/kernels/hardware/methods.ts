@@ -39,8 +39,7 @@ const split: Method<SplitTile> = {
 
 const byColumns: Method<DepthwiseTile> = {
   weightOrder: byChannels,
-  // NVIDIA's compiler (driver 580.159) adds wrong residuals to all rows but an invocation's first
-  isPossible: (spec) => !isDense(spec) && isDepthwise(spec) && spec.upsample === 0,
+  isPossible: (spec) => !isDense(spec) && isDepthwise(spec),
   tiles: (spec, traits) => likelyDepthwiseTiles(spec, ratesOf(traits)),
   launches(spec, traits, tile) {
     const microseconds = depthwiseMicroseconds(alone(spec), tile, ratesOf(traits));
