@@ -53,10 +53,10 @@ export class FaceReader {
     this.#free.push(staging);
   }
 
-  /** Submits the commands, then reads the faces of each image. What is submitted later does not disturb them. */
+  /** Submits the commands, one part after the other, then reads the faces of each image. What is submitted later does not disturb them. */
   async read(
     staging: GPUBuffer,
-    commands: readonly GPUCommandBuffer[],
+    commands: readonly (readonly GPUCommandBuffer[])[],
     faces: GPUBuffer,
     pacer: PollPacer,
     onPhaseEnd?: OnPhaseEnd,

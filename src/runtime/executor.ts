@@ -29,6 +29,15 @@ async function reportEach(compiling: readonly Promise<GPUComputePipeline>[], onC
   await Promise.all([...distinct].map((pipeline) => pipeline.then(report)));
 }
 
+/** Launches of a run that hardware begins with while the CPU submits the others. */
+const FIRST_LAUNCHES = 4;
+
+/** A part of a run: a compute pass of its own. */
+interface Pass extends GPUComputePassDescriptor {
+  readonly first: number;
+  readonly end: number;
+}
+
 /** A plan on a device: owns its buffers, pipelines and bind groups; a run only encodes. */
 export class Executor {
   readonly #context: GpuContext;
@@ -39,7 +48,7 @@ export class Executor {
   readonly #params: GPUBuffer;
   readonly #steps: readonly BoundStep[];
   readonly #externals = new Map<string, GPUBuffer>();
-  #ahead: GPUCommandBuffer | null = null;
+  #ahead: readonly GPUCommandBuffer[] | null = null;
   /** How long this plan's runs take. */
   readonly pacer = new PollPacer();
 
@@ -124,25 +133,33 @@ export class Executor {
 
   /** Encodes one run: one compute pass, or as many as the timer, one of the same plan, asks for. */
   encode(encoder: GPUCommandEncoder, timer?: GpuTimer): void {
-    for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
-    for (const { first, end, ...descriptor } of timer?.passes ?? [{ first: 0, end: this.#steps.length }]) {
-      const pass = encoder.beginComputePass(descriptor);
-      this.#encodeSteps(pass, first, end);
-      pass.end();
-    }
+    this.#encodeClears(encoder);
+    for (const pass of timer?.passes ?? [{ first: 0, end: this.#steps.length }]) this.#encodePass(encoder, pass);
     timer?.resolve(encoder);
   }
 
-  /** The commands of one run, to be submitted once: those that were encoded ahead, if any were. */
-  commands(timer?: GpuTimer): GPUCommandBuffer {
+  /**
+   * The commands of one run, to be submitted once, one after the other: those that were encoded ahead, if any were. Two on hardware,
+   * which begins with the first while the CPU is busy with the second; software adapters have no core to spare for that.
+   */
+  commands(timer?: GpuTimer): readonly GPUCommandBuffer[] {
     const ahead = this.#ahead;
     if (ahead && !timer) {
       this.#ahead = null;
       return ahead;
     }
-    const encoder = this.#context.device.createCommandEncoder();
-    this.encode(encoder, timer);
-    return encoder.finish();
+    const { device, traits } = this.#context;
+    const encoder = device.createCommandEncoder();
+    const end = this.#steps.length;
+    if (timer || traits.software || end <= FIRST_LAUNCHES) {
+      this.encode(encoder, timer);
+      return [encoder.finish()];
+    }
+    const others = device.createCommandEncoder();
+    this.#encodeClears(encoder);
+    this.#encodePass(encoder, { first: 0, end: FIRST_LAUNCHES });
+    this.#encodePass(others, { first: FIRST_LAUNCHES, end });
+    return [encoder.finish(), others.finish()];
   }
 
   /** Encodes the next run while the GPU computes: WebGPU forgets commands with their submission, and they are the same each time. */
@@ -163,7 +180,12 @@ export class Executor {
     this.#params.destroy();
   }
 
-  #encodeSteps(pass: GPUComputePassEncoder, first: number, end: number): void {
+  #encodeClears(encoder: GPUCommandEncoder): void {
+    for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
+  }
+
+  #encodePass(encoder: GPUCommandEncoder, { first, end, ...descriptor }: Pass): void {
+    const pass = encoder.beginComputePass(descriptor);
     let current: GPUComputePipeline | null = null;
     for (let i = first; i < end; i++) {
       const bound = this.#steps[i]!;
@@ -176,6 +198,7 @@ export class Executor {
       pass.setBindGroup(0, bound.bindGroup);
       pass.dispatchWorkgroups(x, y, z);
     }
+    pass.end();
   }
 
   #makeBindGroup({ step, pipeline, paramsOffset }: BoundStep): GPUBindGroup {

@@ -265,7 +265,9 @@ export class GpuContext {
       }
       const commands = encoder.finish();
       onPhaseEnd?.('encode');
-      this.device.queue.submit([...before, commands]);
+      const last = before.at(-1) ?? [];
+      for (const each of before.slice(0, -1)) this.device.queue.submit(each);
+      this.device.queue.submit([...last, commands]);
       onPhaseEnd?.('submit');
       return offset;
     });
@@ -330,8 +332,8 @@ export type Own = <T extends { destroy(): void }>(object: T) => T;
 interface ReadOptions {
   /** Knows how long such a run takes. */
   readonly pacer?: PollPacer | undefined;
-  /** Submitted together with what is encoded, before it. */
-  readonly before?: readonly GPUCommandBuffer[] | undefined;
+  /** Submitted before what is encoded, one after the other; the last together with it. */
+  readonly before?: readonly (readonly GPUCommandBuffer[])[] | undefined;
   /** Hears of `encode`, `submit` and `wait`. */
   readonly onPhaseEnd?: OnPhaseEnd | undefined;
 }

@@ -5,7 +5,7 @@ import { Executor } from '../../src/runtime/executor.ts';
 import type { GpuContext } from '../../src/runtime/gpu-context.ts';
 import { BufferUsage } from '../../src/runtime/gpu-flags.ts';
 
-/** Outputs of a plan for any adapter, run on this one. */
+/** Outputs of a plan for any adapter, run on this one as a detector runs it. */
 export async function runPlan(context: GpuContext, plan: NetworkPlan, input: Float32Array<ArrayBuffer>) {
   const constants = new ConstantStore(context);
   const executor = await Executor.create(context, constants, plan);
@@ -20,8 +20,8 @@ export async function runPlan(context: GpuContext, plan: NetworkPlan, input: Flo
     return await context.guarded('a plan for hardware', async () => {
       context.device.queue.writeBuffer(executor.buffer(plan.inputs[0]!.buffer), 0, input);
       const encoder = context.device.createCommandEncoder();
-      executor.encode(encoder);
-      return (await context.read(encoder, staging, parts)).map((bytes) => new Float32Array(bytes));
+      const before = executor.commands().map((each) => [each]);
+      return (await context.read(encoder, staging, parts, { before })).map((bytes) => new Float32Array(bytes));
     });
   } finally {
     staging.destroy();
