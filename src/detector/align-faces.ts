@@ -57,20 +57,22 @@ export async function alignFaces(
       const checks: Promise<unknown>[] = [];
       for (const part of await partsOf(image, context.maxBinding)) {
         const encoder = device.createCommandEncoder();
-        const { result: layouts, checked } = await images.write([image], encoder, async () => part!);
+        const { layouts, put } = await images.write([image], encoder, async () => part!);
         const [{ sampled: strip, ...layout }] = layouts as [ImageLayout];
         const rows = strip && { firstRow: strip.rows[0]!, rows: strip.rows.length };
         const dispatch = warpAffine({ ...layout, ...rows, count, size });
         const bindings = [params, images.buffer, table, crops].map((buffer) => ({ buffer }));
         const launch = await bindLaunch(context, dispatch, bindings);
-        const submitted = context.scoped('aligning faces', () => {
+        const { result, checked } = context.scoped('aligning faces', () => {
+          const uploaded = put();
           device.queue.writeBuffer(params, 0, dispatch.params);
           const pass = encoder.beginComputePass();
           launch(pass);
           pass.end();
           device.queue.submit([encoder.finish()]);
+          return { uploaded };
         });
-        checks.push(checked, submitted.checked);
+        checks.push(result.uploaded, checked);
       }
       const reading = context.read(device.createCommandEncoder(), staging, [{ buffer: crops, offset: 0, bytes }]);
       await settleAll([...checks, reading]);

@@ -190,7 +190,7 @@ export class DetectorEngine {
     this.context.assertUsable();
     const encoder = this.context.device.createCommandEncoder();
     const { inputSizes } = prepared.plan;
-    const { result: layouts, checked: uploaded } = await this.#images.write(images, encoder, async (image) => {
+    const { layouts, put } = await this.#images.write(images, encoder, async (image) => {
       // pages load what few need when it is needed
       const { Sampled } = await loadPart(() => import('./sampled.ts'));
       const resizes = inputSizes.map((inputSize) => resized(settings, image, inputSize));
@@ -198,6 +198,7 @@ export class DetectorEngine {
     });
     const { result, checked } = this.context.scoped('finding faces', () => {
       const { executor, plan, reader } = prepared;
+      const uploaded = put();
       const written = this.#writeParams(prepared, settings, layouts);
       onPhaseEnd?.('upload');
       executor.bind('pixels', this.#images.buffer);
@@ -206,9 +207,9 @@ export class DetectorEngine {
       // submits before it first waits
       const faces = reader.read(staging, commands, executor.buffer(plan.faces), executor.pacer, onPhaseEnd);
       executor.encodeAhead();
-      return { written, faces };
+      return { uploaded, written, faces };
     });
-    const ended = settleAll([uploaded, result.written, checked, result.faces]);
+    const ended = settleAll([result.uploaded, result.written, checked, result.faces]);
     return { faces: ended.then(([, , , faces]) => faces) };
   }
 

@@ -53,7 +53,10 @@ export class FaceReader {
     this.#free.push(staging);
   }
 
-  /** Submits the commands, one part after the other, then reads the faces of each image. What is submitted later does not disturb them. */
+  /**
+   * Submits the commands, one part after the other, then reads the faces of each image, within a scope of the caller's. What is submitted
+   * later does not disturb them.
+   */
   async read(
     staging: GPUBuffer,
     commands: readonly (readonly GPUCommandBuffer[])[],
@@ -73,7 +76,7 @@ export class FaceReader {
       });
     }
     const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
-    const heads = await this.#context.read(encoder, staging, parts, { pacer, before: commands, onPhaseEnd });
+    const heads = await this.#context.readWithin(encoder, staging, parts, { pacer, before: commands, onPhaseEnd });
     const result: Face[][] = [];
     for (const [n, head] of heads.entries()) {
       const values = new Float32Array(head);

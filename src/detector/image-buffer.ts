@@ -3,7 +3,7 @@ import { ImageError } from '../common/errors.ts';
 import type { ImageSize } from '../common/geometry.ts';
 import type { OpenedImage, TextureSource } from '../common/image.ts';
 import type { ImageParams } from '../kernels/detection/image-params.ts';
-import type { GpuContext, Scoped } from '../runtime/gpu-context.ts';
+import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 import { type Upload, UploadRing } from '../runtime/upload-ring.ts';
 import type { Sampled } from './sampled.ts';
@@ -19,6 +19,17 @@ export interface ImageLayout
 interface Tile extends ImageSize {
   readonly x: number;
   readonly y: number;
+}
+
+/** Images for which there is room. */
+interface PendingImages {
+  readonly layouts: readonly ImageLayout[];
+  /**
+   * Brings them there, within a scope of the caller's.
+   * @returns whether WebGPU took what it has a scope of its own for
+   * @throws TypeError for pixels that are gone, ImageError for a source that gives none
+   */
+  put(): Promise<void>;
 }
 
 /** WebGPU's alignment of rows in copies between textures and buffers. */
@@ -69,6 +80,16 @@ export function layOut(images: readonly OpenedImage[], sampled: readonly Sampled
   return { layouts, bytes: (words + 1) * 4 };
 }
 
+/** The bytes of pixels. @throws TypeError for those that are gone */
+function uploadsOf(images: readonly OpenedImage[], layouts: readonly ImageLayout[]): Upload[] {
+  return images.flatMap((image, i): Upload[] => {
+    if (image.kind !== 'pixels') return [];
+    assertKept(image.data, image.width * image.height * image.channels);
+    const { firstWord, sampled } = layouts[i]!;
+    return [{ offset: firstWord * 4, data: sampled?.pixels(image) ?? image.data }];
+  });
+}
+
 /** The images under way, as bytes in one buffer that grows and never shrinks. */
 export class ImageBuffer {
   readonly #context: GpuContext;
@@ -92,38 +113,37 @@ export class ImageBuffer {
   }
 
   /**
-   * Puts images one behind the other, for what comes next in `encoder`, which is to be submitted before the next write.
+   * Makes room for images one behind the other, for what comes next in `encoder`, which is to be submitted before the next write.
    * @param sample what must be there of an image; only that is, where the device cannot bind all of them
-   * @throws DeviceError when they are more than the device can bind or has memory for, ImageError for a source that gives no
-   * pixels, TypeError for pixels that are gone
+   * @throws DeviceError when they are more than the device can bind or has memory for, TypeError for pixels that are gone
    */
   async write(
     images: readonly OpenedImage[],
     encoder: GPUCommandEncoder,
     sample: (image: ImageSize) => Promise<Sampled>,
-  ): Promise<Scoped<ImageLayout[]>> {
+  ): Promise<PendingImages> {
     const whole = layOut(images);
     const { layouts, bytes } =
       whole.bytes <= this.#context.maxBinding ? whole : layOut(images, await Promise.all(images.map(sample)));
     const buffer = await this.#reserve(bytes, images.length);
     const texture = await this.#reserveTexture(images.filter(({ kind }) => kind === 'source'));
-    const uploads = images.flatMap((image, i): Upload[] => {
-      if (image.kind !== 'pixels') return [];
-      assertKept(image.data, image.width * image.height * image.channels);
-      const { firstWord, sampled } = layouts[i]!;
-      return [{ offset: firstWord * 4, data: sampled?.pixels(image) ?? image.data }];
-    });
-    const uploaded = uploads.reduce((sum, { data }) => sum + data.byteLength, 0);
-    const mapped = this.#ring && uploaded >= RING_BYTES;
-    if (mapped) await this.#ring.write(encoder, buffer, uploads);
-    return this.#context.scoped('reading the picture', () => {
-      images.forEach((image, i) => {
-        if (image.kind === 'texture') this.#copy(buffer, layouts[i]!, image.texture);
-        if (image.kind === 'source') this.#copySource(buffer, layouts[i]!, image.source, texture!);
-      });
-      if (!mapped) for (const upload of uploads) this.#writeBytes(buffer, upload);
-      return layouts;
-    });
+    const uploads = () => uploadsOf(images, layouts);
+    const mapped = this.#ring && bytes >= RING_BYTES;
+    if (mapped) await this.#ring.write(encoder, buffer, uploads());
+    return {
+      layouts,
+      put: () => {
+        if (!mapped) for (const upload of uploads()) this.#writeBytes(buffer, upload);
+        if (images.every(({ kind }) => kind === 'pixels')) return Promise.resolve();
+        const copied = this.#context.scoped('reading the picture', () => {
+          images.forEach((image, i) => {
+            if (image.kind === 'texture') this.#copy(buffer, layouts[i]!, image.texture);
+            if (image.kind === 'source') this.#copySource(buffer, layouts[i]!, image.source, texture!);
+          });
+        });
+        return copied.checked;
+      },
+    };
   }
 
   async #reserve(bytes: number, count: number): Promise<GPUBuffer> {

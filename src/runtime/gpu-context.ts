@@ -255,26 +255,36 @@ export class GpuContext {
     encoder: GPUCommandEncoder,
     staging: GPUBuffer,
     parts: readonly BufferPart[],
+    options?: ReadOptions,
+  ): Promise<ArrayBuffer[]> {
+    const { result, checked } = this.scoped('running', () => ({
+      copies: this.readWithin(encoder, staging, parts, options),
+    }));
+    const [, copies] = await settleAll([checked, result.copies]);
+    return copies;
+  }
+
+  /** The same within a scope of the caller's, which tells whether WebGPU took the commands: scopes take time. */
+  async readWithin(
+    encoder: GPUCommandEncoder,
+    staging: GPUBuffer,
+    parts: readonly BufferPart[],
     { pacer, before = [], onPhaseEnd }: ReadOptions = {},
   ): Promise<ArrayBuffer[]> {
-    const { result: bytes, checked } = this.scoped('running', () => {
-      let offset = 0;
-      for (const part of parts) {
-        encoder.copyBufferToBuffer(part.buffer, part.offset, staging, offset, part.bytes);
-        offset += part.bytes;
-      }
-      const commands = encoder.finish();
-      onPhaseEnd?.('encode');
-      const last = before.at(-1) ?? [];
-      for (const each of before.slice(0, -1)) this.device.queue.submit(each);
-      this.device.queue.submit([...last, commands]);
-      onPhaseEnd?.('submit');
-      return offset;
-    });
+    let bytes = 0;
+    for (const part of parts) {
+      encoder.copyBufferToBuffer(part.buffer, part.offset, staging, bytes, part.bytes);
+      bytes += part.bytes;
+    }
+    const commands = encoder.finish();
+    onPhaseEnd?.('encode');
+    const last = before.at(-1) ?? [];
+    for (const each of before.slice(0, -1)) this.device.queue.submit(each);
+    this.device.queue.submit([...last, commands]);
+    onPhaseEnd?.('submit');
     const map = () => this.map(staging, 0, bytes);
     try {
-      // asked for together: the answer to the check is there when the result is
-      await settleAll([checked, this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map()]);
+      await (this.#yieldCore && pacer ? pacer.wait(map, this.#yieldCore) : map());
     } catch (error) {
       staging.unmap();
       throw error;
