@@ -1,7 +1,7 @@
 import { ModelError } from '../common/errors.ts';
 import { toHalf } from '../common/float16.ts';
 import type { Dims, FloatTensor } from '../common/tensor.ts';
-import { type ConvChoices, type ConvPlan, chooseMethod, convKey, planConv } from '../kernels/conv/methods.ts';
+import { type ConvChoices, type ConvPlan, chooseMethod, planConv } from '../kernels/conv/methods.ts';
 import type { ConvSpec } from '../kernels/conv/spec.ts';
 import { type AdapterTraits, type Dispatch, type Precision, withHalfImages } from '../kernels/dispatch.ts';
 import { foldGrid } from '../kernels/fold-grid.ts';
@@ -40,7 +40,7 @@ export class Lowering implements LowerContext {
   #values = new Map<string, Value>();
   readonly #choices: ConvChoices | undefined;
   readonly #precision: Precision;
-  readonly #convs = new Map<string, ConvSpec>();
+  readonly #convs: ConvSpec[] = [];
   readonly #bytes: number[] = [];
   readonly #constants = new Map<string, ConstantData>();
   #constantElements = 0;
@@ -144,7 +144,7 @@ export class Lowering implements LowerContext {
   }
 
   planConv(spec: ConvSpec): ConvPlan {
-    this.#convs.set(convKey(spec), spec);
+    this.#convs.push(spec);
     return planConv(chooseMethod(spec, this.#target, this.#choices), spec, this.#target);
   }
 
@@ -196,7 +196,7 @@ export class Lowering implements LowerContext {
         dispatch: foldGrid(step.dispatch),
         operands: step.operands.map(place),
       })),
-      convs: [...this.#convs.values()],
+      convs: this.#convs,
       bufferOf: (value) => bufferOf[value.id]!,
     };
   }

@@ -35,7 +35,7 @@ export interface Plan {
 
 /** A plan of a model. */
 export interface ModelPlan extends Plan {
-  /** One convolution of every shape: what can be tuned. */
+  /** Every convolution that can be tuned, in the order of its launch. */
   readonly convs: readonly ConvSpec[];
 }
 

@@ -10,6 +10,7 @@ import {
   convKey,
   otherWays,
   planConv,
+  shapesOf,
   withPrecision,
 } from '../kernels/conv/methods.ts';
 import { alone, type ConvSpec } from '../kernels/conv/spec.ts';
@@ -21,10 +22,14 @@ import { type BoundLaunch, type LaunchTimer, prepareLaunchTimer } from './launch
 
 /** To be raised when kernels change: what was measured before is measured anew. */
 const VERSION = 3;
+/** Shapes with a smaller part of a network's time stay as the model has them: drivers take 0.1 s to compile each way to be timed. */
+const LEAST_SHARE = 0.01;
 /** How long a run must be beside a clock's steps. */
 const TARGET_MS = 3;
 const MAX_ROUNDS = 256;
 const REPEATS = 3;
+/** How many times more rounds are tried while a run is too short. */
+const GROWTH = 4;
 /** A method replaces the default one when it takes less than this part of its time. */
 const CLEARLY_FASTER = 0.95;
 
@@ -58,8 +63,9 @@ export class Tuner {
     const plan = compile(known);
     // what is too large is refused before seconds are spent
     this.#context.assertActivations(plan.buffers);
-    if (plan.convs.every((spec) => known.has(convKey(spec)))) return plan;
-    return compile(await this.choose(plan.convs, signal));
+    const worth = worthTiming(plan.convs, this.#target);
+    if (worth.every((spec) => known.has(convKey(spec)))) return plan;
+    return compile(await this.choose(worth, signal));
   }
 
   /**
@@ -73,7 +79,7 @@ export class Tuner {
       // with what others have found meanwhile
       for (const [key, method] of await this.#readKept(name)) if (!choices.has(key)) choices.set(key, method);
       const known = choices.size;
-      const unknown = convs.filter((spec) => !choices.has(convKey(spec)));
+      const unknown = shapesOf(convs).filter((spec) => !choices.has(convKey(spec)));
       try {
         await compileAll(this.#context, this.#target, unknown, this.#precision);
         for (const spec of unknown) {
@@ -109,6 +115,22 @@ function parseChoices(text: string | null): Map<string, ConvWay> {
   } catch {
     return new Map();
   }
+}
+
+/**
+ * One convolution of every shape that takes a part of the network's time worth shortening, by the model; of every shape where it says
+ * nothing of the time, as for software adapters.
+ */
+export function worthTiming(convs: readonly ConvSpec[], target: ConvTarget): ConvSpec[] {
+  const times = new Map<string, number>();
+  let total = 0;
+  for (const spec of convs) {
+    const { launches } = planConv(chooseMethod(spec, target), spec, target);
+    const time = launches.reduce((sum, { dispatch: { microseconds = 0 } }) => sum + microseconds, 0);
+    times.set(convKey(spec), (times.get(convKey(spec)) ?? 0) + time);
+    total += time;
+  }
+  return shapesOf(convs).filter((spec) => times.get(convKey(spec))! >= total * LEAST_SHARE);
 }
 
 async function fastestWay(
@@ -229,7 +251,7 @@ async function timeInTurn(timers: readonly LaunchTimer[]): Promise<number[]> {
   // first runs compile
   for (const time of timers) await time();
   let rounds = 1;
-  while (rounds < MAX_ROUNDS && (await timers[0]!(rounds)) < TARGET_MS) rounds *= 2;
+  while (rounds < MAX_ROUNDS && (await timers[0]!(rounds)) < TARGET_MS) rounds *= GROWTH;
   const best = timers.map(() => Number.POSITIVE_INFINITY);
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     for (const [i, time] of timers.entries()) best[i] = Math.min(best[i]!, await time(rounds));

@@ -1,12 +1,13 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { Detector } from '../../src/detector/detector.ts';
-import { loadEveryMethod } from '../../src/graph/load-target.ts';
+import { loadEveryMethod, loadTarget } from '../../src/graph/load-target.ts';
 import type { ConvMethodName } from '../../src/kernels/conv/method.ts';
 import { type ConvWay, chooseMethod, convKey, possibleMethods } from '../../src/kernels/conv/methods.ts';
+import type { ConvSpec } from '../../src/kernels/conv/spec.ts';
 import { nodePlatform } from '../../src/node/platform.ts';
 import { Network } from '../../src/runtime/network.ts';
 import type { TuningStore } from '../../src/runtime/tuner.ts';
-import { Tuner } from '../../src/runtime/tuner.ts';
+import { Tuner, worthTiming } from '../../src/runtime/tuner.ts';
 import { convCase } from '../kernels/support/conv-cases.ts';
 import { expectClose, expectSameFaces } from '../support/compare.ts';
 import { openGpu } from '../support/gpu.ts';
@@ -125,6 +126,26 @@ describe('autotune', { timeout: 300_000 }, () => {
       signal: AbortSignal.abort(reason),
     });
     await expect(aborted).rejects.toBe(reason);
+  });
+});
+
+describe('what is worth timing', () => {
+  const [large, small] = [64, 8].map((size) => convCase([64, 64], [size, size], { kernel: [3, 3], pads: 1 }).spec) as [
+    ConvSpec,
+    ConvSpec,
+  ];
+  const many = (spec: ConvSpec, count: number) => new Array<ConvSpec>(count).fill(spec);
+
+  it('is what takes a hundredth of a network on hardware, however often it comes', async () => {
+    const hardware = await loadTarget({ software: false, subgroupSize: 32, class: 'phone' });
+    expect(worthTiming([large, small], hardware)).toEqual([large, small]);
+    expect(worthTiming([...many(large, 100), small], hardware)).toEqual([large]);
+    expect(worthTiming([...many(large, 100), ...many(small, 100)], hardware)).toEqual([large, small]);
+  });
+
+  it('is every shape on software adapters, of whose times nothing is predicted', async () => {
+    const software = await loadTarget({ software: true, subgroupSize: 8 });
+    expect(worthTiming([...many(large, 1000), small], software)).toEqual([large, small]);
   });
 });
 

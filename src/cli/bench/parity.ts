@@ -2,7 +2,14 @@ import { formatDims } from '../../common/tensor.ts';
 import { compileNetwork } from '../../graph/compile.ts';
 import { loadEveryMethod } from '../../graph/load-target.ts';
 import type { Target } from '../../graph/target.ts';
-import { type ConvChoices, type ConvWay, chooseMethod, convKey, possibleMethods } from '../../kernels/conv/methods.ts';
+import {
+  type ConvChoices,
+  type ConvWay,
+  chooseMethod,
+  convKey,
+  possibleMethods,
+  shapesOf,
+} from '../../kernels/conv/methods.ts';
 import type { Precision } from '../../kernels/dispatch.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { type InputShape, Network, type NetworkOptions, type OutputTensor } from '../../runtime/network.ts';
@@ -24,7 +31,7 @@ interface Way extends Pick<Parity, 'way' | 'convs'> {
 
 /** The product's own choice, then every method: all convolutions that can take it do, the others are left to the product. */
 function waysOf({ model, size: [width, height], batch, autotune }: Workload, target: Target): Way[] {
-  const { convs } = compileNetwork(model, [batch, 3, height, width], target);
+  const convs = shapesOf(compileNetwork(model, [batch, 3, height, width], target).convs);
   const possible = new Map(convs.map((spec) => [spec, possibleMethods(spec, target)]));
   // what tuning chooses among stays as it is
   const methods = autotune ? [] : [...new Set([...possible.values()].flat())];

@@ -47,6 +47,11 @@ export function convKey(spec: ConvSpec): string {
   return JSON.stringify(alone(spec));
 }
 
+/** One convolution of every shape. */
+export function shapesOf(convs: readonly ConvSpec[]): ConvSpec[] {
+  return [...new Map(convs.map((spec) => [convKey(spec), spec])).values()];
+}
+
 /** Every method that is loaded and can compute a convolution on such an adapter. */
 export function possibleMethods(spec: ConvSpec, target: ConvTarget): ConvMethodName[] {
   const methods = methodsFor(target);
