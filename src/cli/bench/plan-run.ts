@@ -6,7 +6,7 @@ import { packImageParams } from '../../kernels/detection/image-params.ts';
 import { resizeTable } from '../../kernels/detection/letterbox.ts';
 import type { Model } from '../../loader/model.ts';
 import type { Executor } from '../../runtime/executor.ts';
-import type { GpuContext } from '../../runtime/gpu-context.ts';
+import { type GpuContext, isSoftware } from '../../runtime/gpu-context.ts';
 import { BufferUsage } from '../../runtime/gpu-flags.ts';
 import { GpuTimer, type Granularity } from '../../runtime/gpu-timer.ts';
 import type { Platform } from '../../runtime/platform.ts';
@@ -114,7 +114,7 @@ export async function timeKernels(
     const compile = (lowering: LoweringOptions) => planDetector(model, spec, session.target, lowering);
     return await session.use('kernels', compile, async (run) => {
       // the first run compiles
-      await raiseClock(run.run);
+      await raiseClock(run.run, { software: isSoftware(options.device.adapterInfo) });
       const times: number[][] = [];
       for (let i = 0; i < runs; i++) times.push(await run.run());
       return run.plan.steps.map(({ label, dispatch: { flops = 0, bindingBytes } }, step) => ({

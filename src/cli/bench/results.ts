@@ -29,7 +29,7 @@ export interface Row {
   /** Of runs of a whole batch with a rest before each, in turn with the other providers: a GPU's clock may fall meanwhile. */
   readonly wallMs: Summary;
   readonly runs: number;
-  /** Of runs of a whole batch back to back, right after 0.3 s of the same work, which lets a GPU's clock rise. */
+  /** Of runs of a whole batch back to back, right after the same work has let a GPU's clock rise. */
   readonly sustainedMs: Summary;
   readonly sustainedRuns: number;
   /** Median milliseconds on the GPU from one pair of timestamps around a run after a rest; null without timestamps. */

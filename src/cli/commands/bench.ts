@@ -312,7 +312,8 @@ async function measureCase(
         await runner?.dispose();
       }
     }
-    return await measure(runners, work, { runs, budgetMs: budget * 1000 });
+    const { software } = context.traits;
+    return await measure(runners, work, { runs, budgetMs: budget * 1000, software });
   } finally {
     for (const runner of runners) await runner.dispose();
   }
