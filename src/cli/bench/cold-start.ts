@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,8 @@ export async function measureColdStarts(work: Workload): Promise<ColdStart[]> {
     const file = join(folder, 'model.onnx');
     await writeFile(file, bytes);
     const cacheDir = join(folder, 'shaders');
+    // NVIDIA's driver goes without a cache where the folder is missing
+    await mkdir(cacheDir);
     const env = {
       ...process.env,
       MESA_SHADER_CACHE_DIR: cacheDir,

@@ -34,9 +34,10 @@ function ratioTo(row: Row, group: readonly Row[], provider: Provider, wall: RunM
 /**
  * Every provider's times, sustained and then with rests; ratios are of runs of one kind. `× faces` and `× network`: how
  * many times as long as `scrfd-webgpu`, pixels to faces, and as `scrfd-network`, the like of what onnxruntime does; above 1
- * we are faster.
+ * we are faster. Empty where nothing was timed.
  */
 export function formatRows({ rows, ceilings }: Pick<Results, 'rows' | 'ceilings'>, style: TableStyle = 'text'): string {
+  if (rows.length === 0) return '';
   const header = [
     ...['case', 'provider', 'runs', 'wall ms', 'p10', 'p90', 'GPU ms', 'GFLOP/s', 'of FMA', '× faces', '× network'],
     ...['launches', 'MB'],

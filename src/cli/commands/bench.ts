@@ -61,6 +61,8 @@ interface BenchOptions {
   throughput?: true;
   coldStart?: true;
   parity?: true;
+  times: boolean;
+  ceilings?: string;
   autotune?: true;
   precision: Precision;
   markdown?: true;
@@ -76,7 +78,7 @@ const PACKED_MODELS = [...DEFAULT_MODELS, '34g'];
 /** Options of measuring, which the pack's own program has others for. */
 const NOT_PACKED = [
   ...['size', 'batch', 'providers', 'runs', 'budget', 'autotune', 'precision', 'kernels', 'throughput', 'coldStart'],
-  ...['parity', 'markdown', 'json', 'chart', 'compare'],
+  ...['parity', 'times', 'ceilings', 'markdown', 'json', 'chart', 'compare'],
 ];
 
 type LoadedModel = Pick<Workload, 'name' | 'bytes' | 'scoreThreshold'>;
@@ -110,6 +112,14 @@ export function addBench(program: Command): void {
     .option('--throughput', 'pictures a second with 1, 2 and 4 calls under way, and in batches of 8 and 32')
     .option('--cold-start', 'the first detection of new processes, without and with a shader cache')
     .option('--parity', "every output by every method of convolution, beside that of onnxruntime's CPU provider")
+    .addOption(
+      new Option('--no-times', 'time no provider: only what else is asked for').conflicts([
+        'providers',
+        'chart',
+        'compare',
+      ]),
+    )
+    .option('--ceilings <file>', "take the adapter's ceilings from an earlier --json of the same adapter")
     .option('--markdown', 'print tables in Markdown')
     .option('--json <file>', 'write all results as JSON, as they come')
     .option('--chart <file>', 'write a chart as SVG')
@@ -142,9 +152,11 @@ function collecting<T>(flags: string, description: string, parse: (text: string)
 
 async function bench(options: BenchOptions): Promise<void> {
   const { compare, json, chart, markdown } = options;
+  const read = [compare, options.ceilings].filter((file) => file !== undefined);
   const targets = { '--json': json, '--chart': chart, 'standard output': STDOUT } as const;
-  await assertNotRead(targets, compare === undefined ? options.models : [...options.models, compare]);
+  await assertNotRead(targets, [...options.models, ...read]);
   const old = compare === undefined ? undefined : await readResults(compare);
+  const earlier = options.ceilings === undefined ? undefined : await readResults(options.ceilings);
   const models = await Promise.all(options.models.map(loadModel));
   const ort = await findOnnxRuntime(options);
   // one a process, and the first call decides
@@ -154,9 +166,9 @@ async function bench(options: BenchOptions): Promise<void> {
     const adapter = describeAdapter(context);
     // checked before minutes are spent, and once instead of by every provider
     context.assertPrecision(options.precision);
-    if (old) assertSameAdapter(old, adapter);
-    notify('ceilings');
-    const ceilings = await measureRoofline(context);
+    for (const each of [old, earlier]) if (each) assertSameAdapter(each, adapter);
+    if (!earlier) notify('ceilings');
+    const ceilings = earlier?.ceilings ?? (await measureRoofline(context));
     const results: Results & Measured = {
       adapter,
       cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} threads`,
@@ -177,6 +189,7 @@ async function bench(options: BenchOptions): Promise<void> {
     const keep = async () => {
       if (json !== undefined) await writeText(json, `${JSON.stringify(results, null, 2)}\n`);
     };
+    await keep();
     await measureModels(context, models, ort, options, results, keep);
     print(formatResults(results, markdown ? 'markdown' : 'text'));
     if (old) print(`\n${compareResults(old, results)}`);
@@ -256,8 +269,10 @@ async function measureModels(
       };
       for (const batch of batches) {
         const work = workOf(batch);
-        rows.push(...(await measureCase(context, work, ort, options)));
-        await keep();
+        if (options.times) {
+          rows.push(...(await measureCase(context, work, ort, options)));
+          await keep();
+        }
         if (options.kernels) {
           const steps = await timeKernels(nodePlatform, model, work, options.runs, {
             device: context.device,

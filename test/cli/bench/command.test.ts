@@ -7,6 +7,7 @@ import { hidePackage } from '../hide-package.ts';
 import { errorLines, hasSwiftShader, onSwiftShader, runCli, runNode } from '../run-cli.ts';
 import { runHere } from '../run-here.ts';
 import { resultsOf } from './results.ts';
+import { spyOnCaches } from './spy-on-caches.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -19,7 +20,9 @@ describe('scrfd bench', () => {
     const [json, chart] = [join(folder, 'results.json'), join(folder, 'chart.svg')];
     const cases = ['--models', '500m', '--size', '64x32', '--batch', '1', '2'];
     const outputs = ['--kernels', '--throughput', '--cold-start', '--json', json, '--chart', chart];
-    const { code, stdout, stderr } = await runCli(['bench', ...cases, '--runs', '2', '--budget', '2', ...outputs]);
+    const { env, foundCaches } = await spyOnCaches(folder);
+    const args = ['bench', ...cases, '--runs', '2', '--budget', '2', ...outputs];
+    const { code, stdout, stderr } = await runCli(args, env);
     expect(errorLines(stderr).every((line) => !line.includes('rror'))).toBe(true);
     expect(code, stderr).toBe(0);
 
@@ -73,6 +76,7 @@ describe('scrfd bench', () => {
       for (const ms of Object.values(cpuMs ?? {})) expect(ms).toBeGreaterThan(0);
     }
     expect(results.coldStarts.map(({ cache }) => cache)).toEqual(['cold', 'warm']);
+    expect(await foundCaches()).toEqual([true, true]);
     for (const { createMs, firstMs } of results.coldStarts) expect(Math.min(createMs, firstMs)).toBeGreaterThan(0);
     expect(results.kernels.map(({ steps }) => steps.length)).toEqual(
       results.rows.filter(({ provider }) => provider === 'scrfd-webgpu').map(({ dispatches }) => dispatches),
@@ -82,12 +86,18 @@ describe('scrfd bench', () => {
     expect(one!.picturesPerSecond).toBeGreaterThan(0);
     expect(stdout).toContain(`adapter: ${results.adapter}\n`);
     expect(await readFile(chart, 'utf8')).toContain('</svg>');
+
+    const untimed = join(folder, 'untimed.json');
+    const again = [...cases, '--no-times', '--kernels', '--ceilings', json, '--json', untimed];
+    expect((await runHere(['bench', ...again, '--runs', '1'])).stderr).not.toContain('ceilings');
+    const { ceilings, rows, kernels } = JSON.parse(await readFile(untimed, 'utf8')) as Results;
+    expect([ceilings, rows, kernels.length]).toEqual([results.ceilings, [], 2]);
   });
 
-  it('refuses results of another adapter before it measures', async () => {
+  it.each(['--compare', '--ceilings'])('%s: refuses results of another adapter before it measures', async (option) => {
     const file = join(folder, 'other.json');
     await writeFile(file, JSON.stringify(resultsOf([])));
-    const { code, stdout, stderr } = await runHere(['bench', '--models', '500m', '--compare', file]);
+    const { code, stdout, stderr } = await runHere(['bench', '--models', '500m', option, file]);
     expect(code).toBe(1);
     expect(stdout).toBe('');
     expect(errorLines(stderr)).toEqual([
@@ -114,6 +124,7 @@ describe('scrfd bench', () => {
     [['--size', '0x4'], 2, 'Expected WxH'],
     [['--batch', '1', 'two'], 2, 'Expected an integer of at least 1.'],
     [['--models', 'vgg'], 1, 'scrfd: vgg: no such file; model: expected one of scrfd_500m'],
+    [['--no-times', '--compare', 'x.json'], 2, "option '--no-times' cannot be used with option '--compare <file>'"],
     [['--compare', 'no/such.json'], 1, 'scrfd: no/such.json: ENOENT'],
   ])('%j: code %i', async (args, expected, message) => {
     const { code, stderr } = await runHere(['bench', ...args]);
