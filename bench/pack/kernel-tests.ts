@@ -1,38 +1,37 @@
-// Runs the bundled kernel tests that lie beside it:
-// node kernel-tests.mjs [--json FILE] [--seconds N] [WORD…]
+// Runs the bundled kernel tests that lie beside it, in processes of their own: nothing here is timed.
+// node kernel-tests.mjs [--json FILE] [--seconds N] [--processes N] [WORD…]
+import { type ChildProcess, fork } from 'node:child_process';
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startTests, type Task, type VitestRunner } from '@vitest/runner';
+import { type File, startTests, type Task, type VitestRunner } from '@vitest/runner';
 import type { TestFile } from '../../src/cli/bench/pack/report.ts';
 import { loadGpu } from '../../src/node/dawn.ts';
 
 const TIMEOUT_MS = 60_000;
+/** For the test under way when the time is up. */
+const GRACE_MS = 4000;
 
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, seconds: { type: 'string' } },
+  options: {
+    json: { type: 'string' },
+    seconds: { type: 'string' },
+    processes: { type: 'string', default: '1' },
+    /** Runs the files that it gets as messages, until this time since 1970. */
+    until: { type: 'string' },
+  },
 });
-const deadline = values.seconds === undefined ? Number.POSITIVE_INFINITY : Number(values.seconds) * 1000;
 
-const root = dirname(fileURLToPath(import.meta.url));
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.mjs') && (words.length === 0 || words.some((word) => file.includes(word))))
-  .sort();
+const file = fileURLToPath(import.meta.url);
+const root = dirname(file);
 
-const runner: VitestRunner = {
-  config: {
-    ...{ root, setupFiles: [], name: undefined, passWithNoTests: false, testNamePattern: undefined, allowOnly: false },
-    sequence: { seed: 0, hooks: 'stack', setupFiles: 'list' },
-    ...{ chaiConfig: undefined, maxConcurrency: 1, testTimeout: TIMEOUT_MS, hookTimeout: TIMEOUT_MS, retry: 0 },
-    ...{ includeTaskLocation: false, tags: [], tagsFilter: undefined, strictTags: false },
-  },
-  importFile: (path) => import(pathToFileURL(path).href),
-  onBeforeRunTask(test) {
-    if (performance.now() > deadline) test.mode = 'todo';
-  },
-};
+/** What a worker says of a file: again and again, and at last that it is done. */
+interface Message {
+  readonly summary: TestFile;
+  readonly isDone: boolean;
+}
 
 /** The tests of a suite, each with the names of those around it but the file's. */
 function testsOf(task: Task, around: readonly string[] = []): { readonly name: string; readonly task: Task }[] {
@@ -43,41 +42,136 @@ function testsOf(task: Task, around: readonly string[] = []): { readonly name: s
   return [...own, ...task.tasks.flatMap((each) => testsOf(each, names))];
 }
 
-function summarize(file: string, tests: ReturnType<typeof testsOf>, seconds: number): TestFile {
-  const count = (fits: (task: Task) => boolean) => tests.filter(({ task }) => fits(task)).length;
+const emptySummary = (path: string): TestFile => ({
+  ...{ file: path.replace(/\.mjs$/, '.ts'), passed: 0, skipped: 0, notRun: 0, failures: [], seconds: 0 },
+});
+
+function summarize(path: string, root: File, seconds: number): TestFile {
+  const tests = testsOf(root);
+  const passed = tests.filter(({ task }) => task.result?.state === 'pass').length;
+  const skipped = tests.filter(({ task }) => task.mode === 'skip').length;
   const failed = tests.filter(({ task }) => task.result?.state === 'fail');
   return {
-    file,
-    passed: count(({ result }) => result?.state === 'pass'),
-    skipped: count(({ mode }) => mode === 'skip'),
-    notRun: count(({ mode }) => mode === 'todo'),
+    ...emptySummary(path),
+    ...{ passed, skipped, notRun: tests.length - passed - skipped - failed.length, seconds },
     failures: failed.map(({ name, task }) => ({
       test: name,
       message: (task.result?.errors ?? []).map(({ message }) => message).join('\n'),
     })),
-    seconds,
   };
 }
 
-// one a process, and the first call decides
-await loadGpu({ halfFloatsOnNvidia: true });
-const done: TestFile[] = [];
-for (const path of files) {
-  const file = path.replace(/\.mjs$/, '.ts');
-  const start = performance.now();
-  const [task] = await startTests([`${root}/${path}`], runner);
-  const summary = summarize(file, testsOf(task!), (performance.now() - start) / 1000);
-  done.push(summary);
-  if (values.json !== undefined) {
+/** Runs files as they come, until the other process goes. */
+async function serve(until: number): Promise<void> {
+  // one a process, and the first call decides
+  await loadGpu({ halfFloatsOnNvidia: true });
+  process.on('disconnect', () => process.exit());
+  process.on('message', async (path: string) => {
+    const start = performance.now();
+    let collected: File | undefined;
+    const report = (isDone: boolean) => {
+      const seconds = (performance.now() - start) / 1000;
+      process.send!({ summary: summarize(path, collected!, seconds), isDone } satisfies Message);
+    };
+    const runner: VitestRunner = {
+      config: {
+        ...{ root, setupFiles: [], name: undefined, passWithNoTests: false, testNamePattern: undefined },
+        ...{ allowOnly: false, sequence: { seed: 0, hooks: 'stack', setupFiles: 'list' } },
+        ...{ chaiConfig: undefined, maxConcurrency: 1, testTimeout: TIMEOUT_MS, hookTimeout: TIMEOUT_MS, retry: 0 },
+        ...{ includeTaskLocation: false, tags: [], tagsFilter: undefined, strictTags: false },
+      },
+      importFile: (each) => import(pathToFileURL(each).href),
+      onCollected([first]) {
+        collected = first;
+        report(false);
+      },
+      onBeforeRunTask(test) {
+        if (Date.now() > until) test.mode = 'todo';
+      },
+      onAfterRunTask: () => report(false),
+    };
+    await startTests([`${root}/${path}`], runner);
+    report(true);
+  });
+}
+
+/** Hands the files out, each to the process that is free next, and one that died gets a successor. */
+async function run(count: number): Promise<void> {
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.mjs') && (words.length === 0 || words.some((word) => path.includes(word))))
+    .sort();
+  const until = values.seconds === undefined ? Number.MAX_SAFE_INTEGER : Date.now() + Number(values.seconds) * 1000;
+  const found = files.map(emptySummary);
+  const queue = files.entries();
+  const workers = new Set<ChildProcess>();
+  let isOver = false;
+
+  const write = () => {
+    if (values.json === undefined) return;
     // whole at any time: whoever waits may stop it
-    writeFileSync(`${values.json}.part`, `${JSON.stringify(done, null, 2)}\n`);
+    writeFileSync(`${values.json}.part`, `${JSON.stringify(found, null, 2)}\n`);
     renameSync(`${values.json}.part`, values.json);
-  }
-  const { passed, failures, skipped, seconds } = summary;
-  const rest = summary.notRun > 0 ? `, ${summary.notRun} not run` : '';
+  };
+  const keep = (index: number, summary: TestFile) => {
+    found[index] = summary;
+    write();
+  };
+  const runFile = (worker: ChildProcess, path: string, index: number) =>
+    new Promise<void>((resolve) => {
+      const onMessage = ({ summary, isDone }: Message) => {
+        keep(index, summary);
+        if (isDone) end();
+      };
+      const onExit = (code: number | null, signal: string | null) => {
+        const { failures, ...counts } = found[index]!;
+        const failure = { test: 'its process', message: `ended with ${signal ?? `exit code ${code}`}` };
+        if (!isOver) keep(index, { ...counts, failures: [...failures, failure] });
+        end();
+      };
+      const end = () => {
+        worker.off('message', onMessage).off('exit', onExit);
+        print(found[index]!);
+        resolve();
+      };
+      worker.on('message', onMessage).on('exit', onExit);
+      // one that has gone is told by its exit
+      worker.send(path, () => {});
+    });
+  const work = async () => {
+    let worker: ChildProcess | undefined;
+    const start = () => {
+      const started = fork(file, ['--until', String(until)]);
+      workers.add(started);
+      return started.once('exit', () => {
+        workers.delete(started);
+        worker = undefined;
+      });
+    };
+    for (const [index, path] of queue) {
+      if (isOver) return;
+      worker ??= start();
+      await runFile(worker, path, index);
+    }
+  };
+  const stop = () => {
+    isOver = true;
+    for (const worker of workers) worker.kill('SIGKILL');
+  };
+  write();
+  const timer = values.seconds === undefined ? undefined : setTimeout(stop, until - Date.now() + GRACE_MS);
+  await Promise.all(Array.from({ length: count }, work));
+  clearTimeout(timer);
+  // the workers go with it
+  process.exit(found.some(({ failures }) => failures.length > 0) ? 1 : 0);
+}
+
+function print({ file, passed, failures, skipped, notRun, seconds }: TestFile): void {
+  const rest = notRun > 0 ? `, ${notRun} not run` : '';
   console.log(
     `${file}: ${passed} passed, ${failures.length} failed, ${skipped} skipped${rest}, ${seconds.toFixed(1)} s`,
   );
   for (const { test, message } of failures) console.log(`  FAILED ${test}\n    ${message.replaceAll('\n', '\n    ')}`);
 }
-process.exit(done.some(({ failures }) => failures.length > 0) ? 1 : 0);
+
+if (values.until === undefined) await run(Number(values.processes));
+else await serve(Number(values.until));

@@ -8,6 +8,7 @@ import { isSame } from '../../../src/cli/bench/results.ts';
 import { type CliResult, errorLines, runCli } from '../run-cli.ts';
 import { runHere } from '../run-here.ts';
 import { resultsOf, rowOf } from './results.ts';
+import { spyOnCaches } from './spy-on-caches.ts';
 
 /** What a pack says of its commit; a copy of the project that is no checkout has none. */
 const COMMIT = spawnSync('git', ['describe', '--always']).status === 0 ? expect.any(String) : null;
@@ -77,6 +78,7 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
     expect(commit).toEqual(COMMIT);
     expect(kernelTests.reduce((sum, { passed }) => sum + passed, 0)).toBeGreaterThan(50);
     for (const text of missing) expect(text).toMatch(/time was up$/);
+    expect(results.f16?.ceilings ?? results.default!.ceilings).toEqual(results.default!.ceilings);
     for (const text of [stdout, await readFile(join(out, 'results.md'), 'utf8')]) {
       expect(text).toContain('outputs beside onnxruntime CPU');
       expect(text).toContain('test/kernels/conv/conv2d-grouped.test.ts');
@@ -100,12 +102,58 @@ describe.skipIf(process.platform !== 'linux')('scrfd bench --pack', () => {
     expect.unreachable('no chunk has the shader of Tanh');
   });
 
+  describe('kernel tests in processes', () => {
+    const code = { dies: "process.kill(process.pid, 'SIGKILL')", hangs: 'for (;;);' };
+    const runTests = async (name: keyof typeof code, options: readonly string[]) => {
+      const [tests, json] = [join(pack, 'kernel-tests'), join(folder, `${name}.json`)];
+      const bad = join(tests, 'test', `${name}.test.mjs`);
+      await writeFile(bad, code[name]);
+      const args = [join(tests, 'kernel-tests.mjs'), '--json', json, ...options, name, 'tanh', 'lrn'];
+      const { code: exit } = await runBare(join(pack, 'bin/node'), args);
+      await rm(bad);
+      return { exit, files: JSON.parse(await readFile(json, 'utf8')) as TestFile[] };
+    };
+    const others = [
+      ['test/kernels/general/lrn.test.ts', 4],
+      ['test/kernels/general/tanh.test.ts', 5],
+    ];
+
+    it.each(['1', '2'])('go on after one that dies, and tell of it: %s', async (processes) => {
+      const { exit, files } = await runTests('dies', ['--processes', processes]);
+      expect(exit).toBe(1);
+      expect(files[0]).toMatchObject({
+        ...{ file: 'test/dies.test.ts', passed: 0 },
+        failures: [{ test: 'its process', message: 'ended with SIGKILL' }],
+      });
+      expect(files.slice(1).map(({ file, passed }) => [file, passed])).toEqual(others);
+    });
+
+    it('end with the time, whatever hangs, and name what was not run', async () => {
+      const { exit, files } = await runTests('hangs', ['--seconds', '1']);
+      expect(exit).toBe(0);
+      const nothing = { passed: 0, skipped: 0, notRun: 0, failures: [], seconds: 0 };
+      expect(files).toEqual(
+        ['test/hangs.test.ts', ...others.map(([file]) => file)].map((file) => ({ file, ...nothing })),
+      );
+    });
+  });
+
   it('leaves out what there is no time for, and names it', { timeout: 120_000 }, async () => {
     const out = join(folder, 'hurried');
-    const { code, stdout } = await runPack(['--seconds', '6', '--out', out]);
+    const { env, foundCaches } = await spyOnCaches(folder);
+    const { code, stdout } = await runPack(['--seconds', '6', '--out', out], env);
     expect(code).toBe(0);
-    expect((await readResults(out)).missing).toHaveLength(9);
+    const { missing } = await readResults(out);
+    expect(missing).toEqual(
+      [
+        ...['500m_kps, default', 'kernel tests', '2.5g_kps, default, parity', '10g_kps, default, parity'],
+        ...['34g, default, parity', '34g, f16, parity', '2.5g_kps, default', '10g_kps, default', '34g, default'],
+        ...['500m_kps, f16', '500m_kps, tuned', '34g, f16', '34g, tuned'],
+      ].map((name) => `${name}: the time was up`),
+    );
     expect(stdout).toMatch(/^- 34g, tuned: .*time was up$/m);
+    // that of the processes, which the first of them finds made
+    expect((await foundCaches())[0]).toBe(true);
   });
 
   test.each([

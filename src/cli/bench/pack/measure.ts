@@ -1,13 +1,14 @@
 // The program of a pack, which run.sh starts: measures and checks by what write-pack.ts has put into the folder.
 import { execFile, spawn } from 'node:child_process';
-import { createWriteStream, existsSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, release, tmpdir } from 'node:os';
+import { availableParallelism, homedir, release, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import type { AdapterTraits } from '../../../kernels/dispatch.ts';
 import type { Report } from '../../doctor/examine.ts';
 import { readVulkan } from '../../doctor/vulkan.ts';
 import { parseCount } from '../../shared/options.ts';
@@ -18,7 +19,7 @@ import { formatPackResults, type Mode, type PackInfo, type PackResults, type Tes
 interface MeasureOptions {
   out: string;
   seconds: number;
-  quick?: true;
+  quick?: boolean;
 }
 
 /** A process of the measurement, which writes JSON. */
@@ -27,6 +28,15 @@ interface Step {
   /** The script and its arguments, given the seconds that are left. */
   args(seconds: number): readonly string[];
   keep(json: unknown): void;
+  /** A file without which it cannot run. */
+  readonly needs?: string;
+}
+
+/** A step that times, or all that only check, which run side by side. */
+interface Stage {
+  readonly steps: readonly Step[];
+  /** The part of the time that it is likely to need, beside the others'. */
+  readonly weight: number;
 }
 
 /** The folder of the pack: this file lies in node_modules/scrfd-webgpu/dist/cli/bench/pack of it. */
@@ -34,6 +44,8 @@ const ROOT = fileURLToPath(new URL('../../../../../../', import.meta.url));
 const CLI = fileURLToPath(new URL('../../main.js', import.meta.url));
 const TESTS = join(ROOT, 'kernel-tests', 'kernel-tests.mjs');
 
+/** Seconds on 16 cores with an NVIDIA H100, roughly: of a model, and of all checks by one process. */
+const WEIGHTS = { default: 30, f16: 15, tuned: 20, checks: 160, quickChecks: 15 };
 /** In less time nothing is begun. */
 const LEAST_SECONDS = 6;
 /** For the test under way when the time is up. */
@@ -52,7 +64,7 @@ const MODE_OPTIONS: Readonly<Record<Mode, readonly string[]>> = {
 const OWN_PROVIDERS = ['--providers', 'scrfd-webgpu', 'scrfd-network'];
 const QUICK_OPTIONS = ['--size', '160x128', '--runs', '2', '--budget', '2'];
 /** Where 20 runs, and 30 seconds a provider, are the defaults. */
-const WHOLE_OPTIONS = ['--runs', '10', '--budget', '5'];
+const WHOLE_OPTIONS = ['--runs', '10', '--budget', '3'];
 /** Parts of the names of the kernel tests that are run by `--quick`. */
 const QUICK_TESTS = ['grouped', 'tensor'];
 
@@ -66,7 +78,7 @@ await new Command('run.sh')
   .parseAsync()
   .catch(reportError);
 
-async function measure({ out, seconds, quick }: MeasureOptions): Promise<void> {
+async function measure({ out, seconds, quick = false }: MeasureOptions): Promise<void> {
   const pack = JSON.parse(await readFile(join(ROOT, 'pack.json'), 'utf8')) as PackInfo;
   const folder = await mkdtemp(join(tmpdir(), 'scrfd-pack-'));
   await mkdir(out, { recursive: true });
@@ -80,13 +92,14 @@ async function measure({ out, seconds, quick }: MeasureOptions): Promise<void> {
       ...{ pack, machine: { node: process.version, system: `Linux ${release()}`, nvidia: await askNvidia(), doctor } },
       ...{ seconds: 0, results: {}, kernelTests: [], failures: [], missing: [] },
     };
-    const steps = stepsOf(found, quick);
-    for (const [i, step] of steps.entries()) {
-      const left = seconds - performance.now() / 1000;
-      // one that is slow leaves time for others
-      const share = i === steps.length - 1 ? left : left / 2;
-      if (share < LEAST_SECONDS) found.missing.push(`${step.name}: the time was up`);
-      else await runStep(step, { found, env, folder, log, seconds: share });
+    const processes = countProcesses(doctor.compute.traits);
+    const stages = stagesOf(found, { folder, processes, quick });
+    for (const [i, stage] of stages.entries()) {
+      const now = performance.now() / 1000;
+      const later = stages.slice(i + 1).reduce((sum, { weight }) => sum + weight, 0);
+      // its part counts double: one that is slow may take longer, at the cost of all that follow
+      const part = (2 * stage.weight) / (2 * stage.weight + later);
+      await runStage(stage, { found, env, folder, log, processes, end: now + (seconds - now) * part });
       found.seconds = performance.now() / 1000;
       await writeFile(join(out, 'results.json'), `${JSON.stringify(found, null, 2)}\n`);
       await writeFile(join(out, 'results.md'), formatPackResults(found, 'markdown'));
@@ -100,9 +113,16 @@ async function measure({ out, seconds, quick }: MeasureOptions): Promise<void> {
   }
 }
 
+/** How many processes check side by side. A software adapter uses every core by itself. */
+function countProcesses({ software }: AdapterTraits): number {
+  return software ? 1 : Math.max(1, Math.min(4, Math.floor(availableParallelism() / 4)));
+}
+
 /** What the processes run in: caches of their own, a loader of Vulkan and a driver where they would not find one. */
 function environment(folder: string): NodeJS.ProcessEnv {
   const shaders = join(folder, 'shaders');
+  // NVIDIA's driver goes without a cache where the folder is missing
+  mkdirSync(shaders);
   const env: NodeJS.ProcessEnv = {
     XDG_RUNTIME_DIR: folder,
     ...process.env,
@@ -153,50 +173,77 @@ async function askNvidia(): Promise<string | null> {
   return (await outputOf('nvidia-smi', [`--query-gpu=${fields}`, '--format=csv,noheader']))?.trim() || null;
 }
 
+/** A model, and how its kernels are run. */
+type Way = readonly [model: string, mode: Mode];
+
 /** What is measured, what matters most first. */
-function stepsOf(found: PackResults, quick = false): Step[] {
+function stagesOf(
+  found: PackResults,
+  { folder, processes, quick }: { readonly folder: string; readonly processes: number; readonly quick: boolean },
+): Stage[] {
   const { models } = found.pack;
   const [first, last] = [models[0]!, models.at(-1)!];
   const hasTimestamps = (found.machine.doctor as Report).adapters[0]!.features.includes('timestamp-query');
-  const options = [...(quick ? QUICK_OPTIONS : WHOLE_OPTIONS), '--parity', ...(hasTimestamps ? ['--kernels'] : [])];
-  const bench = (model: string, mode: Mode): Step => {
-    const name = `${model}, ${mode}`;
+  const kernels = hasTimestamps ? ['--kernels'] : [];
+  const nameOf = ([model, mode]: Way) => `${model}, ${mode}`;
+  const begin: Way = [first, 'default'];
+  const ceilings = jsonOf(folder, nameOf(begin));
+  const bench = ([model, mode]: Way, options: readonly string[]): readonly string[] => {
     const file = existsSync(join(ROOT, model)) ? join(ROOT, model) : model;
+    const all = [...MODE_OPTIONS[mode], ...(quick ? QUICK_OPTIONS : WHOLE_OPTIONS), ...options];
+    return [CLI, 'bench', '--models', file, ...all, ...(existsSync(ceilings) ? ['--ceilings', ceilings] : [])];
+  };
+  const keepOf = (mode: Mode) => (json: unknown) => keepResults(found, mode, json as Results);
+  // the first model matters most, and tuning is timed
+  const isCheckedAside = ([model, mode]: Way) => model !== first && mode !== 'tuned';
+  const time = (way: Way): Stage => {
+    const [, mode] = way;
     // onnxruntime takes a minute to compile on software adapters
     const isWhole = mode === 'default' && !quick;
     const providers = [...OWN_PROVIDERS, ...(isWhole ? ['ort-webgpu'] : [])];
-    const more = isWhole ? ['--throughput', '--cold-start'] : [];
-    return {
-      name,
-      args: () => [CLI, 'bench', '--models', file, ...providers, ...MODE_OPTIONS[mode], ...options, ...more],
-      keep: (json) => keepResults(found, mode, json as Results),
-    };
+    const parity = isCheckedAside(way) ? [] : ['--parity'];
+    const options = [...providers, ...kernels, ...parity, ...(isWhole ? ['--throughput', '--cold-start'] : [])];
+    const step = { name: nameOf(way), args: () => bench(way, options), keep: keepOf(mode) };
+    return { steps: [step], weight: WEIGHTS[mode] };
   };
+  const check = (way: Way): Step => ({
+    name: `${nameOf(way)}, parity`,
+    args: () => bench(way, ['--no-times', '--parity']),
+    keep: keepOf(way[1]),
+    // measured beside other work they would be too low
+    needs: ceilings,
+  });
   const kernelTests: Step = {
     name: 'kernel tests',
     args: (seconds) => [
-      TESTS,
-      '--seconds',
-      String(Math.floor(seconds - MARGIN_SECONDS)),
+      ...[TESTS, '--processes', String(processes), '--seconds', String(Math.floor(seconds - MARGIN_SECONDS))],
       ...(quick ? QUICK_TESTS : []),
     ],
-    keep(json) {
-      found.kernelTests = json as TestFile[];
-      const failed = found.kernelTests.filter(({ failures }) => failures.length > 0);
-      found.failures.push(...failed.map(({ file, failures }) => `${file}: ${failures.length} tests failed`));
-      const notRun = found.kernelTests.reduce((sum, file) => sum + file.notRun, 0);
-      if (notRun > 0) found.missing.push(`${notRun} of the kernel tests: their time was up`);
-    },
+    keep: (json) => keepTests(found, json as TestFile[]),
   };
-  const begin = [bench(first, 'default'), ...(existsSync(TESTS) ? [kernelTests] : [])];
-  if (quick) return [...begin, bench(first, 'f16')];
-  const others = models.slice(1);
-  const ends = new Set([first, last]);
-  return [
-    ...begin,
-    ...others.map((model) => bench(model, 'default')),
-    ...[...ends].flatMap((model) => [bench(model, 'f16'), bench(model, 'tuned')]),
-  ];
+  const ends = [...new Set([first, last])];
+  const ways: Way[] = quick
+    ? [[first, 'f16']]
+    : [
+        ...models.slice(1).map((model): Way => [model, 'default']),
+        ...ends.flatMap((model): Way[] => [
+          [model, 'f16'],
+          [model, 'tuned'],
+        ]),
+      ];
+  const checks = [...(existsSync(TESTS) ? [kernelTests] : []), ...ways.filter(isCheckedAside).map(check)];
+  const weight = quick ? WEIGHTS.quickChecks : WEIGHTS.checks / processes;
+  return [time(begin), ...(checks.length > 0 ? [{ steps: checks, weight }] : []), ...ways.map(time)];
+}
+
+function keepTests(found: PackResults, files: readonly TestFile[]): void {
+  found.kernelTests = files;
+  const failed = files.filter(({ failures }) => failures.length > 0);
+  found.failures.push(...failed.map(({ file, failures }) => `${file}: ${failures.length} tests failed`));
+  const notRun = files.reduce((sum, file) => sum + file.notRun, 0);
+  if (notRun > 0) found.missing.push(`${notRun} of the kernel tests: not run before the time was up`);
+  const notBegun = files.filter((file) => file.passed + file.skipped + file.notRun + file.failures.length === 0);
+  if (notBegun.length > 0) found.missing.push(`${notBegun.length} files of the kernel tests: the time was up`);
 }
 
 function keepResults(found: PackResults, mode: Mode, more: Results): void {
@@ -214,27 +261,58 @@ function keepResults(found: PackResults, mode: Mode, more: Results): void {
   found.failures.push(...differing.map((parity) => `${caseOf(parity)}, ${mode}, ${parity.way}: not as onnxruntime's`));
 }
 
-interface StepContext {
+/** Where a step writes. */
+function jsonOf(folder: string, name: string): string {
+  return join(folder, `${encodeURIComponent(name)}.json`);
+}
+
+interface Context {
   readonly found: PackResults;
   readonly env: NodeJS.ProcessEnv;
   readonly folder: string;
   readonly log: NodeJS.WritableStream;
+}
+
+interface StageContext extends Context {
+  readonly processes: number;
+  /** Seconds since the beginning. */
+  readonly end: number;
+}
+
+async function runStage({ steps }: Stage, { processes, end, ...context }: StageContext): Promise<void> {
+  const queue = steps.values();
+  const run = async () => {
+    for (const step of queue) {
+      const seconds = end - performance.now() / 1000;
+      const { name, needs } = step;
+      if (seconds < LEAST_SECONDS) context.found.missing.push(`${name}: the time was up`);
+      else if (needs && !existsSync(needs)) context.found.missing.push(`${name}: there are no ceilings`);
+      else await runStep(step, { ...context, seconds, isAlone: steps.length === 1 });
+    }
+  };
+  // one more, since the first runs the kernel tests, which are in processes of their own
+  await Promise.all(Array.from({ length: processes === 1 ? 1 : processes + 1 }, run));
+}
+
+interface StepContext extends Context {
   readonly seconds: number;
+  /** Else its lines in the log have its name in front. */
+  readonly isAlone: boolean;
 }
 
 /** Runs a step and keeps what it writes; what it says goes to the log, and to stderr what is for people. */
-async function runStep(step: Step, { found, env, folder, log, seconds }: StepContext): Promise<void> {
-  const file = join(folder, 'step.json');
-  await rm(file, { force: true });
+async function runStep(step: Step, { found, env, folder, log, seconds, isAlone }: StepContext): Promise<void> {
+  const file = jsonOf(folder, step.name);
+  const write = (line: string) => log.write(`${isAlone ? '' : `${step.name}: `}${line}\n`);
   notify(`${step.name}, ${seconds.toFixed(0)} s at most`);
   log.write(`\n=== ${step.name}\n`);
   const child = spawn(process.execPath, [...step.args(seconds), '--json', file], {
     ...{ env, timeout: Math.ceil(seconds * 1000), killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'pipe'] },
   });
-  child.stdout!.pipe(log, { end: false });
+  createInterface(child.stdout!).on('line', write);
   let said = '';
   createInterface(child.stderr!).on('line', (line) => {
-    log.write(`${line}\n`);
+    write(line);
     if (!line.startsWith('scrfd: ')) return;
     said = line.slice('scrfd: '.length);
     notify(`  ${said}`);
@@ -243,13 +321,15 @@ async function runStep(step: Step, { found, env, folder, log, seconds }: StepCon
     child.once('error', reject);
     child.once('close', (...ended) => resolve(ended));
   });
-  const before = found.failures.length;
   const isWritten = existsSync(file);
-  if (isWritten) step.keep(JSON.parse(await readFile(file, 'utf8')));
+  const json: unknown = isWritten ? JSON.parse(await readFile(file, 'utf8')) : null;
+  const before = found.failures.length;
+  if (isWritten) step.keep(json);
   const ended = `${step.name}: ${signal ?? `exit code ${code}`}, see log.txt`;
   if (child.killed) found.missing.push(`${step.name}: ${isWritten ? 'a part: ' : ''}stopped when its time was up`);
   else if (!isWritten && said.includes('shader-f16')) found.missing.push(`${step.name}: ${said}`);
   else if (!isWritten) found.failures.push(`${ended}: ${said}`);
+  else if (signal) found.failures.push(ended);
   // another's network that does not run here is no failure of ours
   else if (code !== 0 && found.failures.length === before) found.missing.push(ended);
 }

@@ -10,7 +10,7 @@ export interface PackInfo {
   readonly models: readonly string[];
 }
 
-/** What became of one file of the kernel tests. */
+/** What became of one file of the kernel tests; of one that was not begun all counts are 0. */
 export interface TestFile {
   readonly file: string;
   readonly passed: number;
