@@ -1,4 +1,4 @@
-// What the decoders share: one NC4HW4 head a stride in, candidates out. LOGITS, score_of(), box_of() and coordinate() are theirs.
+// What the decoders share: one NC4HW4 head a stride in, candidates out. LOGITS, score_of(), box_of() and points_of() are theirs.
 #include "detection/image-params.wgsl"
 struct Level {
   // index of the level's first anchor at this input size
@@ -111,13 +111,9 @@ fn append(n: i32, anchor: i32, score: f32) {
   atomicStore(&candidates[slot + 1u], u32(anchor));
 }
 
-// by its bits: compilers may take it that numbers are finite
-fn is_finite(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
-}
-
-fn all_finite(v: vec4f) -> bool {
-  return is_finite(v.x) && is_finite(v.y) && is_finite(v.z) && is_finite(v.w);
+// by their bits: compilers may take it that numbers are finite
+fn are_finite(v: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(v) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -133,21 +129,28 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   if (score >= image.score_threshold) {
     let global_anchor = p.first_anchor + anchor;
     let base = (n * p.total + global_anchor) * record_vectors();
-    let box = box_of(place, image);
-    records[base] = box;
-    var finite = all_finite(box);
-    for (var i = 1; i < record_vectors(); i++) {
-      var values = vec4f();
-      for (var k = 0; k < 4; k++) {
-        let c = i * 4 + k - 5;
-        if (c < 0) {
-          values[k] = score;
-        } else if (c < coordinates()) {
-          values[k] = coordinate(place, c) / select(image.scale.x, image.scale.y, c % 2 == 1);
+    let first_side = p.anchors * LOGITS + place.anchor * 4;
+    let first_coordinate = p.anchors * (LOGITS + 4) + place.anchor * coordinates();
+    var numbers = vec4f();
+    var finite = true;
+    // one place that reads the head, in a loop that nobody unrolls: software rasterisers compile each for a tenth of a second
+    for (var i = 0; i < record_vectors() * 4; i++) {
+      let known = i < 4 || (i > 4 && i < 5 + coordinates());
+      let c = select(first_coordinate + i - 5, first_side + i, i < 4);
+      let number = select(0.0, channel(place, select(0, c, known)), known);
+      numbers = select(numbers, vec4f(number), vec4i(0, 1, 2, 3) == vec4i(i % 4));
+      if (i % 4 == 3) {
+        var record = box_of(place, image, numbers);
+        if (i > 4) {
+          // of the vectors behind the box the first holds the score, and the last may hold less than 4 numbers
+          let at = vec4i(i - 8) + vec4i(0, 1, 2, 3);
+          record = points_of(place, numbers) / image.scale.yxyx;
+          record = select(vec4f(), record, (at >= vec4i()) & (at < vec4i(coordinates())));
+          record = select(record, vec4f(score), at == vec4i(-1));
         }
+        records[base + i / 4] = record;
+        finite = finite && all(are_finite(record));
       }
-      records[base + i] = values;
-      finite = finite && all_finite(values);
     }
     if (finite) {
       append(n, global_anchor, score);

@@ -23,24 +23,19 @@ fn centre_of(place: Place) -> vec2f {
   return vec2f(vec2i(place.cell % l.width, place.cell / l.width) * l.stride) + FIRST_CENTRE;
 }
 
-fn box_of(place: Place, image: ImageParams) -> vec4f {
+// left, top, right, bottom, from the middle's offset and the logarithms of width and height, in sides of the anchor
+fn box_of(place: Place, image: ImageParams, deltas: vec4f) -> vec4f {
   let side = side_of(place);
-  let c = p.anchors * 2 + place.anchor * 4;
-  let middle = centre_of(place) + vec2f(channel(place, c), channel(place, c + 1)) * side;
-  let size = exp(vec2f(channel(place, c + 2), channel(place, c + 3))) * side;
-  var low = middle - (size - 1.0) * 0.5;
-  var high = middle + (size - 1.0) * 0.5;
-  if (has(image.flags, CLIP) && is_finite(low.x + low.y + high.x + high.y)) {
-    let end = vec2f(vec2i(image.new_width, image.new_height));
-    low = clamp(low, vec2f(), end);
-    high = clamp(high, vec2f(), end);
+  let middle = centre_of(place) + deltas.xy * side;
+  let size = exp(deltas.zw) * side;
+  var box = vec4f(middle - (size - 1.0) * 0.5, middle + (size - 1.0) * 0.5);
+  if (has(image.flags, CLIP) && all(are_finite(box))) {
+    box = clamp(box, vec4f(), vec2f(vec2i(image.new_width, image.new_height)).xyxy);
   }
-  return vec4f(low / image.scale, high / image.scale);
+  return box / image.scale.xyxy;
 }
 
-// the keypoints' x and y in turn, in pixels of the input
-fn coordinate(place: Place, c: i32) -> f32 {
-  let centre = centre_of(place);
-  let offset = channel(place, p.anchors * 6 + place.anchor * coordinates() + c) * (side_of(place) * KEYPOINT_STD);
-  return select(centre.x, centre.y, c % 2 == 1) + offset;
+// y, x, y, x of keypoints, in pixels of the input
+fn points_of(place: Place, offsets: vec4f) -> vec4f {
+  return centre_of(place).yxyx + offsets * (side_of(place) * KEYPOINT_STD);
 }

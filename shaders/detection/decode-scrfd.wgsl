@@ -15,25 +15,16 @@ fn centre_of(place: Place) -> vec2f {
   return vec2f(vec2i(place.cell % l.width, place.cell / l.width) * l.stride);
 }
 
-// box sides are left, top, right, bottom distances
-fn box_of(place: Place, image: ImageParams) -> vec4f {
-  let centre = centre_of(place);
-  var box = vec4f();
-  for (var i = 0; i < 4; i++) {
-    let distance = channel(place, p.anchors + place.anchor * 4 + i) * f32(p.level[place.level].stride);
-    let vertical = i % 2 == 1;
-    var position = select(centre.x, centre.y, vertical) + select(distance, -distance, i < 2);
-    if (has(image.flags, CLIP) && is_finite(position)) {
-      position = clamp(position, 0.0, f32(select(image.new_width, image.new_height, vertical)));
-    }
-    box[i] = position / select(image.scale.x, image.scale.y, vertical);
-  }
-  return box;
+// left, top, right, bottom, from the distances to these
+fn box_of(place: Place, image: ImageParams, distances: vec4f) -> vec4f {
+  let reach = distances * f32(p.level[place.level].stride);
+  let position = centre_of(place).xyxy + vec4f(-reach.xy, reach.zw);
+  let end = vec2f(vec2i(image.new_width, image.new_height)).xyxy;
+  let clips = are_finite(position) & vec4<bool>(has(image.flags, CLIP));
+  return select(position, clamp(position, vec4f(), end), clips) / image.scale.xyxy;
 }
 
-// the keypoints' x and y in turn, in pixels of the input
-fn coordinate(place: Place, c: i32) -> f32 {
-  let centre = centre_of(place);
-  let offset = channel(place, p.anchors * 5 + place.anchor * coordinates() + c) * f32(p.level[place.level].stride);
-  return select(centre.x, centre.y, c % 2 == 1) + offset;
+// y, x, y, x of keypoints, in pixels of the input
+fn points_of(place: Place, offsets: vec4f) -> vec4f {
+  return centre_of(place).yxyx + offsets * f32(p.level[place.level].stride);
 }
