@@ -16,5 +16,5 @@ function fuseLaunches(graph: Graph, traits: AdapterTraits): Graph {
 }
 
 export function hardwareTarget(traits: AdapterTraits): Target {
-  return { ...traits, ...HARDWARE_METHODS, fuseLaunches, shareLaunches };
+  return { ...traits, ...HARDWARE_METHODS, chooseWays: () => new Map(), fuseLaunches, shareLaunches };
 }

@@ -38,7 +38,8 @@ export class Lowering implements LowerContext {
   #read: ReadonlySet<string>;
   #stage = 'network';
   #values = new Map<string, Value>();
-  readonly #choices: ConvChoices | undefined;
+  readonly #tuned: ConvChoices | undefined;
+  #choices: ConvChoices;
   readonly #precision: Precision;
   readonly #convs: ConvSpec[] = [];
   readonly #bytes: number[] = [];
@@ -52,8 +53,13 @@ export class Lowering implements LowerContext {
     this.#read = readValues(graph);
     this.#mostElements = mostElements(graph);
     this.#target = target;
-    this.#choices = choices;
+    this.#tuned = choices;
+    this.#choices = this.#chooseWays();
     this.#precision = precision;
+  }
+
+  #chooseWays(): ConvChoices {
+    return new Map([...this.#target.chooseWays(this.#graph, this.#target), ...(this.#tuned ?? [])]);
   }
 
   get traits(): AdapterTraits {
@@ -64,6 +70,7 @@ export class Lowering implements LowerContext {
   begin(graph: Graph): void {
     this.#graph = graph;
     this.#read = readValues(graph);
+    this.#choices = this.#chooseWays();
     this.#values = new Map();
   }
 

@@ -70,6 +70,19 @@ describe('launches on other adapters', () => {
     expect(steps.map(({ dispatch }) => dispatch.kernel)).not.toContain('separable-split');
   });
 
+  it.each([
+    ['scrfd_500m_kps', 8, false],
+    ['scrfd_500m_kps', 4, true],
+    ['scrfd_2.5g_kps', 8, true],
+    ['scrfd_1g', 8, false],
+  ] as const)(
+    'of %s by subgroups of %i: Winograd’s where that is much of the network, or soon compiled',
+    async (name, subgroupSize, has) => {
+      const { steps } = await compile(name, { software: true, subgroupSize });
+      expect(steps.some(({ dispatch }) => dispatch.kernel === 'winograd-input')).toBe(has);
+    },
+  );
+
   it('of a batch are more where one launch would compute too much again', async () => {
     const kernels = async (batch: number) => {
       const { steps } = await compile('scrfd_500m_kps', server, batch);
