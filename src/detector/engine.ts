@@ -21,7 +21,7 @@ import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 import { type CompileOptions, Session, type SessionOptions } from '../runtime/session.ts';
 import type { Keypoints } from './align-faces.ts';
 import { compileDetector, type DetectorPlan } from './compile.ts';
-import { FaceReader } from './face-reader.ts';
+import { FaceReader, type FaceStaging } from './face-reader.ts';
 import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
 import { inputSizesFor, placeImage, type Settings } from './options.ts';
 
@@ -50,7 +50,7 @@ interface Submission {
   readonly images: readonly OpenedImage[];
   readonly settings: Settings;
   readonly timer: GpuTimer | null | undefined;
-  readonly staging: GPUBuffer;
+  readonly staging: FaceStaging;
   readonly onPhaseEnd: OnPhaseEnd | undefined;
 }
 

@@ -2,10 +2,11 @@ import type { Face } from '../common/face.ts';
 import { FACES_HEADER_BYTES } from '../kernels/detection/nms.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
+import { type CreateBuffer, withBuffers } from '../runtime/launch.ts';
 import type { PollPacer } from '../runtime/poll-pacer.ts';
 import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 
-/** Faces of an image that are read at once; a crowd takes a second look. */
+/** Faces of an image that are read at once: all that there could be are 0.8 MB at 640×480. A crowd takes a second look. */
 const FIRST_FACES = 64;
 
 /** What the faces of a batch look like on the GPU: see `nms.ts`. */
@@ -19,37 +20,51 @@ export interface FacesSpec {
   readonly keypoints: number;
 }
 
-/** Brings faces to the CPU. Runs may overlap: each has a staging buffer to itself. */
+/** What one run's faces are kept in until they are read: the next run writes over where they were. */
+export interface FaceStaging {
+  /** The first faces of each image, mappable. */
+  readonly heads: GPUBuffer;
+  /** All others, on the GPU. */
+  readonly rest: GPUBuffer;
+}
+
+/** Brings faces to the CPU. Runs may overlap: each has a staging to itself. */
 export class FaceReader {
   readonly #context: GpuContext;
   readonly #spec: FacesSpec;
-  readonly #staging: GPUBuffer[] = [];
-  readonly #free: GPUBuffer[] = [];
+  /** Bytes of an image's first faces, and of all others that it could have. */
+  readonly #bytes: { readonly first: number; readonly rest: number };
+  readonly #stagings: FaceStaging[] = [];
+  readonly #free: FaceStaging[] = [];
 
   constructor(context: GpuContext, spec: FacesSpec) {
     this.#context = context;
     this.#spec = spec;
+    const first = Math.min(FACES_HEADER_BYTES + FIRST_FACES * spec.recordBytes, spec.imageBytes);
+    this.#bytes = { first, rest: spec.imageBytes - first };
   }
 
-  /** A buffer for one `read`. @throws DeviceError when there is no memory for it */
-  async takeStaging(): Promise<GPUBuffer> {
+  /** For one `read`. @throws DeviceError when there is no memory for it */
+  async takeStaging(): Promise<FaceStaging> {
     const free = this.#free.pop();
     if (free) return free;
-    const staging = await this.#context.allocate('reading faces', (own) =>
-      own(
-        this.#context.device.createBuffer({
-          label: 'read-back',
-          size: this.#spec.batch * this.#spec.imageBytes,
-          usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
-        }),
-      ),
-    );
-    this.#staging.push(staging);
+    const { batch } = this.#spec;
+    const { first, rest } = this.#bytes;
+    const { COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
+    const staging = await this.#context.allocate('reading faces', (own) => {
+      const make = (label: string, size: number, usage: number) =>
+        own(this.#context.device.createBuffer({ label, size: batch * size, usage }));
+      return {
+        heads: make('read-back', first, MAP_READ | COPY_DST),
+        rest: make('other faces', rest, COPY_SRC | COPY_DST),
+      };
+    });
+    this.#stagings.push(staging);
     return staging;
   }
 
   /** Gives it back, unmapped. */
-  giveStaging(staging: GPUBuffer): void {
+  giveStaging(staging: FaceStaging): void {
     this.#free.push(staging);
   }
 
@@ -58,7 +73,7 @@ export class FaceReader {
    * later does not disturb them.
    */
   async read(
-    staging: GPUBuffer,
+    { heads: staging, rest: others }: FaceStaging,
     commands: readonly (readonly GPUCommandBuffer[])[],
     faces: GPUBuffer,
     pacer: PollPacer,
@@ -66,15 +81,11 @@ export class FaceReader {
   ): Promise<Face[][]> {
     const encoder = this.#context.device.createCommandEncoder();
     const { batch, imageBytes, recordBytes } = this.#spec;
-    const first = Math.min(FACES_HEADER_BYTES + FIRST_FACES * recordBytes, imageBytes);
-    const rest = imageBytes - first;
+    const { first, rest } = this.#bytes;
     const images = Array.from({ length: batch }, (_, n) => n * imageBytes);
-    const restAt = (n: number) => batch * first + n * rest;
-    if (rest > 0) {
-      images.forEach((offset, n) => {
-        encoder.copyBufferToBuffer(faces, offset + first, staging, restAt(n), rest);
-      });
-    }
+    images.forEach((offset, n) => {
+      encoder.copyBufferToBuffer(faces, offset + first, others, n * rest, rest);
+    });
     const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
     const heads = await this.#context.readWithin(encoder, staging, parts, { pacer, before: commands, onPhaseEnd });
     const result: Face[][] = [];
@@ -84,7 +95,7 @@ export class FaceReader {
       const found = this.#readFaces(values.subarray(FACES_HEADER_BYTES / 4), Math.min(count, FIRST_FACES));
       if (count > FIRST_FACES) {
         const bytes = (count - FIRST_FACES) * recordBytes;
-        found.push(...this.#readFaces(await this.#map(staging, restAt(n), bytes), count - FIRST_FACES));
+        found.push(...this.#readFaces(await this.#readRest(others, n * rest, bytes), count - FIRST_FACES));
       }
       result.push(found);
     }
@@ -92,11 +103,14 @@ export class FaceReader {
     return result;
   }
 
-  async #map(staging: GPUBuffer, offset: number, bytes: number): Promise<Float32Array> {
-    await this.#context.map(staging, offset, bytes);
-    const copy = staging.getMappedRange(offset, bytes).slice(0);
-    staging.unmap();
-    return new Float32Array(copy);
+  async #readRest(others: GPUBuffer, offset: number, bytes: number): Promise<Float32Array> {
+    const { MAP_READ, COPY_DST } = BufferUsage;
+    const allocate = (create: CreateBuffer) => create('read-back of a crowd', bytes, MAP_READ | COPY_DST);
+    return withBuffers(this.#context, 'reading faces', allocate, async (staging) => {
+      const encoder = this.#context.device.createCommandEncoder();
+      const [copy] = await this.#context.read(encoder, staging, [{ buffer: others, offset, bytes }]);
+      return new Float32Array(copy!);
+    });
   }
 
   #readFaces(records: Float32Array, count: number): Face[] {
@@ -114,6 +128,9 @@ export class FaceReader {
   }
 
   dispose(): void {
-    for (const staging of this.#staging) staging.destroy();
+    for (const { heads, rest } of this.#stagings) {
+      heads.destroy();
+      rest.destroy();
+    }
   }
 }

@@ -33,3 +33,23 @@ test('an observer hears of phases and GPU times, and changes no face', async () 
   }
   await engine.dispose();
 });
+
+test('every face of a crowd is found, whatever runs at the same time', async () => {
+  const { device } = await openGpu();
+  const model = await loadModel(synthesizeModel(ARCHITECTURES.scrfd_500m_kps, { seed: 1 }));
+  const engine = await DetectorEngine.open(nodePlatform, model, { device, inFlight: 2 });
+  // nothing is suppressed: far more faces than are read at once
+  const settings = readSettings({ inputSize: [96, 96], scoreThreshold: 0.01, iouThreshold: 1 }, model);
+  const pictures = [3, 4, 5].map((seed) => {
+    const data = createRng(seed).bytes(96 * 96 * 3);
+    return { kind: 'pixels', data, width: 96, height: 96, channels: 3 } as const;
+  });
+  const alone = [];
+  for (const picture of pictures) alone.push((await engine.run([picture], settings))[0]!);
+  for (const faces of alone) expect(faces.length).toBeGreaterThan(200);
+  expect(alone[0]).not.toEqual(alone[1]);
+  const together = await Promise.all(pictures.map((picture) => engine.run([picture], settings)));
+  expect(together.map(([faces]) => faces)).toEqual(alone);
+  expect(await engine.run(pictures, settings)).toEqual(alone);
+  await engine.dispose();
+});

@@ -20,7 +20,7 @@ import { caseOf, type Parity } from './results.ts';
 import { makeInput, type Workload } from './runners.ts';
 
 /** Random weights amplify what layers round: sums in another order, or 2⁻¹¹ of every image. What is wrong differs by about 1. */
-const TOLERANCES: Readonly<Record<Precision, number>> = { f32: 5e-4, f16: 1e-1 };
+const TOLERANCES: Readonly<Record<Precision, number>> = { f32: 5e-4, f16: 2e-1 };
 const RUNS = 5;
 
 /** How the convolutions of a network are computed. */
