@@ -22,7 +22,7 @@ const METHODS = {
 /** What a class of adapters adds. */
 export interface ConvMethods {
   readonly methods: Readonly<Partial<Record<ConvMethodName, Method>>>;
-  /** Best first: a convolution takes the first that is possible. */
+  /** Those that may be fastest, best first: a convolution takes the first that is possible. */
   preferences(spec: ConvSpec, traits: AdapterTraits): readonly ConvMethodName[];
 }
 
@@ -79,8 +79,8 @@ export function otherWays(spec: ConvSpec, target: ConvTarget): ConvWay[] {
       .slice(1)
       .map((tile) => `${usual} ${describeTile(tile)}` as const);
   const possible = possibleMethods(spec, target);
-  const ways = target.software ? possible : target.preferences(spec, target);
-  return ways.filter((name) => name !== usual && possible.includes(name) && !methods[name]!.tiles);
+  const ways = target.preferences(spec, target).filter((name) => possible.includes(name));
+  return ways.filter((name) => name !== usual && !methods[name]!.tiles);
 }
 
 /** What a method launches for a convolution, and the order of its weights. */

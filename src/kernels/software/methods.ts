@@ -71,12 +71,14 @@ export const SOFTWARE_METHODS: ConvMethods = {
       launches: (spec) => single(depthwiseRows(spec)),
     },
   },
-  preferences(spec, { subgroupSize }) {
+  preferences(spec, traits) {
+    if (!isDense(spec)) return isDepthwise(spec) ? ['depthwise-rows', 'depthwise'] : ['grouped'];
+    if (!hasLanes(traits)) return ['direct'];
     const winograds =
       Math.min(spec.inChannels, spec.outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];
+    const { subgroupSize } = traits;
     // lavapipe's subgroups; to SwiftShader, whose have 4 lanes, the two kinds of buffers are one
     const pays = subgroupSize >= 8 && spec.group === 1 && countUniformParts(spec, subgroupSize) <= MAX_PARTS;
-    const uniforms = pays ? (['lane-uniform'] as const) : [];
-    return [...winograds, ...uniforms, 'lane', 'direct', 'depthwise-rows', 'depthwise', 'grouped'];
+    return [...winograds, ...(pays ? (['lane-uniform'] as const) : []), 'lane'];
   },
 };
