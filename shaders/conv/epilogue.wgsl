@@ -50,26 +50,24 @@ fn activate(v: vec4f) -> vec4f {
 // A row of four channels of output: what its pixels share.
 struct Row {
   inside: bool,
-  // index of its first pixel, in the output and in the residual
+  // index of its first pixel
   first: i32,
-  first_residual: i32,
+  // the row of the residual that it gets
+  residual_row: i32,
 }
 
 fn row_of(n: i32, block: i32, y: i32) -> Row {
   let plane = n * params.out_blocks + block;
-  var first_residual = 0;
-  if (RESIDUAL) {
-    first_residual = (plane * params.residual_h + (y >> params.upsample)) * params.residual_w;
-  }
   let inside = y < params.out_h && block < params.out_blocks;
-  return Row(inside, (plane * params.out_h + y) * params.out_w, first_residual);
+  let residual_row = plane * params.residual_h + (y >> params.upsample);
+  return Row(inside, (plane * params.out_h + y) * params.out_w, residual_row);
 }
 
 fn store(row: Row, x: i32, sum: vec4f) {
   if (row.inside && x < params.out_w) {
     var v = sum;
     if (RESIDUAL) {
-      v += vec4f(residual[row.first_residual + (x >> params.upsample)]);
+      v += vec4f(residual[row.residual_row * params.residual_w + (x >> params.upsample)]);
     }
     output[row.first + x] = Out(activate(v));
   }

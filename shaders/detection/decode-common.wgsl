@@ -116,6 +116,8 @@ fn are_finite(v: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(v) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
 }
 
+const LANES = vec4i(0, 1, 2, 3);
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
   let anchor = i32(gid.x);
@@ -127,33 +129,29 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let score = score_of(place);
   let image = image_params[p.first_image + n];
   if (score >= image.score_threshold) {
-    let global_anchor = p.first_anchor + anchor;
-    let base = (n * p.total + global_anchor) * record_vectors();
-    let first_side = p.anchors * LOGITS + place.anchor * 4;
-    let first_coordinate = p.anchors * (LOGITS + 4) + place.anchor * coordinates();
+    let number = p.first_anchor + anchor;
+    let base = (n * p.total + number) * record_vectors();
     var numbers = vec4f();
     var finite = true;
     // one place that reads the head, in a loop that nobody unrolls: software rasterisers compile each for a tenth of a second
     for (var i = 0; i < record_vectors() * 4; i++) {
-      let known = i < 4 || (i > 4 && i < 5 + coordinates());
-      let c = select(first_coordinate + i - 5, first_side + i, i < 4);
-      let number = select(0.0, channel(place, select(0, c, known)), known);
-      numbers = select(numbers, vec4f(number), vec4i(0, 1, 2, 3) == vec4i(i % 4));
+      let side = p.anchors * LOGITS + place.anchor * 4 + i;
+      let point = p.anchors * (LOGITS + 4) + place.anchor * coordinates() + i - 5;
+      numbers = select(numbers, vec4f(channel(place, select(point, side, i < 4))), LANES == vec4i(i % 4));
       if (i % 4 == 3) {
         var record = box_of(place, image, numbers);
         if (i > 4) {
-          // of the vectors behind the box the first holds the score, and the last may hold less than 4 numbers
-          let at = vec4i(i - 8) + vec4i(0, 1, 2, 3);
-          record = points_of(place, numbers) / image.scale.yxyx;
-          record = select(vec4f(), record, (at >= vec4i()) & (at < vec4i(coordinates())));
+          // behind the box come the score and the coordinates; numbers beyond these are not the anchor's
+          let at = LANES + (i - 8);
+          record = select(vec4f(), points_of(place, numbers) / image.scale.yxyx, at < vec4i(coordinates()));
           record = select(record, vec4f(score), at == vec4i(-1));
         }
         records[base + i / 4] = record;
-        finite = finite && all(are_finite(record));
+        finite &= all(are_finite(record));
       }
     }
     if (finite) {
-      append(n, global_anchor, score);
+      append(n, number, score);
     }
   }
 }

@@ -74,12 +74,14 @@ export async function alignFaces(
         });
         checks.push(result.uploaded, checked);
       }
-      const reading = context.read(device.createCommandEncoder(), staging, [{ buffer: crops, offset: 0, bytes }]);
-      await settleAll([...checks, reading]);
-      const [result] = await reading;
+      const { result, checked } = context.scoped('aligning faces', () => ({
+        copies: context.read(device.createCommandEncoder(), staging, [{ buffer: crops, offset: 0, bytes }]),
+      }));
+      await settleAll([...checks, checked, result.copies]);
+      const [copy] = await result.copies;
       const one = size * size * 4;
       return faces.map((_, i) => {
-        const data = dropAlpha(new Uint8Array(result!, i * one, one));
+        const data = dropAlpha(new Uint8Array(copy!, i * one, one));
         return { data, width: size, height: size, channels: 3 };
       });
     },

@@ -202,8 +202,8 @@ export class DetectorEngine {
       const written = this.#writeParams(prepared, settings, layouts);
       onPhaseEnd?.('upload');
       executor.bind('pixels', this.#images.buffer);
-      const [first, ...others] = executor.commands(timer ?? undefined);
-      const commands = [[encoder.finish(), first!], ...others.map((each) => [each])];
+      const commands = executor.commands(timer ?? undefined);
+      commands[0]!.unshift(encoder.finish());
       // submits before it first waits
       const faces = reader.read(staging, commands, executor.buffer(plan.faces), executor.pacer, onPhaseEnd);
       executor.encodeAhead();

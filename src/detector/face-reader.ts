@@ -2,7 +2,6 @@ import type { Face } from '../common/face.ts';
 import { FACES_HEADER_BYTES } from '../kernels/detection/nms.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
-import { type CreateBuffer, withBuffers } from '../runtime/launch.ts';
 import type { PollPacer } from '../runtime/poll-pacer.ts';
 import type { OnPhaseEnd } from '../runtime/run-phases.ts';
 
@@ -22,9 +21,9 @@ export interface FacesSpec {
 
 /** What one run's faces are kept in until they are read: the next run writes over where they were. */
 export interface FaceStaging {
-  /** The first faces of each image, mappable. */
-  readonly heads: GPUBuffer;
-  /** All others, on the GPU. */
+  /** Mappable: the first faces of each image, then all others of one. */
+  readonly mappable: GPUBuffer;
+  /** All others of each image, on the GPU. */
   readonly rest: GPUBuffer;
 }
 
@@ -33,15 +32,16 @@ export class FaceReader {
   readonly #context: GpuContext;
   readonly #spec: FacesSpec;
   /** Bytes of an image's first faces, and of all others that it could have. */
-  readonly #bytes: { readonly first: number; readonly rest: number };
+  readonly #first: number;
+  readonly #rest: number;
   readonly #stagings: FaceStaging[] = [];
   readonly #free: FaceStaging[] = [];
 
   constructor(context: GpuContext, spec: FacesSpec) {
     this.#context = context;
     this.#spec = spec;
-    const first = Math.min(FACES_HEADER_BYTES + FIRST_FACES * spec.recordBytes, spec.imageBytes);
-    this.#bytes = { first, rest: spec.imageBytes - first };
+    this.#first = Math.min(FACES_HEADER_BYTES + FIRST_FACES * spec.recordBytes, spec.imageBytes);
+    this.#rest = spec.imageBytes - this.#first;
   }
 
   /** For one `read`. @throws DeviceError when there is no memory for it */
@@ -49,14 +49,13 @@ export class FaceReader {
     const free = this.#free.pop();
     if (free) return free;
     const { batch } = this.#spec;
-    const { first, rest } = this.#bytes;
     const { COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
     const staging = await this.#context.allocate('reading faces', (own) => {
       const make = (label: string, size: number, usage: number) =>
-        own(this.#context.device.createBuffer({ label, size: batch * size, usage }));
+        own(this.#context.device.createBuffer({ label, size, usage: usage | COPY_DST }));
       return {
-        heads: make('read-back', first, MAP_READ | COPY_DST),
-        rest: make('other faces', rest, COPY_SRC | COPY_DST),
+        mappable: make('read-back', Math.max(batch * this.#first, this.#rest), MAP_READ),
+        rest: make('other faces', batch * this.#rest, COPY_SRC),
       };
     });
     this.#stagings.push(staging);
@@ -73,44 +72,38 @@ export class FaceReader {
    * later does not disturb them.
    */
   async read(
-    { heads: staging, rest: others }: FaceStaging,
+    staging: FaceStaging,
     commands: readonly (readonly GPUCommandBuffer[])[],
     faces: GPUBuffer,
     pacer: PollPacer,
     onPhaseEnd?: OnPhaseEnd,
   ): Promise<Face[][]> {
-    const encoder = this.#context.device.createCommandEncoder();
+    const { device } = this.#context;
+    const encoder = device.createCommandEncoder();
     const { batch, imageBytes, recordBytes } = this.#spec;
-    const { first, rest } = this.#bytes;
+    const [first, rest] = [this.#first, this.#rest];
     const images = Array.from({ length: batch }, (_, n) => n * imageBytes);
     images.forEach((offset, n) => {
-      encoder.copyBufferToBuffer(faces, offset + first, others, n * rest, rest);
+      encoder.copyBufferToBuffer(faces, offset + first, staging.rest, n * rest, rest);
     });
     const parts = images.map((offset) => ({ buffer: faces, offset, bytes: first }));
-    const heads = await this.#context.readWithin(encoder, staging, parts, { pacer, before: commands, onPhaseEnd });
+    const options = { pacer, before: commands, onPhaseEnd };
+    const heads = await this.#context.read(encoder, staging.mappable, parts, options);
     const result: Face[][] = [];
     for (const [n, head] of heads.entries()) {
       const values = new Float32Array(head);
       const count = values[0]!;
       const found = this.#readFaces(values.subarray(FACES_HEADER_BYTES / 4), Math.min(count, FIRST_FACES));
       if (count > FIRST_FACES) {
-        const bytes = (count - FIRST_FACES) * recordBytes;
-        found.push(...this.#readFaces(await this.#readRest(others, n * rest, bytes), count - FIRST_FACES));
+        const others = count - FIRST_FACES;
+        const part = { buffer: staging.rest, offset: n * rest, bytes: others * recordBytes };
+        const [copy] = await this.#context.read(device.createCommandEncoder(), staging.mappable, [part]);
+        found.push(...this.#readFaces(new Float32Array(copy!), others));
       }
       result.push(found);
     }
     onPhaseEnd?.('readBack');
     return result;
-  }
-
-  async #readRest(others: GPUBuffer, offset: number, bytes: number): Promise<Float32Array> {
-    const { MAP_READ, COPY_DST } = BufferUsage;
-    const allocate = (create: CreateBuffer) => create('read-back of a crowd', bytes, MAP_READ | COPY_DST);
-    return withBuffers(this.#context, 'reading faces', allocate, async (staging) => {
-      const encoder = this.#context.device.createCommandEncoder();
-      const [copy] = await this.#context.read(encoder, staging, [{ buffer: others, offset, bytes }]);
-      return new Float32Array(copy!);
-    });
   }
 
   #readFaces(records: Float32Array, count: number): Face[] {
@@ -128,8 +121,8 @@ export class FaceReader {
   }
 
   dispose(): void {
-    for (const { heads, rest } of this.#stagings) {
-      heads.destroy();
+    for (const { mappable, rest } of this.#stagings) {
+      mappable.destroy();
       rest.destroy();
     }
   }

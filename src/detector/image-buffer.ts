@@ -80,16 +80,6 @@ export function layOut(images: readonly OpenedImage[], sampled: readonly Sampled
   return { layouts, bytes: (words + 1) * 4 };
 }
 
-/** The bytes of pixels. @throws TypeError for those that are gone */
-function uploadsOf(images: readonly OpenedImage[], layouts: readonly ImageLayout[]): Upload[] {
-  return images.flatMap((image, i): Upload[] => {
-    if (image.kind !== 'pixels') return [];
-    assertKept(image.data, image.width * image.height * image.channels);
-    const { firstWord, sampled } = layouts[i]!;
-    return [{ offset: firstWord * 4, data: sampled?.pixels(image) ?? image.data }];
-  });
-}
-
 /** The images under way, as bytes in one buffer that grows and never shrinks. */
 export class ImageBuffer {
   readonly #context: GpuContext;
@@ -127,7 +117,13 @@ export class ImageBuffer {
       whole.bytes <= this.#context.maxBinding ? whole : layOut(images, await Promise.all(images.map(sample)));
     const buffer = await this.#reserve(bytes, images.length);
     const texture = await this.#reserveTexture(images.filter(({ kind }) => kind === 'source'));
-    const uploads = () => uploadsOf(images, layouts);
+    const uploads = () =>
+      images.flatMap((image, i): Upload[] => {
+        if (image.kind !== 'pixels') return [];
+        assertKept(image.data, image.width * image.height * image.channels);
+        const { firstWord, sampled } = layouts[i]!;
+        return [{ offset: firstWord * 4, data: sampled?.pixels(image) ?? image.data }];
+      });
     const mapped = this.#ring && bytes >= RING_BYTES;
     if (mapped) await this.#ring.write(encoder, buffer, uploads());
     return {

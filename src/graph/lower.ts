@@ -38,7 +38,7 @@ export class Lowering implements LowerContext {
   #read: ReadonlySet<string>;
   #stage = 'network';
   #values = new Map<string, Value>();
-  readonly #tuned: ConvChoices | undefined;
+  readonly #tuned: ConvChoices;
   #choices: ConvChoices;
   readonly #precision: Precision;
   readonly #convs: ConvSpec[] = [];
@@ -48,7 +48,7 @@ export class Lowering implements LowerContext {
   readonly #mostElements: number;
   readonly #steps: DraftStep[] = [];
 
-  constructor(graph: Graph, target: Target, { choices, precision = 'f32' }: LoweringOptions = {}) {
+  constructor(graph: Graph, target: Target, { choices = new Map(), precision = 'f32' }: LoweringOptions = {}) {
     this.#graph = graph;
     this.#read = readValues(graph);
     this.#mostElements = mostElements(graph);
@@ -59,7 +59,7 @@ export class Lowering implements LowerContext {
   }
 
   #chooseWays(): ConvChoices {
-    return new Map([...this.#target.chooseWays(this.#graph, this.#target), ...(this.#tuned ?? [])]);
+    return new Map([...this.#target.chooseWays(this.#graph, this.#target), ...this.#tuned]);
   }
 
   get traits(): AdapterTraits {

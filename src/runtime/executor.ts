@@ -32,12 +32,6 @@ async function reportEach(compiling: readonly Promise<GPUComputePipeline>[], onC
 /** Launches of a run that hardware begins with while the CPU submits the others. */
 const FIRST_LAUNCHES = 4;
 
-/** A part of a run: a compute pass of its own. */
-interface Pass extends GPUComputePassDescriptor {
-  readonly first: number;
-  readonly end: number;
-}
-
 /** A plan on a device: owns its buffers, pipelines and bind groups; a run only encodes. */
 export class Executor {
   readonly #context: GpuContext;
@@ -48,7 +42,7 @@ export class Executor {
   readonly #params: GPUBuffer;
   readonly #steps: readonly BoundStep[];
   readonly #externals = new Map<string, GPUBuffer>();
-  #ahead: readonly GPUCommandBuffer[] | null = null;
+  #ahead: GPUCommandBuffer[][] | null = null;
   /** How long this plan's runs take. */
   readonly pacer = new PollPacer();
 
@@ -131,35 +125,39 @@ export class Executor {
     }
   }
 
-  /** Encodes one run: one compute pass, or as many as the timer, one of the same plan, asks for. */
-  encode(encoder: GPUCommandEncoder, timer?: GpuTimer): void {
-    this.#encodeClears(encoder);
-    for (const pass of timer?.passes ?? [{ first: 0, end: this.#steps.length }]) this.#encodePass(encoder, pass);
+  /**
+   * Encodes one run: one compute pass, or as many as the timer, one of the same plan, asks for. Or launches from `first` on, up to `end`,
+   * of a run that is encoded in parts.
+   */
+  encode(encoder: GPUCommandEncoder, timer?: GpuTimer, first = 0, end = this.#steps.length): void {
+    if (first === 0) for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
+    for (const { first: from, end: to, ...descriptor } of timer?.passes ?? [{ first, end }]) {
+      const pass = encoder.beginComputePass(descriptor);
+      this.#encodeSteps(pass, from, to);
+      pass.end();
+    }
     timer?.resolve(encoder);
   }
 
   /**
-   * The commands of one run, to be submitted once, one after the other: those that were encoded ahead, if any were. Two on hardware,
-   * which begins with the first while the CPU is busy with the second; software adapters have no core to spare for that.
+   * The commands of one run, to be submitted once, group by group: those that were encoded ahead, if any were. Two groups on hardware,
+   * which begins with the first while the CPU is busy with the second; software adapters have no core to spare for that. What must come
+   * before may be put into the first.
    */
-  commands(timer?: GpuTimer): readonly GPUCommandBuffer[] {
+  commands(timer?: GpuTimer): GPUCommandBuffer[][] {
     const ahead = this.#ahead;
     if (ahead && !timer) {
       this.#ahead = null;
       return ahead;
     }
     const { device, traits } = this.#context;
-    const encoder = device.createCommandEncoder();
-    const end = this.#steps.length;
-    if (timer || traits.software || end <= FIRST_LAUNCHES) {
-      this.encode(encoder, timer);
+    const part = (first?: number, end?: number) => {
+      const encoder = device.createCommandEncoder();
+      this.encode(encoder, timer, first, end);
       return [encoder.finish()];
-    }
-    const others = device.createCommandEncoder();
-    this.#encodeClears(encoder);
-    this.#encodePass(encoder, { first: 0, end: FIRST_LAUNCHES });
-    this.#encodePass(others, { first: FIRST_LAUNCHES, end });
-    return [encoder.finish(), others.finish()];
+    };
+    const isWhole = timer || traits.software || this.#steps.length <= FIRST_LAUNCHES;
+    return isWhole ? [part()] : [part(0, FIRST_LAUNCHES), part(FIRST_LAUNCHES)];
   }
 
   /** Encodes the next run while the GPU computes: WebGPU forgets commands with their submission, and they are the same each time. */
@@ -180,12 +178,7 @@ export class Executor {
     this.#params.destroy();
   }
 
-  #encodeClears(encoder: GPUCommandEncoder): void {
-    for (const index of this.#plan.cleared) encoder.clearBuffer(this.buffer(index));
-  }
-
-  #encodePass(encoder: GPUCommandEncoder, { first, end, ...descriptor }: Pass): void {
-    const pass = encoder.beginComputePass(descriptor);
+  #encodeSteps(pass: GPUComputePassEncoder, first: number, end: number): void {
     let current: GPUComputePipeline | null = null;
     for (let i = first; i < end; i++) {
       const bound = this.#steps[i]!;
@@ -198,7 +191,6 @@ export class Executor {
       pass.setBindGroup(0, bound.bindGroup);
       pass.dispatchWorkgroups(x, y, z);
     }
-    pass.end();
   }
 
   #makeBindGroup({ step, pipeline, paramsOffset }: BoundStep): GPUBindGroup {

@@ -1,5 +1,4 @@
 import { DeviceError, type DeviceErrorReason, DisposedError } from '../common/errors.ts';
-import { settleAll } from '../common/settle-all.ts';
 import { preloadTarget } from '../graph/load-target.ts';
 import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { DeviceLoss } from './device-loss.ts';
@@ -250,22 +249,12 @@ export class GpuContext {
     if (validation) throw new DeviceError(refused, `${what}: ${validation.message}`);
   }
 
-  /** Submits what is encoded, then copies parts of buffers to the CPU. `staging` must hold all of them. @throws DeviceError */
+  /**
+   * Submits what is encoded, then copies parts of buffers to the CPU. `staging` must hold all of them. Whether WebGPU takes the commands
+   * is told by the caller's scope.
+   * @throws DeviceError
+   */
   async read(
-    encoder: GPUCommandEncoder,
-    staging: GPUBuffer,
-    parts: readonly BufferPart[],
-    options?: ReadOptions,
-  ): Promise<ArrayBuffer[]> {
-    const { result, checked } = this.scoped('running', () => ({
-      copies: this.readWithin(encoder, staging, parts, options),
-    }));
-    const [, copies] = await settleAll([checked, result.copies]);
-    return copies;
-  }
-
-  /** The same within a scope of the caller's, which tells whether WebGPU took the commands: scopes take time. */
-  async readWithin(
     encoder: GPUCommandEncoder,
     staging: GPUBuffer,
     parts: readonly BufferPart[],

@@ -38,7 +38,10 @@ export async function prepareLaunchTimer(
     const start = performance.now();
     try {
       // a wall clock would time the sleep, too
-      await context.read(encoder, staging, [{ buffer, offset: 0, bytes: 16 }], { pacer: timer ? pacer : undefined });
+      const options = { pacer: timer ? pacer : undefined };
+      await context.guarded('timing', () =>
+        context.read(encoder, staging, [{ buffer, offset: 0, bytes: 16 }], options),
+      );
       const wall = performance.now() - start;
       const [gpu] = timer ? await timer.read() : [wall];
       // a clock too coarse for the run says 0

@@ -100,7 +100,7 @@ class PreparedPlan {
       });
       const encoder = this.#context.device.createCommandEncoder();
       executor.encode(encoder);
-      return { copies: this.#context.readWithin(encoder, staging, parts, { pacer: executor.pacer }) };
+      return { copies: this.#context.read(encoder, staging, parts, { pacer: executor.pacer }) };
     });
     const [, copies] = await settleAll([checked, result.copies]).catch((error: unknown) => {
       executor.forget();

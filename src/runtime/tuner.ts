@@ -8,12 +8,11 @@ import {
   type ConvWay,
   chooseMethod,
   convKey,
-  otherWays,
   planConv,
-  shapesOf,
   withPrecision,
 } from '../kernels/conv/methods.ts';
 import { alone, type ConvSpec } from '../kernels/conv/spec.ts';
+import { otherWays, shapesOf, worthTiming } from '../kernels/conv/worth-timing.ts';
 import { MAX_WORKGROUPS, type Precision } from '../kernels/dispatch.ts';
 import type { GpuContext } from './gpu-context.ts';
 import { BufferUsage } from './gpu-flags.ts';
@@ -22,8 +21,6 @@ import { type BoundLaunch, type LaunchTimer, prepareLaunchTimer } from './launch
 
 /** To be raised when kernels change: what was measured before is measured anew. */
 const VERSION = 3;
-/** Shapes with a smaller part of a network's time stay as the model has them: drivers take 0.1 s to compile each way to be timed. */
-const LEAST_SHARE = 0.01;
 /** How long a run must be beside a clock's steps. */
 const TARGET_MS = 3;
 const MAX_ROUNDS = 256;
@@ -115,22 +112,6 @@ function parseChoices(text: string | null): Map<string, ConvWay> {
   } catch {
     return new Map();
   }
-}
-
-/**
- * One convolution of every shape that takes a part of the network's time worth shortening, by the model; of every shape where it says
- * nothing of the time, as for software adapters.
- */
-export function worthTiming(convs: readonly ConvSpec[], target: ConvTarget): ConvSpec[] {
-  const times = new Map<string, number>();
-  let total = 0;
-  for (const spec of convs) {
-    const { launches } = planConv(chooseMethod(spec, target), spec, target);
-    const time = launches.reduce((sum, { dispatch: { microseconds = 0 } }) => sum + microseconds, 0);
-    times.set(convKey(spec), (times.get(convKey(spec)) ?? 0) + time);
-    total += time;
-  }
-  return shapesOf(convs).filter((spec) => times.get(convKey(spec))! >= total * LEAST_SHARE);
 }
 
 async function fastestWay(

@@ -20,7 +20,7 @@ export async function runPlan(context: GpuContext, plan: NetworkPlan, input: Flo
     return await context.guarded('a plan for hardware', async () => {
       context.device.queue.writeBuffer(executor.buffer(plan.inputs[0]!.buffer), 0, input);
       const encoder = context.device.createCommandEncoder();
-      const before = executor.commands().map((each) => [each]);
+      const before = executor.commands();
       return (await context.read(encoder, staging, parts, { before })).map((bytes) => new Float32Array(bytes));
     });
   } finally {

@@ -2,14 +2,8 @@ import { formatDims } from '../../common/tensor.ts';
 import { compileNetwork } from '../../graph/compile.ts';
 import { loadEveryMethod } from '../../graph/load-target.ts';
 import type { Target } from '../../graph/target.ts';
-import {
-  type ConvChoices,
-  type ConvWay,
-  chooseMethod,
-  convKey,
-  possibleMethods,
-  shapesOf,
-} from '../../kernels/conv/methods.ts';
+import { type ConvChoices, type ConvWay, chooseMethod, convKey, possibleMethods } from '../../kernels/conv/methods.ts';
+import { shapesOf } from '../../kernels/conv/worth-timing.ts';
 import type { Precision } from '../../kernels/dispatch.ts';
 import type { GpuContext } from '../../runtime/gpu-context.ts';
 import { type InputShape, Network, type NetworkOptions, type OutputTensor } from '../../runtime/network.ts';

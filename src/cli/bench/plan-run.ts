@@ -54,9 +54,8 @@ function planRun<P extends ModelPlan>(
     run: async (): Promise<number[]> => {
       const encoder = device.createCommandEncoder();
       executor.encode(encoder, timer);
-      await context.read(encoder, staging, [{ buffer: executor.buffer(0), offset: 0, bytes: 4 }], {
-        pacer: executor.pacer,
-      });
+      const parts = [{ buffer: executor.buffer(0), offset: 0, bytes: 4 }];
+      await context.guarded('a run', () => context.read(encoder, staging, parts, { pacer: executor.pacer }));
       return timer.read();
     },
     dispose() {

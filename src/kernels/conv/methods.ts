@@ -29,7 +29,8 @@ export interface ConvMethods {
 /** An adapter, and the methods that are loaded for it. */
 export interface ConvTarget extends AdapterTraits, ConvMethods {}
 
-function methodsFor({ methods }: ConvTarget): ConvMethods['methods'] {
+/** All that are loaded for an adapter. */
+export function methodsFor({ methods }: ConvTarget): ConvMethods['methods'] {
   return { ...methods, ...METHODS };
 }
 
@@ -45,11 +46,6 @@ export type ConvChoices = ReadonlyMap<string, ConvWay>;
  */
 export function convKey(spec: ConvSpec): string {
   return JSON.stringify(alone(spec));
-}
-
-/** One convolution of every shape. */
-export function shapesOf(convs: readonly ConvSpec[]): ConvSpec[] {
-  return [...new Map(convs.map((spec) => [convKey(spec), spec])).values()];
 }
 
 /** Every method that is loaded and can compute a convolution on such an adapter. */
@@ -69,20 +65,6 @@ export function chooseMethod(spec: ConvSpec, target: ConvTarget, choices?: ConvC
   return ways.find((way) => possible.includes(nameOf(way)))!;
 }
 
-/** The ways worth timing on such an adapter, besides the one that is chosen unasked. */
-export function otherWays(spec: ConvSpec, target: ConvTarget): ConvWay[] {
-  const methods = methodsFor(target);
-  const usual = chooseMethod(spec, target) as ConvMethodName;
-  const { tiles } = methods[usual]!;
-  if (tiles)
-    return tiles(alone(spec), target)
-      .slice(1)
-      .map((tile) => `${usual} ${describeTile(tile)}` as const);
-  const possible = possibleMethods(spec, target);
-  const ways = target.preferences(spec, target).filter((name) => possible.includes(name));
-  return ways.filter((name) => name !== usual && !methods[name]!.tiles);
-}
-
 /** What a method launches for a convolution, and the order of its weights. */
 export interface ConvPlan {
   readonly launches: readonly ConvLaunch[];
@@ -97,7 +79,8 @@ export function planConv(way: ConvWay, spec: ConvSpec, target: ConvTarget): Conv
   return { launches: launches(spec, target, tile), weightOrder };
 }
 
-function describeTile(tile: unknown): string {
+/** What stands for a tile in the name of a way. */
+export function describeTile(tile: unknown): string {
   return Object.values(tile ?? {}).join();
 }
 

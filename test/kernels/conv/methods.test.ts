@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { loadEveryMethod } from '../../../src/graph/load-target.ts';
 import type { ConvMethodName } from '../../../src/kernels/conv/method.ts';
-import {
-  type ConvWay,
-  chooseMethod,
-  convKey,
-  otherWays,
-  planConv,
-  possibleMethods,
-} from '../../../src/kernels/conv/methods.ts';
+import { type ConvWay, chooseMethod, convKey, planConv, possibleMethods } from '../../../src/kernels/conv/methods.ts';
+import { otherWays } from '../../../src/kernels/conv/worth-timing.ts';
 import { openGpu } from '../../support/gpu.ts';
 import { checkConvSteps } from '../support/check-conv.ts';
 import { convCase, convCases } from '../support/conv-cases.ts';
