@@ -378,7 +378,8 @@ describe.skipIf(!hasChromium || !dataDir)('the page (needs Chromium and SCRFD_DA
     await waitForCount(phone, '1 face');
     for (const width of [390, 360]) {
       await phone.setViewportSize({ width, height: 844 });
-      expect(await phone.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      // the canvas follows in the next frame
+      await phone.waitForFunction((width) => document.documentElement.scrollWidth <= width, width);
     }
     // as many pixels as the screen has
     const sharp = await phone.evaluate(() => {
