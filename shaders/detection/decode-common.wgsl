@@ -129,8 +129,8 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let score = score_of(place);
   let image = image_params[p.first_image + n];
   if (score >= image.score_threshold) {
-    let number = p.first_anchor + anchor;
-    let base = (n * p.total + number) * record_vectors();
+    let global_anchor = p.first_anchor + anchor;
+    let base = (n * p.total + global_anchor) * record_vectors();
     var numbers = vec4f();
     var finite = true;
     // one place that reads the head, in a loop that nobody unrolls: software rasterisers compile each for a tenth of a second
@@ -151,7 +151,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
       }
     }
     if (finite) {
-      append(n, number, score);
+      append(n, global_anchor, score);
     }
   }
 }

@@ -97,7 +97,12 @@ export class FaceReader {
       if (count > FIRST_FACES) {
         const others = count - FIRST_FACES;
         const part = { buffer: staging.rest, offset: n * rest, bytes: others * recordBytes };
-        const [copy] = await this.#context.read(device.createCommandEncoder(), staging.mappable, [part]);
+        // the caller's scope has closed
+        const { result: second, checked } = this.#context.scoped('reading faces', () => ({
+          copies: this.#context.read(device.createCommandEncoder(), staging.mappable, [part]),
+        }));
+        const [copy] = await second.copies;
+        await checked;
         found.push(...this.#readFaces(new Float32Array(copy!), others));
       }
       result.push(found);

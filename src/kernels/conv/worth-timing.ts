@@ -1,5 +1,4 @@
 // What tuning has to choose from. Apart from methods.ts, so that pages load it when they tune.
-
 import type { ConvMethodName } from './method.ts';
 import {
   type ConvTarget,
@@ -15,6 +14,7 @@ import { alone, type ConvSpec } from './spec.ts';
 
 /** Shapes with a smaller part of a network's time stay as the model has them: drivers take 0.1 s to compile each way to be timed. */
 const LEAST_SHARE = 0.01;
+
 /** The ways worth timing on such an adapter, besides the one that is chosen unasked. */
 export function otherWays(spec: ConvSpec, target: ConvTarget): ConvWay[] {
   const methods = methodsFor(target);
@@ -39,13 +39,13 @@ export function shapesOf(convs: readonly ConvSpec[]): ConvSpec[] {
  * nothing of the time, as for software adapters.
  */
 export function worthTiming(convs: readonly ConvSpec[], target: ConvTarget): ConvSpec[] {
-  const times = new Map<string, number>();
-  let total = 0;
-  for (const spec of convs) {
+  const counts = new Map<string, number>();
+  for (const spec of convs) counts.set(convKey(spec), (counts.get(convKey(spec)) ?? 0) + 1);
+  const timed = shapesOf(convs).map((spec) => {
     const { launches } = planConv(chooseMethod(spec, target), spec, target);
-    const time = launches.reduce((sum, { dispatch: { microseconds = 0 } }) => sum + microseconds, 0);
-    times.set(convKey(spec), (times.get(convKey(spec)) ?? 0) + time);
-    total += time;
-  }
-  return shapesOf(convs).filter((spec) => times.get(convKey(spec))! >= total * LEAST_SHARE);
+    const once = launches.reduce((sum, { dispatch: { microseconds = 0 } }) => sum + microseconds, 0);
+    return { spec, time: once * counts.get(convKey(spec))! };
+  });
+  const total = timed.reduce((sum, { time }) => sum + time, 0);
+  return timed.flatMap(({ spec, time }) => (time >= total * LEAST_SHARE ? [spec] : []));
 }
