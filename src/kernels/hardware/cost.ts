@@ -1,10 +1,11 @@
 // How long a convolution takes, from its shape and an adapter's rates alone: no device is asked. The time of a launch is a sum,
 //
-//   launch + workgroups + work + waiting
+//   launch + workgroups + the longer of work + waiting and memory
 //
-// of what each launch costs, what starting each workgroup costs, what the busiest core computes and fetches, and what its invocations
-// wait for loads of which each needs the one before. The constants were fitted to the launches of `RATES.server`; what differs between
-// adapters is in their rates.
+// of what each launch costs, what starting each workgroup costs, what the busiest core computes and fetches, what its invocations wait
+// for loads of which each needs the one before, or what memory takes for all that is read and written. The constants were fitted to the
+// launches of `RATES.server`; what differs between adapters is in their rates. How many loads are under way at once is the compiler's
+// choice, by the registers that it gives an invocation: the model has what NVIDIA's does.
 import { sizeOf } from '../../common/tensor.ts';
 import { type ConvSpec, isPointwise } from '../conv/spec.ts';
 import { type AdapterClass, type AdapterTraits, type Dispatch, MAX_WORKGROUPS } from '../dispatch.ts';
@@ -24,6 +25,8 @@ export interface AdapterRates {
   readonly workgroupNanoseconds: number;
   /** From asking for a vector, found in the cache that cores share, until it can be used. */
   readonly loadNanoseconds: number;
+  /** Groups of `LANES` invocations that a core computes at once: its multiply-adds a cycle by `LANES`. */
+  readonly groupsAtOnce: number;
   /** Invocations that a core has under way at most. */
   readonly residentInvocations: number;
   /** Registers of a core, of 32 bits, divided among its invocations. */
@@ -35,17 +38,18 @@ export interface AdapterRates {
 export const RATES: Readonly<Record<AdapterClass, AdapterRates>> = {
   /**
    * NVIDIA H200, Dawn on Vulkan, November 2026: cores, operations, memory and launches measured by themselves; caches (at most 33,500),
-   * workgroups, loads and workgroup memory fitted to 1,893 launches of convolutions; registers and invocations from the CUDA C++
+   * workgroups, loads and workgroup memory fitted to 2,612 launches of convolutions; registers and invocations from the CUDA C++
    * Programming Guide, compute capability 9.0.
    */
   server: {
     cores: 132,
     gflops: 57_500,
-    cacheGbps: 26_000,
+    cacheGbps: 28_900,
     memoryGbps: 3_870,
     launchMicroseconds: 1.98,
-    workgroupNanoseconds: 0.175,
-    loadNanoseconds: 217,
+    workgroupNanoseconds: 0.42,
+    loadNanoseconds: 213,
+    groupsAtOnce: 4,
     residentInvocations: 2048,
     registers: 65_536,
     workgroupBytes: 49_152,
@@ -57,11 +61,12 @@ export const RATES: Readonly<Record<AdapterClass, AdapterRates>> = {
   desktop: {
     cores: 28,
     gflops: 12_740,
-    cacheGbps: 5_500,
+    cacheGbps: 6_100,
     memoryGbps: 360,
     launchMicroseconds: 3,
-    workgroupNanoseconds: 0.8,
-    loadNanoseconds: 217,
+    workgroupNanoseconds: 2,
+    loadNanoseconds: 213,
+    groupsAtOnce: 4,
     residentInvocations: 1536,
     registers: 65_536,
     workgroupBytes: 49_152,
@@ -79,6 +84,7 @@ export const RATES: Readonly<Record<AdapterClass, AdapterRates>> = {
     launchMicroseconds: 5,
     workgroupNanoseconds: 5,
     loadNanoseconds: 250,
+    groupsAtOnce: 2,
     residentInvocations: 2560,
     registers: 65_536,
     workgroupBytes: 65_536,
@@ -95,6 +101,7 @@ export const RATES: Readonly<Record<AdapterClass, AdapterRates>> = {
     launchMicroseconds: 20,
     workgroupNanoseconds: 20,
     loadNanoseconds: 300,
+    groupsAtOnce: 2,
     residentInvocations: 1024,
     registers: 32_768,
     workgroupBytes: 32_768,
@@ -139,18 +146,26 @@ export const LINE_BYTES = 128;
 /** Multiply-adds of numbers that a tap of a block of four input channels takes for a pixel and four output channels. */
 export const TAP_SLOTS = 16;
 /** Multiply-adds that could run while an invocation fetches a vector that it uses once or twice: address, bounds, the load itself. */
-export const FETCH_SLOTS = 5.4;
+export const FETCH_SLOTS = 3.8;
 /** Multiply-adds that could run while an invocation finds out its place. */
-export const START_SLOTS = 95;
+export const START_SLOTS = 60;
 /** Multiply-adds that could run while a vector of the output gets its bias and activation and is written. */
-export const OUTPUT_SLOTS = 58;
+export const OUTPUT_SLOTS = 27;
 /** Registers of an invocation besides sums and pixels. */
-export const OWN_REGISTERS = 20;
+const OWN_REGISTERS = 20;
 
 /** Waits of a step for each tap after its first, in loads: most, but not all, of a step's loads are under way together. */
-const NEXT_TAP_LOADS = 0.63;
+const NEXT_TAP_LOADS = 0.7;
+/** Sums of an invocation for which compilers take few registers: more invocations are under way then, and fewer loads of each. */
+const FEW_SUMS = 2;
+/** Vectors that are under way at once for an invocation of few sums. */
+const FEW_VECTORS = 5.7;
+/** Sums besides which unsplit pointwise convolutions have too few registers to load a step ahead. */
+const MANY_SUMS = 8;
+/** By how much longer each step but the first waits then, for each of its pixels. */
+const LATE_PIXEL = 0.18;
 /** Waits of a workgroup until the sums of all its ways are to be had, in loads. */
-export const JOIN_LOADS = 1.8;
+export const JOIN_LOADS = 1.4;
 
 /** Multiply-adds of a loop's body that caches of instructions hold; longer ones took up to 1.5 × as long as they should. */
 const MAX_BODY_SLOTS = 2000;
@@ -200,14 +215,18 @@ export function microseconds(work: Work, rates: AdapterRates): number {
   // the launch ends with the core that has most workgroups
   const perCore = Math.ceil(work.workgroups / rates.cores);
   const slotsPerNanosecond = rates.gflops / 2 / rates.cores;
-  const arithmetic = (groups * LANES * work.slots) / slotsPerNanosecond;
-  const cache = (groups * LINE_BYTES * work.lines) / (rates.cacheGbps / rates.cores);
-  // arithmetic and fetches go on side by side, in the core and beside memory
-  const busy = Math.max(perCore * Math.max(arithmetic, cache), work.bytes / rates.memoryGbps);
+  // where the last groups are fewer than a core computes at once, a part of it idles
+  const turns = Math.ceil((perCore * groups) / rates.groupsAtOnce);
+  const arithmetic = (turns * rates.groupsAtOnce * LANES * work.slots) / slotsPerNanosecond;
+  const cache = (perCore * groups * LINE_BYTES * work.lines) / (rates.cacheGbps / rates.cores);
+  // arithmetic and fetches go on side by side
+  const busy = Math.max(arithmetic, cache);
   // workgroups under way together wait together, and those for which there is no room after them
   const rounds = Math.ceil(perCore / residentWorkgroups(work, groups * LANES, rates));
   const waiting = rounds * work.loads * rates.loadNanoseconds;
-  return rates.launchMicroseconds + (work.workgroups * rates.workgroupNanoseconds + busy + waiting) / 1e3;
+  const memory = work.bytes / rates.memoryGbps;
+  const started = work.workgroups * rates.workgroupNanoseconds;
+  return rates.launchMicroseconds + (started + Math.max(busy + waiting, memory)) / 1e3;
 }
 
 /**
@@ -269,6 +288,37 @@ function stepsOf(spec: ConvSpec, { split, unroll }: SplitTile): { readonly steps
   return { steps: Math.ceil(taps / unroll / split), taps: taps / split };
 }
 
+/** Waits of an invocation for what its taps need, in loads, where a step fetches so many vectors. */
+function tapLoads(spec: ConvSpec, tile: SplitTile, vectors: number): number {
+  const { steps } = stepsOf(spec, tile);
+  const sums = tile.pixels * tile.blocks;
+  if (sums <= FEW_SUMS) {
+    // cores have room for few workgroups: where those have few invocations, each gets twice the registers
+    const atOnce = invocationsOf(tile) > LANES ? FEW_VECTORS : 2 * FEW_VECTORS;
+    return steps * Math.max(1, vectors / atOnce);
+  }
+  const isShort = isPointwise(spec) && tile.split === 1 && sums >= MANY_SUMS;
+  const late = isShort ? LATE_PIXEL * tile.pixels * (steps - 1) : 0;
+  return (steps + late) * (1 + NEXT_TAP_LOADS * (tile.unroll - 1));
+}
+
+function invocationsOf({ lanes, slices, split }: SplitTile): number {
+  return lanes * slices * split;
+}
+
+/** Of how many lanes, slices and ways `LANES` neighbouring invocations are. */
+function neighboursOf(tile: SplitTile) {
+  const lanes = Math.min(tile.lanes, LANES);
+  const slices = Math.min(tile.slices, LANES / lanes);
+  return { lanes, slices, ways: LANES / (lanes * slices) };
+}
+
+/** Lines of which `LANES` invocations fetch a vector of weights each: one has the weights of two blocks. */
+export function weightLines(tile: SplitTile): number {
+  const { slices, ways } = neighboursOf(tile);
+  return ways * Math.ceil((slices * tile.blocks) / 2);
+}
+
 /** Workgroups of `conv2d-split`: of neighbouring pixels, of blocks of channels, of images. */
 export function splitGrid(spec: ConvSpec, { pixels, blocks, lanes, slices }: SplitTile): Dispatch['workgroups'] {
   const { batch, outChannels, outHeight, outWidth } = spec;
@@ -280,20 +330,18 @@ export function splitGrid(spec: ConvSpec, { pixels, blocks, lanes, slices }: Spl
 
 /** What a launch of `conv2d-split` takes, in microseconds. */
 export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: AdapterRates): number {
-  const { pixels, blocks, lanes, slices, split } = tile;
+  const { pixels, blocks, split } = tile;
   const { kernel, strides } = spec;
-  const invocations = lanes * slices * split;
+  const invocations = invocationsOf(tile);
   const sums = pixels * blocks;
-  const { steps, taps } = stepsOf(spec, tile);
+  const { taps } = stepsOf(spec, tile);
   // a column of inputs serves the taps of a column of the kernel for all pixels
   const rows = rowsOf(spec, pixels);
   const inputsPerTap = rows / kernel[0];
   const weightsPerTap = 4 * blocks;
-  // neighbouring invocations read neighbouring vectors of the input, and the same weights unless they are of other slices or ways
-  const pixelLanes = Math.min(lanes, LANES);
-  const inputVectors = pixelLanes * Math.max(1, LANES / (pixelLanes * slices)) * strides[1];
-  const inputLines = Math.max(1, (inputVectors * VECTOR_BYTES) / LINE_BYTES);
-  const weightLines = LANES / pixelLanes;
+  // neighbouring invocations read neighbouring vectors of the input
+  const { lanes, ways } = neighboursOf(tile);
+  const inputLines = Math.max(1, (lanes * ways * strides[1] * VECTOR_BYTES) / LINE_BYTES);
   // sums go to workgroup memory and come back
   const joinLines = split > 1 ? (2 * sums * LANES * VECTOR_BYTES) / LINE_BYTES : 0;
   return microseconds(
@@ -301,11 +349,14 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
       workgroups: sizeOf(splitGrid(spec, tile)),
       invocations,
       slots: (TAP_SLOTS * sums + FETCH_SLOTS * weightsPerTap) * taps + START_SLOTS + (OUTPUT_SLOTS * sums) / split,
-      lines: (inputsPerTap * inputLines + weightsPerTap * weightLines) * taps + joinLines,
+      lines: (inputsPerTap * inputLines + weightsPerTap * weightLines(tile)) * taps + joinLines,
       registers: OWN_REGISTERS + 4 * (sums + rows),
       workgroupBytes: split > 1 ? splitBytes(tile) : 0,
-      // outputs are written one after the other, each with a bias to load
-      loads: steps * (1 + NEXT_TAP_LOADS * (tile.unroll - 1)) + (split > 1 ? JOIN_LOADS : 0) + Math.ceil(sums / split),
+      // invocations in step have each other's sums at once; outputs are written one after the other, each with a bias to load
+      loads:
+        tapLoads(spec, tile, (inputsPerTap + weightsPerTap) * tile.unroll) +
+        (split > 1 && invocations > LANES ? JOIN_LOADS : 0) +
+        Math.ceil(sums / split),
       bytes: leastBytes(spec),
     },
     rates,
@@ -325,7 +376,7 @@ const WORKGROUPS = {
     { lanes: 16, slices: 1, splits: [2, 4, 6, 8, 12, 16] },
   ],
   larger: [
-    { lanes: 16, slices: 2, splits: [1] },
+    { lanes: 16, slices: 2, splits: [1, 3] },
     { lanes: 32, slices: 1, splits: [1] },
     { lanes: 16, slices: 1, splits: [2, 3, 4, 6, 8, 12, 16] },
   ],

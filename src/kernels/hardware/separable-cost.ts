@@ -21,7 +21,6 @@ import {
   MAX_WORKGROUP_BYTES,
   microseconds,
   OUTPUT_SLOTS,
-  OWN_REGISTERS,
   resizedTiles,
   type SplitTile,
   START_SLOTS,
@@ -31,6 +30,7 @@ import {
   splitTiles,
   TAP_SLOTS,
   VECTOR_BYTES,
+  weightLines,
 } from './cost.ts';
 
 /** A depthwise convolution and the pointwise one that alone reads it. */
@@ -39,14 +39,17 @@ export interface SeparableSpec {
   readonly pointwise: ConvSpec;
 }
 
-/** Waits of a vector of the depthwise convolution, in loads: all of its taps are under way together. */
-const DEPTHWISE_LOADS = 1.4;
+/** Waits of a vector of the depthwise convolution, in loads: most of its taps are under way together. */
+const DEPTHWISE_LOADS = 2.1;
 /** Waits for the weights of a block of the pointwise convolution, in loads: they are fetched while the block before is computed. */
-const BLOCK_LOADS = 0.16;
-/** Multiply-adds that could run while a tap of the depthwise convolution gets its place, its bounds and its weight, and is added. */
-const DEPTHWISE_TAP_SLOTS = 27;
-/** Multiply-adds that could run while a vector of the depthwise convolution gets its place and its activation. */
-const DEPTHWISE_SLOTS = 107;
+const BLOCK_LOADS = 0.7;
+/**
+ * Multiply-adds that could run while a tap of the depthwise convolution gets its place, its bounds and its weight, and is added; or while
+ * a vector of it gets its place and its activation.
+ */
+const DEPTHWISE_TAP_SLOTS = 21.5;
+/** Registers of an invocation besides its sums: of the taps of the depthwise convolution and their weights. */
+const SEPARABLE_REGISTERS = 80;
 
 /** Workgroup memory for what lies between the two convolutions, and then for the sums of all ways, in bytes. */
 export function separableBytes({ pointwise }: SeparableSpec, tile: SplitTile): number {
@@ -66,12 +69,12 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
   const invocations = lanes * slices * split;
   const inBlocks = blocksOf(pointwise.inChannels);
   const sums = pixels * blocks;
-  // vectors of the depthwise convolution that an invocation computes, the one that has most, and on average
+  // vectors of the depthwise convolution that an invocation computes, on average
   const each = (inBlocks * lanes * pixels) / invocations;
-  const rounds = Math.ceil(each);
   const taps = depthwise.kernel[0] * depthwise.kernel[1];
   const own = Math.ceil(inBlocks / split);
-  const weightLines = LANES / Math.min(lanes, LANES);
+  // one vector for all pixels
+  const depthwiseWeightLines = LANES / Math.min(lanes * pixels, LANES);
   const inputLines = (LANES * VECTOR_BYTES * depthwise.strides[1]) / LINE_BYTES;
   const sharedLines = (LANES * VECTOR_BYTES) / LINE_BYTES;
   const joinLines = split > 1 ? 2 * sums * sharedLines : 0;
@@ -81,14 +84,16 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
       invocations,
       slots:
         START_SLOTS +
-        (taps * DEPTHWISE_TAP_SLOTS + DEPTHWISE_SLOTS) * each +
+        (taps + 1) * DEPTHWISE_TAP_SLOTS * each +
         (TAP_SLOTS * sums + FETCH_SLOTS * 4 * blocks) * own +
         (OUTPUT_SLOTS * sums) / split,
       lines:
-        taps * (inputLines + weightLines) * each + (pixels * sharedLines + 4 * blocks * weightLines) * own + joinLines,
-      registers: OWN_REGISTERS + 4 * (sums + taps),
+        taps * (inputLines + depthwiseWeightLines) * each +
+        (pixels * sharedLines + 4 * blocks * weightLines(tile)) * own +
+        joinLines,
+      registers: SEPARABLE_REGISTERS + 4 * sums,
       workgroupBytes: separableBytes(spec, tile),
-      loads: rounds * DEPTHWISE_LOADS + own * BLOCK_LOADS + (split > 1 ? JOIN_LOADS : 1) + Math.ceil(sums / split),
+      loads: Math.max(1, each) * DEPTHWISE_LOADS + own * BLOCK_LOADS + (split > 1 ? JOIN_LOADS : 1),
       bytes: leastBytes(depthwise) / 2 + leastBytes(pointwise) / 2,
     },
     rates,

@@ -70,6 +70,8 @@ const convolutions = parse(
 const depthwises = parse(DEPTHWISE_LAUNCHES, true, ([rows = 0, workgroup = 0]) => ({ rows, workgroup }));
 
 const share = (values: readonly boolean[]) => values.filter(Boolean).length / values.length;
+/** Predictions over measurements that are off by `part` or more. */
+const off = (ratios: readonly number[], part: number) => ratios.filter((ratio) => Math.abs(ratio - 1) >= part);
 
 function least<T>(items: readonly T[], cost: (item: T) => number): T {
   const costs = items.map(cost);
@@ -99,36 +101,58 @@ const isAlike = (a: SplitTile, b: SplitTile) => distance({ ...a, unroll: 1 }, { 
 
 describe('cost of split convolutions on an NVIDIA H200', () => {
   const rates = RATES.server;
-  const predictions = convolutions.flatMap((layer) =>
-    layer.launches.map(({ tile, microseconds }) => ({
-      ratio: splitMicroseconds(layer.spec, tile, rates) / microseconds,
-      near: microseconds < 1.5 * layer.best,
+  const predictions = convolutions.flatMap(({ spec, launches, best }) =>
+    launches.map(({ tile, microseconds }) => ({
+      ratio: splitMicroseconds(spec, tile, rates) / microseconds,
+      isNear: microseconds < 1.5 * best,
     })),
   );
 
-  it('predicts launches within 30 %', () => {
-    const within = (part: number, near: boolean) =>
-      share(predictions.filter((p) => p.near || !near).map(({ ratio }) => Math.abs(ratio - 1) < part));
-    expect(within(0.3, false)).toBeGreaterThan(0.97);
-    expect(within(0.3, true)).toBeGreaterThan(0.99);
-    expect(within(0.15, true)).toBeGreaterThan(0.9);
+  it('predicts each launch within 30 % that takes less than 1.5 × as long as the best of its layer', () => {
+    const near = predictions.flatMap(({ ratio, isNear }) => (isNear ? [ratio] : []));
+    expect(near.length).toBeGreaterThan(1800);
+    expect(off(near, 0.3)).toEqual([]);
+    expect(off(near, 0.15).length / near.length).toBeLessThan(0.06);
+  });
+
+  // half of the others are of 4 × 2 sums of 3×3, unsplit, that the driver's compiler waits for one after the other, or of 8 × 2
+  it('predicts the rest within 30 % but for 10 of 2,174', () => {
+    expect(predictions.length).toBe(2174);
+    expect(
+      off(
+        predictions.map(({ ratio }) => ratio),
+        0.3,
+      ).length,
+    ).toBeLessThanOrEqual(10);
   });
 
   // of those that were measured of the tiles that the model compares
   const picked = convolutions.map(({ spec, launches }) => {
     const compared = splitTiles(spec);
     const known = launches.filter(({ tile }) => compared.some((other) => isAlike(tile, other)));
-    return least(known, ({ tile }) => splitMicroseconds(spec, tile, rates)).microseconds;
+    return least(known, ({ tile }) => splitMicroseconds(spec, tile, rates));
+  });
+  const times = picked.map(({ microseconds }) => microseconds);
+
+  it('predicts the picked and the fastest tile of each layer within 30 %', () => {
+    const ratios = convolutions.flatMap(({ spec, launches }, i) => {
+      const best = least(launches, ({ microseconds }) => microseconds);
+      return [picked[i]!, best].map(({ tile, microseconds }) => splitMicroseconds(spec, tile, rates) / microseconds);
+    });
+    expect(off(ratios, 0.3)).toEqual([]);
   });
 
-  it('picks tiles within 15 % of the fastest for nine layers of ten', () => {
-    expect(share(picked.map((time, i) => time <= 1.15 * fastest(convolutions[i]!)))).toBeGreaterThan(0.9);
+  it('picks tiles within 15 % of the fastest for all layers but 3 of 168, within 20 % for each', () => {
+    const slower = times.map((time, i) => time / fastest(convolutions[i]!));
+    expect(slower.length).toBe(168);
+    expect(slower.filter((each) => each > 1.15).length).toBeLessThanOrEqual(3);
+    expect(Math.max(...slower)).toBeLessThan(1.2);
   });
 
   it.each(NETWORKS.map((name, i) => [name, i] as const))(
-    'picks tiles for %s that take at most 1.08 × as long as the fastest',
+    'picks tiles for %s that take at most 1.04 × as long as the fastest',
     (_, network) => {
-      expect(excess(convolutions, picked, network)).toBeLessThan(0.08);
+      expect(excess(convolutions, times, network)).toBeLessThan(0.04);
     },
   );
 
@@ -145,14 +169,16 @@ describe('cost of split convolutions on an NVIDIA H200', () => {
 describe('cost of depthwise convolutions on an NVIDIA H200', () => {
   const rates = RATES.server;
 
-  it('predicts launches within 30 %', () => {
+  it('predicts each launch within 30 %', () => {
     const ratios = depthwises.flatMap(({ spec, launches }) =>
       launches.map(({ tile, microseconds }) => depthwiseMicroseconds(spec, tile, rates) / microseconds),
     );
-    expect(share(ratios.map((ratio) => Math.abs(ratio - 1) < 0.3))).toBeGreaterThan(0.95);
+    expect(ratios.length).toBe(247);
+    expect(off(ratios, 0.3)).toEqual([]);
+    expect(off(ratios, 0.15).length / ratios.length).toBeLessThan(0.03);
   });
 
-  it('chooses tiles within 15 % of the fastest for nine layers of ten', () => {
+  it('chooses tiles within 15 % of the fastest for each layer', () => {
     const times = depthwises.map((layer) => {
       const best = likelyDepthwiseTiles(layer.spec, rates)[0]!;
       const apart = (a: number, b: number) => Math.abs(Math.log2(a / b));
@@ -162,8 +188,7 @@ describe('cost of depthwise convolutions on an NVIDIA H200', () => {
       );
       return nearest.microseconds / fastest(layer);
     });
-    expect(share(times.map((time) => time <= 1.15))).toBeGreaterThan(0.9);
-    expect(Math.max(...times)).toBeLessThan(1.2);
+    expect(Math.max(...times)).toBeLessThanOrEqual(1.15);
   });
 });
 
@@ -191,21 +216,30 @@ describe('cost of depthwise and pointwise convolutions in one launch on an NVIDI
       };
     });
 
-  it('predicts launches within 30 %', () => {
+  // the two, of 4 × 32 and 4 × 16 sums and two ways, took 1.6 × as long as without the ways, unlike those of other layers
+  it('predicts each launch within 30 % but for two of 32→48 at 240×320', () => {
     const ratios = layers.flatMap(({ spec, launches }) =>
       launches.map(({ tile, microseconds }) => separableMicroseconds(spec, tile, rates) / microseconds),
     );
-    expect(ratios.length).toBeGreaterThan(100);
-    expect(share(ratios.map((ratio) => Math.abs(ratio - 1) < 0.3))).toBeGreaterThan(0.93);
+    expect(ratios.length).toBe(191);
+    expect(off(ratios, 0.3).length).toBeLessThanOrEqual(2);
   });
 
-  it('picks, of the tiles measured, some that take at most 1.2 × as long as the fastest, all layers together', () => {
-    const picked = layers.map(({ spec, launches }) =>
-      least(launches, ({ tile }) => separableMicroseconds(spec, tile, rates)),
+  const picked = layers.map(({ spec, launches }) =>
+    least(launches, ({ tile }) => separableMicroseconds(spec, tile, rates)),
+  );
+  const best = layers.map(({ launches }) => least(launches, ({ microseconds }) => microseconds));
+
+  it('predicts the picked and the fastest tile of each layer within 30 %', () => {
+    const ratios = layers.flatMap(({ spec }, i) =>
+      [picked[i]!, best[i]!].map(({ tile, microseconds }) => separableMicroseconds(spec, tile, rates) / microseconds),
     );
-    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-    const best = layers.map(({ launches }) => Math.min(...launches.map(({ microseconds }) => microseconds)));
-    expect(sum(picked.map(({ microseconds }) => microseconds)) / sum(best)).toBeLessThan(1.2);
+    expect(off(ratios, 0.3)).toEqual([]);
+  });
+
+  it('picks, of the tiles measured, some that take at most 1.1 × as long as the fastest, all layers together', () => {
+    const sum = (launches: typeof best) => launches.reduce((total, { microseconds }) => total + microseconds, 0);
+    expect(sum(picked) / sum(best)).toBeLessThan(1.1);
   });
 
   it('has no tile where the channels of a few pixels do not fit in a workgroup', () => {
@@ -238,13 +272,14 @@ describe('choice of split tiles', () => {
 
   it('splits little where eight cores or four are to be filled', () => {
     expect(splitOn(RATES.integrated, medium)).toBe(1);
-    expect(splitOn(RATES.integrated, small.pointwise)).toBe(1);
+    // 1 % faster than without a split
+    expect(splitOn(RATES.integrated, small.pointwise)).toBeLessThanOrEqual(4);
     for (const layer of [medium, small.pointwise, small.larger]) expect(splitOn(RATES.phone, layer)).toBe(1);
     const unsplit = (rates: AdapterRates) => share(convolutions.map((layer) => splitOn(rates, layer.spec) === 1));
     expect(unsplit(RATES.server)).toBeLessThan(0.2);
     expect(unsplit(RATES.desktop)).toBeLessThan(unsplit(RATES.integrated));
-    expect(unsplit(RATES.integrated)).toBeGreaterThan(0.5);
-    expect(unsplit(RATES.phone)).toBeGreaterThan(0.75);
+    expect(unsplit(RATES.integrated)).toBeGreaterThan(0.45);
+    expect(unsplit(RATES.phone)).toBeGreaterThan(0.7);
   });
 
   it('splits the smallest maps even there, whose few pixels fill no core', () => {
