@@ -52,7 +52,7 @@ export type ShaderName = keyof typeof shaders;
   }
 }
 
-const chunks = ['alignment', 'general', 'hardware', 'software'];
+const chunks = ['alignment', 'general', 'hardware', 'software', 'video'];
 const isIn = (chunk) => (name) => name.startsWith(`${chunk}/`);
 embed('src/kernels/shaders.gen.ts', 'shaders/', (name) => !chunks.some((chunk) => isIn(chunk)(name)));
 for (const chunk of chunks) embed(`src/kernels/${chunk}/shaders.gen.ts`, `shaders/${chunk}/`, isIn(chunk));

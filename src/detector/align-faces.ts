@@ -7,7 +7,8 @@ import { cropBytes, WARP_PARAMS_BYTES, warpAffine, warpSteps } from '../kernels/
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage } from '../runtime/gpu-flags.ts';
 import { bindLaunch, withBuffers } from '../runtime/launch.ts';
-import { type ImageBuffer, type ImageLayout, layOut } from './image-buffer.ts';
+import type { ImageBuffer } from './image-buffer.ts';
+import { type ImageLayout, layOut } from './image-layout.ts';
 import type { Sampled } from './sampled.ts';
 
 /** A face's five keypoints, as `detect` gives them. */

@@ -15,7 +15,6 @@ import type { LiveInput, Platform } from '../runtime/platform.ts';
 import { type DeviceEventMap, Renewable } from '../runtime/renewable.ts';
 import { DetectorEngine, type RunObserver } from './engine.ts';
 import { headLayoutOf } from './heads.ts';
-import { openTexture } from './image-buffer.ts';
 import { readKeypoints } from './keypoints.ts';
 import {
   DETECT_OPTIONS,
@@ -261,7 +260,11 @@ export class Detector extends TypedEventTarget<DetectorEventMap> {
   }
 
   async #open(image: ImageInput, signal: AbortSignal | undefined): Promise<OpenedImage> {
-    if (classNameOf(image) === 'GPUTexture') return openTexture(image as GPUTexture);
+    if (classNameOf(image) === 'GPUTexture') {
+      // pages load what few ask for when it is asked for
+      const { openTexture } = await loadPart(() => import('./open-texture.ts'));
+      return openTexture(image as GPUTexture);
+    }
     if (isPixels(image)) return { ...steadyPixels(image), kind: 'pixels' };
     const opened = await this.#platform.openImage(image, signal, this.#options.limits);
     return opened.kind === 'pixels' ? { ...steadyPixels(opened), kind: 'pixels' } : opened;

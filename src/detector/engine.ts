@@ -22,7 +22,8 @@ import { type CompileOptions, Session, type SessionOptions } from '../runtime/se
 import type { Keypoints } from './align-faces.ts';
 import { compileDetector, type DetectorPlan } from './compile.ts';
 import { FaceReader, type FaceStaging } from './face-reader.ts';
-import { ImageBuffer, type ImageLayout } from './image-buffer.ts';
+import { ImageBuffer } from './image-buffer.ts';
+import type { ImageLayout } from './image-layout.ts';
 import { inputSizesFor, placeImage, type Settings } from './options.ts';
 
 const RESIZE_ENTRY_BYTES = 16;

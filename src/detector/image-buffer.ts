@@ -1,19 +1,15 @@
 import { assertKept } from '../common/caller-memory.ts';
+import { classNameOf } from '../common/class-name.ts';
 import { ImageError } from '../common/errors.ts';
 import type { ImageSize } from '../common/geometry.ts';
 import type { OpenedImage, TextureSource } from '../common/image.ts';
-import type { ImageParams } from '../kernels/detection/image-params.ts';
+import { loadPart } from '../common/load-part.ts';
 import type { GpuContext } from '../runtime/gpu-context.ts';
 import { BufferUsage, TextureUsage } from '../runtime/gpu-flags.ts';
 import { type Upload, UploadRing } from '../runtime/upload-ring.ts';
+import type { FrameImporter } from './frame-importer.ts';
+import { type ImageLayout, layOut } from './image-layout.ts';
 import type { Sampled } from './sampled.ts';
-
-/** Where an image lies in the buffer. */
-export interface ImageLayout
-  extends Pick<ImageParams, 'width' | 'height' | 'channels' | 'rowBytes' | 'blueFirst' | 'firstWord'> {
-  /** What of the image is there; all of it unless given. */
-  readonly sampled?: Sampled;
-}
 
 /** A part of an image, in pixels. */
 interface Tile extends ImageSize {
@@ -25,60 +21,15 @@ interface Tile extends ImageSize {
 interface PendingImages {
   readonly layouts: readonly ImageLayout[];
   /**
-   * Brings them there, within a scope of the caller's.
+   * Brings them there, within a scope of the caller's, who submits `encoder` in the same task.
    * @returns whether WebGPU took what it has a scope of its own for
    * @throws TypeError for pixels that are gone, ImageError for a source that gives none
    */
   put(): Promise<void>;
 }
 
-/** WebGPU's alignment of rows in copies between textures and buffers. */
-const ROW_ALIGNMENT = 256;
-
 /** Below, `queue.writeBuffer` is as fast, and simpler for the GPU: 10 GB/s on an NVIDIA H200, of larger ones 3 GB/s against 13. */
 const RING_BYTES = 2 ** 21;
-
-const BLUE_FIRST_FORMATS: readonly string[] = ['bgra8unorm', 'bgra8unorm-srgb'];
-const FORMATS: readonly string[] = ['rgba8unorm', 'rgba8unorm-srgb', ...BLUE_FIRST_FORMATS];
-
-/** @throws TypeError for a texture that cannot be read as bytes */
-export function openTexture(texture: GPUTexture): OpenedImage {
-  const { format, usage, dimension, sampleCount, width, height } = texture;
-  if (!FORMATS.includes(format)) {
-    throw new TypeError(`image: expected a texture of format ${FORMATS.join(', ')}, got ${format}`);
-  }
-  if (dimension !== '2d' || sampleCount !== 1) {
-    throw new TypeError(`image: expected a 2d texture of one sample, got ${dimension}, ${sampleCount} samples`);
-  }
-  if (!(usage & TextureUsage.COPY_SRC)) throw new TypeError('image: expected a texture with usage COPY_SRC');
-  return { kind: 'texture', texture, width, height };
-}
-
-function layoutOf(picture: OpenedImage, firstWord: number, sampled?: Sampled): ImageLayout {
-  const { width, height } = picture;
-  if (picture.kind === 'pixels') {
-    const { channels } = picture;
-    const rowBytes = (sampled?.columns?.length ?? width) * channels;
-    return { width, height, channels, rowBytes, blueFirst: false, firstWord, ...(sampled && { sampled }) };
-  }
-  const rowBytes = Math.ceil((width * 4) / ROW_ALIGNMENT) * ROW_ALIGNMENT;
-  const blueFirst = picture.kind === 'texture' && BLUE_FIRST_FORMATS.includes(picture.texture.format);
-  // copies of textures take whole rows
-  const rows = sampled && { sampled: sampled.wholeRows() };
-  return { width, height, channels: 4, rowBytes, blueFirst, firstWord, ...rows };
-}
-
-/** Puts images one behind the other. */
-export function layOut(images: readonly OpenedImage[], sampled: readonly Sampled[] = []) {
-  let words = 0;
-  const layouts = images.map((image, i) => {
-    const layout = layoutOf(image, words, sampled[i]);
-    words += Math.ceil((layout.rowBytes * (layout.sampled?.rows.length ?? layout.height)) / 4);
-    return layout;
-  });
-  // a pixel that straddles two words reads one word further
-  return { layouts, bytes: (words + 1) * 4 };
-}
 
 /** The images under way, as bytes in one buffer that grows and never shrinks. */
 export class ImageBuffer {
@@ -90,6 +41,7 @@ export class ImageBuffer {
   readonly #ring: UploadRing | null;
   #buffer: GPUBuffer | null = null;
   #texture: GPUTexture | null = null;
+  #importer: FrameImporter | null = null;
 
   /** @param inFlight runs under way at a time */
   constructor(context: GpuContext, inFlight: number) {
@@ -116,7 +68,8 @@ export class ImageBuffer {
     const { layouts, bytes } =
       whole.bytes <= this.#context.maxBinding ? whole : layOut(images, await Promise.all(images.map(sample)));
     const buffer = await this.#reserve(bytes, images.length);
-    const texture = await this.#reserveTexture(images.filter(({ kind }) => kind === 'source'));
+    const imports = await this.#imports(images, layouts);
+    const texture = await this.#reserveTexture(images.filter(({ kind }, i) => kind === 'source' && !imports[i]));
     const uploads = () =>
       images.flatMap((image, i): Upload[] => {
         if (image.kind !== 'pixels') return [];
@@ -134,12 +87,29 @@ export class ImageBuffer {
         const copied = this.#context.scoped('reading the picture', () => {
           images.forEach((image, i) => {
             if (image.kind === 'texture') this.#copy(buffer, layouts[i]!, image.texture);
-            if (image.kind === 'source') this.#copySource(buffer, layouts[i]!, image.source, texture!);
+            if (image.kind !== 'source') return;
+            try {
+              if (imports[i]) imports[i](encoder, buffer);
+              else this.#copySource(buffer, layouts[i]!, image.source, texture!);
+            } catch (cause) {
+              const { message } = cause as Error;
+              throw new ImageError(`the browser gives no pixels of the picture: ${message}`, { cause });
+            }
           });
         });
         return copied.checked;
       },
     };
+  }
+
+  /** How to take in the images that are video frames and need no copy; nothing for the others. */
+  async #imports(images: readonly OpenedImage[], layouts: readonly ImageLayout[]) {
+    const isVideo = (image: OpenedImage) => image.kind === 'source' && classNameOf(image.source).includes('Video');
+    if (!images.some(isVideo)) return [];
+    // pages load what few need when it is needed
+    const { FrameImporter } = await loadPart(() => import('./frame-importer.ts'));
+    this.#importer ??= new FrameImporter(this.#context);
+    return this.#importer.prepare(images, layouts);
   }
 
   async #reserve(bytes: number, count: number): Promise<GPUBuffer> {
@@ -195,11 +165,7 @@ export class ImageBuffer {
       for (let x = 0; x < layout.width; x += texture.width) {
         const width = Math.min(texture.width, layout.width - x);
         const height = Math.min(texture.height, layout.height - y);
-        try {
-          queue.copyExternalImageToTexture({ source, origin: [x, y] }, { texture }, [width, height]);
-        } catch (cause) {
-          throw new ImageError(`the browser gives no pixels of the picture: ${(cause as Error).message}`, { cause });
-        }
+        queue.copyExternalImageToTexture({ source, origin: [x, y] }, { texture }, [width, height]);
         this.#copy(buffer, layout, texture, { x, y, width, height });
       }
     }
@@ -233,5 +199,6 @@ export class ImageBuffer {
     this.#ring?.dispose();
     this.#buffer?.destroy();
     this.#texture?.destroy();
+    this.#importer?.dispose();
   }
 }

@@ -3,6 +3,7 @@ import type { ShaderName as GeneralShaderName } from './general/shaders.gen.ts';
 import type { ShaderName as HardwareShaderName } from './hardware/shaders.gen.ts';
 import { type ShaderName, shaders } from './shaders.gen.ts';
 import type { ShaderName as SoftwareShaderName } from './software/shaders.gen.ts';
+import type { ShaderName as VideoShaderName } from './video/shaders.gen.ts';
 import { halveStorage, specialize } from './wgsl.ts';
 
 /** A part of a buffer. */
@@ -18,6 +19,7 @@ type KernelName =
   | GeneralShaderName
   | HardwareShaderName
   | SoftwareShaderName
+  | VideoShaderName
   | 'side-by-side';
 
 /** Everything a GPU needs to know of one kernel launch, as plain data: no device is involved in making it. */

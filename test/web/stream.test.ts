@@ -187,6 +187,83 @@ inChromium(
       expect(found.count).toBeGreaterThan(1);
     });
 
+    test('video frames are imported, with the faces and crops of copies', { timeout: 120_000 }, async () => {
+      const page = await pages().open();
+      const found = await page.evaluate(async () => {
+        const video = document.createElement('video');
+        Object.assign(video, { src: '/camera/video.webm', muted: true });
+        await new Promise((resolve) => video.addEventListener('loadeddata', resolve));
+        const { videoWidth: width, videoHeight: height } = video;
+        const frame = new VideoFrame(video);
+        const canvas = new OffscreenCanvas(width, height);
+        const context = canvas.getContext('2d', { willReadFrequently: true })!;
+        context.drawImage(video, 0, 0);
+        const pixels = context.getImageData(0, 0, width, height);
+        // alpha from 0 on, which copies divide by
+        const faded = new Uint8ClampedArray(pixels.data).map((value, i) => (i % 4 === 3 ? (i >> 2) % 256 : value));
+        context.putImageData(new ImageData(faded, width, height), 0, 0);
+        const rect = { x: 32, y: 6, width: 518, height: 402 };
+        const shape = { displayWidth: 601, displayHeight: 471 };
+        const turned = { rotation: 90, flip: true } as VideoFrameInit;
+        const plain = { format: 'RGBX' as const, codedWidth: width, codedHeight: height, timestamp: 0 };
+        const sources = {
+          ...{ video, frame, cropped: new VideoFrame(frame, { visibleRect: rect }) },
+          ...{ stretched: new VideoFrame(frame, shape), turned: new VideoFrame(frame, turned) },
+          ...{ bytes: new VideoFrame(pixels.data, plain), faded: new VideoFrame(canvas, { timestamp: 0 }) },
+        };
+        const prototype = GPUDevice.prototype;
+        const importTexture = prototype.importExternalTexture;
+        const imported: string[] = [];
+        const importing = (refused?: typeof VideoFrame) =>
+          function (this: GPUDevice, descriptor: GPUExternalTextureDescriptor) {
+            const { source } = descriptor;
+            if (refused && source instanceof refused) throw new TypeError('not a HTMLVideoElement');
+            imported.push(Object.prototype.toString.call(source));
+            return importTexture.call(this, descriptor);
+          };
+        const few = { data: new Uint8Array(45), width: 5, height: 3, channels: 3 as const };
+        const points = [290, 180, 350, 180, 320, 215, 295, 245, 345, 245];
+        const keypoints = [0, 2, 4, 6, 8].map((i) => [points[i]!, points[i + 1]!] as const);
+        const run = async (names: readonly string[]) => {
+          imported.length = 0;
+          const detector = await lib.createDetector(model, { inputSize: [160, 160] });
+          const results: Record<string, { faces: readonly object[]; crop?: readonly number[] }> = {};
+          for (const [name, source] of Object.entries(sources)) {
+            if (!names.includes(name)) continue;
+            const faces = await detector.detect(source);
+            const [crop] = await detector.alignFaces(source, [{ keypoints }]);
+            results[name] = { faces, crop: [...crop!.data] };
+          }
+          // behind pixels that end within a row of a texture
+          const batch = [few, sources.cropped, canvas, video];
+          if (names.length > 1) results.batch = { faces: await detector.detectBatch(batch) };
+          await detector.dispose();
+          const count = (name: string) => imported.filter((one) => one.includes(name)).length;
+          return { results, frames: count('VideoFrame'), videos: count('HTMLVideoElement') };
+        };
+        prototype.importExternalTexture = importing();
+        const all = await run(Object.keys(sources));
+        prototype.importExternalTexture = importing(VideoFrame);
+        const copiedFrames = await run(Object.keys(sources));
+        Reflect.deleteProperty(prototype, 'importExternalTexture');
+        const copiedVideo = await run(['video']);
+        for (const source of Object.values(sources)) if (source instanceof VideoFrame) source.close();
+        return { all, copiedFrames, copiedVideo };
+      });
+      const { all, copiedFrames, copiedVideo } = found;
+      // once to find out whether the browser imports the class, then by each call
+      expect(all).toMatchObject({ frames: 1 + 6 * 2 + 1, videos: 1 + 2 + 1 });
+      expect(copiedFrames).toMatchObject({ frames: 0, videos: 1 + 2 + 1 });
+      expect(copiedVideo).toMatchObject({ frames: 0, videos: 0 });
+      const { video, frame, cropped, batch } = all.results;
+      expect(frame!.faces).toHaveLength(1);
+      expect([batch!.faces[1], batch!.faces[3]]).toEqual([cropped!.faces, video!.faces]);
+      expect(all.results).toEqual(copiedFrames.results);
+      expect(video).toEqual(copiedVideo.results.video);
+      // each shows something else, but that a video shows its frame
+      expect(new Set(Object.values(all.results).map((one) => JSON.stringify(one))).size).toBeGreaterThanOrEqual(6);
+    });
+
     test('what is no live source is refused', async () => {
       const page = await pages().open();
       const errors = await page.evaluate(async () => {

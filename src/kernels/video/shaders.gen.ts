@@ -1,0 +1,6 @@
+// Generated from shaders/video/ by scripts/embed-shaders.mjs; do not edit.
+export const shaders = {
+  'import-frame': "// A video frame where the browser has it → RGBA bytes among the pixels of images, as a copy to a texture and from there brings them.\n// One invocation writes one pixel.\nstruct Params {\n  // the frame's size in pixels\n  width: i32,\n  height: i32,\n  // words of one of its rows, and of all pixels before it\n  row_words: i32,\n  first_word: i32,\n}\n\n@group(0) @binding(0) var<uniform> p: Params;\n@group(0) @binding(1) var frame: texture_external;\n@group(0) @binding(2) var<storage, read_write> pixels: array<u32>;\n\noverride WORKGROUP: u32 = 64;\n\n@compute @workgroup_size(WORKGROUP)\nfn main(@builtin(global_invocation_id) gid: vec3u) {\n  let x = i32(gid.x);\n  let y = i32(gid.y);\n  if (x >= p.width || y >= p.height) {\n    return;\n  }\n  let colour = textureLoad(frame, vec2i(x, y));\n  // alpha comes multiplied in, and copies divide by it\n  let opaque = colour.rgb / select(1.0, colour.a, colour.a > 0.0);\n  pixels[p.first_word + y * p.row_words + x] = pack4x8unorm(vec4f(opaque, colour.a));\n}\n",
+} as const;
+
+export type ShaderName = keyof typeof shaders;
