@@ -1,4 +1,5 @@
 import { classNameOf } from '../common/class-name.ts';
+import { ImageError } from '../common/errors.ts';
 import type { OpenedImage } from '../common/image.ts';
 import { UNIFORM_ALIGNMENT } from '../kernels/dispatch.ts';
 import { importFrame } from '../kernels/video/import-frame.ts';
@@ -29,7 +30,7 @@ export class FrameImporter {
 
   /**
    * @returns for each image how it is imported, which throws where the browser gives no pixels; null for what is to be copied
-   * @throws DeviceError
+   * @throws DeviceError, ImageError for a frame larger than a texture
    */
   async prepare(
     images: readonly OpenedImage[],
@@ -62,14 +63,22 @@ export class FrameImporter {
     });
   }
 
-  /** The frame of an image that is one and can be imported, else null. */
+  /** The frame of an image that is one and can be imported, else null. @throws ImageError for a frame that no copy could take in either */
   #importable(image: OpenedImage, { sampled }: ImageLayout): Frame | null {
-    const { device } = this.#context;
-    const most = device.limits.maxTextureDimension2D;
-    // parts and tiles are made of a texture
-    if (image.kind !== 'source' || sampled || Math.max(image.width, image.height) > most) return null;
+    if (image.kind !== 'source') return null;
     const name = classNameOf(image.source);
     if (!/^(VideoFrame|HTMLVideoElement)$/.test(name)) return null;
+    const { device } = this.#context;
+    const most = device.limits.maxTextureDimension2D;
+    const { width, height } = image;
+    if (Math.max(width, height) > most) {
+      // browsers make one texture of it, whatever part is copied
+      throw new ImageError(
+        `image: expected a video frame of at most ${most} pixels a side, got one of ${width}×${height}`,
+      );
+    }
+    // parts are copied from a texture
+    if (sampled) return null;
     const source = image.source as Frame;
     if (!this.#imported.has(name)) {
       try {

@@ -97,7 +97,7 @@ inChromium('sources', (pages) => {
     }
   });
 
-  test('canvases larger than a binding and wider than a texture', { timeout: 120_000 }, async () => {
+  test('canvases and frames larger than a binding and wider than a texture', { timeout: 120_000 }, async () => {
     const page = await pages().open();
     const found = await page.evaluate(async (inputSize) => {
       // with the limits that every adapter has: bindings of 128 MiB, textures of 8192
@@ -119,14 +119,25 @@ inChromium('sources', (pages) => {
         const options = { inputSize: [wide, Math.ceil((wide * height) / width / 32) * 32] as const };
         const faces = await detector.detect(canvas, options);
         const crops = await detector.alignFaces(canvas, faces);
+        const coded = { codedWidth: width, codedHeight: height, format: 'RGBX', timestamp: 0 } as const;
+        const frame = new VideoFrame(pixels.data, coded);
+        const ofFrame = await detector
+          .detect(frame, options)
+          .catch((error: Error) => `${error.name}: ${error.message}`);
+        frame.close();
         results.push({
-          ...{ faces, expected: await detector.detect(pixels, options) },
+          ...{ faces, ofFrame, expected: await detector.detect(pixels, options) },
           ...{ crops, expectedCrops: await detector.alignFaces(pixels, faces) },
         });
       }
       await detector.dispose();
       return results;
     }, SIZE);
+    expect(found.map(({ ofFrame }) => ofFrame)).toEqual([
+      found[0]!.expected,
+      // browsers make one texture of a frame
+      'ImageError: image: expected a video frame of at most 8192 pixels a side, got one of 9000×600',
+    ]);
     for (const { faces, expected, crops, expectedCrops } of found) {
       expect(faces).toHaveLength(1);
       expect(faces).toEqual(expected);
