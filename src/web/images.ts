@@ -56,10 +56,12 @@ async function fetchImage(source: string | URL, signal: AbortSignal | undefined)
   }
 }
 
-async function sendBitmap(source: ImageBitmapSource): Promise<SentImage> {
+async function sendCopy(source: ImageBitmapSource): Promise<SentImage> {
   try {
-    const bitmap = await createImageBitmap(source, DECODING);
-    return { image: bitmap, transfer: [bitmap] };
+    // a frame can be read where the browser has it, in the worker, too
+    const isVideo = classNameOf(source) === 'HTMLVideoElement' && typeof VideoFrame === 'function';
+    const sent = isVideo ? new VideoFrame(source as HTMLVideoElement) : await createImageBitmap(source, DECODING);
+    return { image: sent, transfer: [sent] };
   } catch (cause) {
     throw new ImageError(`image: the browser gives no pixels of it (${(cause as Error).message})`, { cause });
   }
@@ -96,8 +98,8 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
     open: (frame) => borrow(frame, frame.displayWidth, frame.displayHeight),
     close: (frame) => frame.close(),
   },
-  HTMLCanvasElement: { open: openCanvas, send: sendBitmap },
-  OffscreenCanvas: { open: openCanvas, send: sendBitmap },
+  HTMLCanvasElement: { open: openCanvas, send: sendCopy },
+  OffscreenCanvas: { open: openCanvas, send: sendCopy },
   HTMLVideoElement: {
     open(video) {
       if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
@@ -105,7 +107,7 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
       }
       throw new ImageError('image: expected a video that has a frame to show, got one that is still loading');
     },
-    send: sendBitmap,
+    send: sendCopy,
   },
   HTMLImageElement: {
     async open(image) {
@@ -115,7 +117,7 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
       });
       return openBitmap(image, name);
     },
-    send: sendBitmap,
+    send: sendCopy,
   },
   Blob: { open: (blob) => openBitmap(blob, 'picture') },
   File: { open: (file) => openBitmap(file, file.name) },

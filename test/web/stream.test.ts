@@ -247,10 +247,13 @@ inChromium(
         const copiedFrames = await run(Object.keys(sources));
         Reflect.deleteProperty(prototype, 'importExternalTexture');
         const copiedVideo = await run(['video']);
+        const worker = await lib.createWorkerDetector(model, { inputSize: [160, 160] });
+        const inWorker = await worker.detect(video);
+        await worker.dispose();
         for (const source of Object.values(sources)) if (source instanceof VideoFrame) source.close();
-        return { all, copiedFrames, copiedVideo };
+        return { all, copiedFrames, copiedVideo, inWorker };
       });
-      const { all, copiedFrames, copiedVideo } = found;
+      const { all, copiedFrames, copiedVideo, inWorker } = found;
       // once to find out whether the browser imports the class, then by each call
       expect(all).toMatchObject({ frames: 1 + 6 * 2 + 1, videos: 1 + 2 + 1 });
       expect(copiedFrames).toMatchObject({ frames: 0, videos: 1 + 2 + 1 });
@@ -260,6 +263,7 @@ inChromium(
       expect([batch!.faces[1], batch!.faces[3]]).toEqual([cropped!.faces, video!.faces]);
       expect(all.results).toEqual(copiedFrames.results);
       expect(video).toEqual(copiedVideo.results.video);
+      expect(inWorker).toEqual(video!.faces);
       // each shows something else, but that a video shows its frame
       expect(new Set(Object.values(all.results).map((one) => JSON.stringify(one))).size).toBeGreaterThanOrEqual(6);
     });
