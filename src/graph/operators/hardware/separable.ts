@@ -87,7 +87,9 @@ function lower(node: SeparableNode, to: LowerContext): void {
   const spec = separableSpec(node, (value) => to.dims(value));
   const rates = ratesOf(to.traits);
   const tile = likelySeparableTile(aloneSeparable(spec), rates)!;
-  const apart = node.inputs.length === 1 ? fasterApart(spec, tile, rates) : undefined;
+  // of one image the two would be apart already
+  const mayPart = node.inputs.length === 1 && spec.depthwise.batch > 1;
+  const apart = mayPart ? fasterApart(spec, tile, rates) : undefined;
   if (apart) lowerApart(node, spec, apart, to);
   else lowerTogether(node, spec, tile, to);
 }
