@@ -1,6 +1,6 @@
 import { type ConvLaunch, OPERANDS, single } from '../conv/method.ts';
 import type { ConvMethods } from '../conv/methods.ts';
-import { type ConvSpec, convFlops, isDense, isDepthwise } from '../conv/spec.ts';
+import { type ConvSpec, convFlops, isDense, isDepthwise, isPointwise } from '../conv/spec.ts';
 import { byChannels, octets, type WeightOrder } from '../conv/weight-orders.ts';
 import { type AdapterTraits, type Dispatch, MAX_BINDING_BYTES } from '../dispatch.ts';
 import { padWithZeros } from '../nc4hw4.ts';
@@ -41,8 +41,11 @@ function aroundProduct(spec: ConvSpec, multiply: (product: ConvSpec) => Dispatch
 
 /** Input and output channels from which on Winograd's convolution is faster on software rasterisers. */
 const WINOGRAD_CHANNELS = 24;
-/** Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. */
-const MAX_PARTS = 3;
+/**
+ * Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. Parts of a pointwise one
+ * are as wide as they would be in one launch, those of others narrower, and load more.
+ */
+const maxParts = (spec: ConvSpec) => (isPointwise(spec) ? 9 : 3);
 
 /** The methods for software rasterisers, which run lanes in lockstep on wide registers, where a load costs more than ten multiply-adds. */
 export const SOFTWARE_METHODS: ConvMethods = {
@@ -78,7 +81,7 @@ export const SOFTWARE_METHODS: ConvMethods = {
       Math.min(spec.inChannels, spec.outChannels) >= WINOGRAD_CHANNELS ? (['winograd-lane'] as const) : [];
     const { subgroupSize } = traits;
     // lavapipe's subgroups; to SwiftShader, whose have 4 lanes, the two kinds of buffers are one
-    const pays = subgroupSize >= 8 && spec.group === 1 && countUniformParts(spec, subgroupSize) <= MAX_PARTS;
+    const pays = subgroupSize >= 8 && spec.group === 1 && countUniformParts(spec, subgroupSize) <= maxParts(spec);
     return [...winograds, ...(pays ? (['lane-uniform'] as const) : []), 'lane'];
   },
 };

@@ -14,9 +14,11 @@ const plain = await loadEveryMethod({ software: false, subgroupSize: 0 });
 const wide = convCase([24, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const narrow = convCase([12, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const pointwise = convCase([24, 40], [8, 8]).spec;
-// weights for two launches, for six, and of one tile for more than one
+// weights for two launches, for nine, for ten, for six narrower ones, and of one tile for more than one
 const many = convCase([152, 152], [8, 8]).spec;
-const tooMany = convCase([288, 288], [8, 8]).spec;
+const most = convCase([288, 288], [8, 8]).spec;
+const tooMany = convCase([320, 320], [8, 8]).spec;
+const tooNarrow = convCase([88, 88], [8, 8], { kernel: [3, 3], strides: [2, 2], pads: 1 }).spec;
 const tooLarge = convCase([512, 16], [8, 8], { kernel: [3, 3], strides: [2, 2], pads: 1 }).spec;
 const depthwise = convCase([8, 8], [8, 8], { kernel: [3, 3], pads: 1, group: 8 }).spec;
 const depthwise5 = convCase([8, 8], [8, 8], { kernel: [5, 5], pads: 2, group: 8 }).spec;
@@ -29,7 +31,9 @@ describe('chooseMethod', () => {
     [software, pointwise, 'lane-uniform'],
     [{ ...software, subgroupSize: 4 }, pointwise, 'lane'],
     [software, many, 'lane-uniform'],
+    [software, most, 'lane-uniform'],
     [software, tooMany, 'lane'],
+    [software, tooNarrow, 'lane'],
     [software, tooLarge, 'lane'],
     [software, depthwise, 'depthwise-rows'],
     [software, depthwise5, 'depthwise'],
