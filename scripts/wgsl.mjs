@@ -40,6 +40,8 @@ export function shortenShader(source) {
   return (
     source
       .replaceAll(/\/\/.*$/gm, '')
+      // lines within functions, but for those of #for: others are found by where they begin
+      .replaceAll(/(?<=[;{},(]) *\n(?: *\n)* +(?=[^ #\n])/g, '')
       .replaceAll(/\s*\n\s*/g, '\n')
       // not in constants and aliases: src/kernels/wgsl.ts finds some by their lines
       .replaceAll(/^(?!const |alias ).*$/gm, (line) => line.replaceAll(/ ?([=+*/,;:{}()]) ?/g, '$1'))

@@ -40,6 +40,11 @@ fn pixel(source: Source, offset: i32, y: i32) -> vec3i {
   return three_bytes(source.first_word, u32(y * source.row_bytes + offset));
 }
 
+// a colour as the network takes it
+fn normalise(colour: vec3i, source: Source) -> vec3f {
+  return (vec3f(select(colour, colour.zyx, source.blue_first)) - 127.5) * 0.0078125;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) gid: vec3u) {
   let width = p.width;
@@ -60,7 +65,17 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
   let column = resize_table[first_entry + min(x, new_width - 1)];
   let left = column.first * channels;
   let right = column.second * channels;
-  for (var y = top; y < min(top + ROWS, height); y++) {
+  let end = min(top + ROWS, height);
+  let resized = image_params[image].width != new_width || image_params[image].height != image_params[image].new_height;
+  // two loops, of which one has no rows: of a branch software rasterisers run both sides
+  for (var y = select(top, end, resized); y < end; y++) {
+    var value = vec3f(padding);
+    if (y < new_height) {
+      value = normalise(pixel(source, left, y), source);
+    }
+    output[(n * height + y) * width + x] = Out(vec4f(value, 0.0));
+  }
+  for (var y = select(end, top, resized); y < end; y++) {
     var value = vec3f(padding);
     if (y < new_height) {
       let row = resize_table[first_entry + new_width + y];
@@ -70,7 +85,7 @@ fn main(@builtin(global_invocation_id) gid: vec3u) {
         + pixel(source, right, row.second) * column.second_weight;
       let colour = (((row.first_weight * (above >> vec3u(4u))) >> vec3u(16u))
         + ((row.second_weight * (below >> vec3u(4u))) >> vec3u(16u)) + 2) >> vec3u(2u);
-      value = (vec3f(select(colour, colour.zyx, source.blue_first)) - 127.5) * 0.0078125;
+      value = normalise(colour, source);
     }
     output[(n * height + y) * width + x] = Out(vec4f(value, 0.0));
   }
