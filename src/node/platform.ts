@@ -16,8 +16,8 @@ import { resolveModel } from './models/resolve.ts';
 import { printable } from './printable.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
-/** One sleep: short enough for whatever else the process does. */
-const SLEEP_MS = 1;
+/** One sleep: short enough for whatever else the process does; a result is seen half of one late. */
+const SLEEP_MS = 0.4;
 /** Slept on only: no other thread notifies it. */
 const SLEPT_ON = new Int32Array(new SharedArrayBuffer(4));
 

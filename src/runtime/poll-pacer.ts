@@ -1,5 +1,5 @@
 /** How much of the usual time is slept through: runs vary, and the rest is polled for. */
-const ASLEEP = 0.85;
+const ASLEEP = 0.9;
 /** The usual time is the shortest of so many runs: one that compiles, or through which the machine sleeps, says nothing. */
 const RECENT = 4;
 const FEWEST = 2;
