@@ -16,16 +16,22 @@ import { resolveModel } from './models/resolve.ts';
 import { printable } from './printable.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
-/** One sleep: short enough for whatever else the process does; a result is seen half of one late. */
-const SLEEP_MS = 0.4;
+/** One sleep at most: short enough for whatever else the process does. */
+const SLEEP_MS = 1;
+/** And at least: a poll takes a core for some hundredths of that. */
+const NAP_MS = 0.2;
+/** One sleep as a part of the run: a result is seen half of one late. */
+const NAP = 0.01;
 /** Slept on only: no other thread notifies it. */
 const SLEPT_ON = new Int32Array(new SharedArrayBuffer(4));
 
 /** Node: WebGPU by Dawn (the package `webgpu`), files by fs, pictures by sharp. */
 export const nodePlatform: Platform = {
-  async yieldCore() {
+  async yieldCore(sleptMs) {
     await new Promise((resolve) => setImmediate(resolve));
-    Atomics.wait(SLEPT_ON, 0, 0, SLEEP_MS);
+    // a run that compiles takes seconds, and Mesa's compiler the core that polls would take
+    const napMs = sleptMs > 0 ? Math.min(Math.max(sleptMs * NAP, NAP_MS), SLEEP_MS) : SLEEP_MS;
+    Atomics.wait(SLEPT_ON, 0, 0, napMs);
   },
   tuningStore: fileTuningStore(notify),
   requestAdapter,

@@ -3,7 +3,7 @@ import { preloadTarget } from '../graph/load-target.ts';
 import type { AdapterClass, AdapterTraits, Precision } from '../kernels/dispatch.ts';
 import { DeviceLoss } from './device-loss.ts';
 import { MapMode } from './gpu-flags.ts';
-import type { PollPacer } from './poll-pacer.ts';
+import type { PollPacer, YieldCore } from './poll-pacer.ts';
 import type { OnPhaseEnd } from './run-phases.ts';
 
 /** Limits that large pictures and networks can need more of than WebGPU guarantees. */
@@ -61,7 +61,7 @@ export interface GpuProvider {
    * Where waiting for the GPU keeps a core busy: lets events in, then gives that core away for a moment. See
    * `PollPacer`. Null elsewhere.
    */
-  readonly yieldCore: (() => Promise<void>) | null;
+  readonly yieldCore: YieldCore | null;
 }
 
 /** A device with what is compiled on it. One owner disposes it; a borrowed GPUDevice is never destroyed. */

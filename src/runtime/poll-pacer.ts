@@ -5,6 +5,12 @@ const RECENT = 4;
 const FEWEST = 2;
 
 /**
+ * Gives the core away for a moment.
+ * @param sleptMs how much of the run was slept through before: of a run whose length nobody knows 0
+ */
+export type YieldCore = (sleptMs: number) => Promise<void>;
+
+/**
  * Sleeps through most of a run before anything polls for its result, then gives the core away between polls.
  *
  * A workaround for webgpu 0.6.2 on software adapters: Dawn for Node polls in a busy loop while a mapping is pending and
@@ -16,7 +22,7 @@ export class PollPacer {
   #recent: number[] = [];
 
   /** Runs `poll` after the sleep, yields until it has ended, and learns from how long that took. */
-  async wait<T>(poll: () => Promise<T>, yieldCore: () => Promise<void>): Promise<T> {
+  async wait<T>(poll: () => Promise<T>, yieldCore: YieldCore): Promise<T> {
     const start = performance.now();
     const sleepMs = this.#recent.length < FEWEST ? 0 : Math.floor(Math.min(...this.#recent) * ASLEEP);
     if (sleepMs > 0) await new Promise((resolve) => setTimeout(resolve, sleepMs));
@@ -28,7 +34,7 @@ export class PollPacer {
     // a failure meanwhile waits for its handler below
     polled.catch(() => {});
     while (polling) {
-      await yieldCore();
+      await yieldCore(sleepMs);
       yields++;
     }
     const result = await polled;
