@@ -28,6 +28,9 @@ const TILES: Readonly<Record<4 | 8, Readonly<Record<'storage' | 'uniform', Tiles
   },
 };
 
+/** Operations in the time that a launch takes on two cores: 0.03 ms. */
+const LAUNCH_FLOPS = 1.5e6;
+
 /** What every WebGPU device can bind as uniforms. */
 export const UNIFORM_BYTES = 65536;
 
@@ -36,10 +39,10 @@ function lanesOf(subgroupSize: number): 4 | 8 {
   return subgroupSize >= 8 ? 8 : 4;
 }
 
-/** The tile with the least time for all octets. */
-function bestTile(outChannels: number, tiles: Tiles): number {
+/** The tile with the least time for all octets, and for launches if it takes several. */
+function bestTile(outChannels: number, tiles: Tiles, launchTime: (octets: number) => number = () => 0): number {
   const octets = Math.ceil(outChannels / OCTET);
-  const times = tiles.map(([size, speed]) => (Math.ceil(octets / size) * size) / speed);
+  const times = tiles.map(([size, speed]) => (Math.ceil(octets / size) * size) / speed + launchTime(size));
   return tiles[times.indexOf(Math.min(...times))]![0];
 }
 
@@ -88,10 +91,17 @@ function cutUniform(spec: ConvSpec, subgroupSize: number) {
   const octetBytes = weightBytes(spec) / octets;
   const sizes = TILES[lanesOf(subgroupSize)].uniform.filter(([size]) => size * octetBytes <= UNIFORM_BYTES);
   if (sizes.length === 0) return null;
-  const OCTETS = bestTile(spec.outChannels, sizes);
-  const tiles = Math.ceil(octets / OCTETS);
-  const most = tilesOfPart(OCTETS * octetBytes, tiles);
-  return most === 0 ? null : { OCTETS, tileBytes: OCTETS * octetBytes, tiles, most };
+  const cut = (OCTETS: number) => {
+    const tiles = Math.ceil(octets / OCTETS);
+    const tileBytes = OCTETS * octetBytes;
+    return { OCTETS, tileBytes, tiles, most: tilesOfPart(tileBytes, tiles) };
+  };
+  const launchTime = (size: number) => {
+    const { tiles, most } = cut(size);
+    return (LAUNCH_FLOPS * Math.ceil(tiles / most)) / (convFlops(spec) / octets);
+  };
+  const best = cut(bestTile(spec.outChannels, sizes, launchTime));
+  return best.most === 0 ? null : best;
 }
 
 /** How many tiles of `bytes` of weights each a binding holds, so that another one may begin behind them if there are more. */

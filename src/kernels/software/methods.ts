@@ -42,8 +42,8 @@ function aroundProduct(spec: ConvSpec, multiply: (product: ConvSpec) => Dispatch
 /** Input and output channels from which on Winograd's convolution is faster on software rasterisers. */
 const WINOGRAD_CHANNELS = 24;
 /**
- * Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. Parts of a pointwise one
- * are as wide as they would be in one launch, those of others narrower, and load more.
+ * Launches of a convolution at most: for more, software rasterisers take longer to launch than uniforms save. Those of windows
+ * hold narrower tiles than one launch would, and load more.
  */
 const maxParts = (spec: ConvSpec) => (isPointwise(spec) ? 9 : 3);
 

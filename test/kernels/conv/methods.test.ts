@@ -14,10 +14,10 @@ const plain = await loadEveryMethod({ software: false, subgroupSize: 0 });
 const wide = convCase([24, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const narrow = convCase([12, 24], [8, 8], { kernel: [3, 3], pads: 1 }).spec;
 const pointwise = convCase([24, 40], [8, 8]).spec;
-// weights for two launches, for nine, for ten, for six narrower ones, and of one tile for more than one
+// weights for two launches, for six, for thirteen, for six narrower ones, and of one tile for more than one
 const many = convCase([152, 152], [8, 8]).spec;
 const most = convCase([288, 288], [8, 8]).spec;
-const tooMany = convCase([320, 320], [8, 8]).spec;
+const tooMany = convCase([400, 400], [8, 8]).spec;
 const tooNarrow = convCase([88, 88], [8, 8], { kernel: [3, 3], strides: [2, 2], pads: 1 }).spec;
 const tooLarge = convCase([512, 16], [8, 8], { kernel: [3, 3], strides: [2, 2], pads: 1 }).spec;
 const depthwise = convCase([8, 8], [8, 8], { kernel: [3, 3], pads: 1, group: 8 }).spec;
@@ -101,6 +101,12 @@ describe('tiles', () => {
 });
 
 describe('weights in uniform buffers', () => {
+  it('takes narrower tiles where these make fewer launches', () => {
+    expect(planConv('lane-uniform', most, software).launches.length).toBe(6);
+    const large = { ...most, inHeight: 80, inWidth: 80, outHeight: 80, outWidth: 80 };
+    expect(planConv('lane-uniform', large, software).launches.length).toBe(9);
+  });
+
   it('takes as many launches as it takes to bind them', () => {
     const { launches, weightOrder } = planConv('lane-uniform', many, software);
     const weights = weightOrder.pack(new Float32Array(152 * 152), many);
