@@ -1,5 +1,6 @@
 import { type AdapterTraits, type Dispatch, MAX_BINDING_BYTES } from '../kernels/dispatch.ts';
-import { hasRoomFor, ratesOf } from '../kernels/hardware/cost.ts';
+import { hasRoomFor } from '../kernels/hardware/cost.ts';
+import { ratesOf } from '../kernels/hardware/rates.ts';
 import {
   declarationsOf,
   firstOverride,

@@ -87,7 +87,7 @@ export function withHalfImages(launch: Dispatch, { inputs, output }: HalfImages)
   return { ...launch, source, bindingBytes };
 }
 
-/** What an adapter is like, as far as it tells; see `RATES` of hardware/cost.ts. */
+/** What an adapter is like, as far as it tells; see hardware/rates.ts. */
 export type AdapterClass = 'server' | 'desktop' | 'integrated' | 'phone';
 
 /** What decides between variants of a kernel; see `gpu-context.ts` for how it is read off an adapter. */

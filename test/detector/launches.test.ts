@@ -4,7 +4,7 @@ import { synthesizeModel } from '../../src/architectures/synthesize.ts';
 import { compileDetector } from '../../src/detector/compile.ts';
 import { loadTarget } from '../../src/graph/load-target.ts';
 import type { AdapterTraits, Dispatch } from '../../src/kernels/dispatch.ts';
-import { RATES } from '../../src/kernels/hardware/cost.ts';
+import { RATES } from '../../src/kernels/hardware/rates.ts';
 import { loadModel } from '../../src/loader/load-model.ts';
 
 /** NVIDIA's H200 as a browser shows it: of storage buffers, browsers give 10 wherever an adapter has as many. */

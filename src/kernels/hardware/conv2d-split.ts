@@ -2,8 +2,9 @@ import { weightBytes } from '../conv/octets.ts';
 import { type ConvSpec, convLaunch, isPointwise } from '../conv/spec.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
-import { type SplitTile, splitBytes, splitGrid, VECTOR_BYTES } from './cost.ts';
+import { VECTOR_BYTES } from './cost.ts';
 import { dispatch } from './dispatch.ts';
+import { type SplitTile, splitBytes, splitGrid } from './split-cost.ts';
 
 /**
  * Dense convolution whose taps are split over the workgroup, which adds the parts in a fixed order: for adapters with more

@@ -2,7 +2,7 @@ import { depthwiseWeightBytes } from '../conv/depthwise.ts';
 import { type ConvSpec, convLaunch } from '../conv/spec.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
-import { type DepthwiseTile, depthwiseGrid } from './cost.ts';
+import { type DepthwiseTile, depthwiseGrid } from './depthwise-cost.ts';
 import { dispatch } from './dispatch.ts';
 
 /** `depthwise` whose shape is compiled in, for adapters that wait for loads longer than they compute. Bindings as there. */

@@ -3,18 +3,11 @@ import type { ConvMethods } from '../conv/methods.ts';
 import { alone, isDense, isDepthwise } from '../conv/spec.ts';
 import { byChannels, octets } from '../conv/weight-orders.ts';
 import { conv2dSplit } from './conv2d-split.ts';
-import {
-  CPU_MICROSECONDS,
-  type DepthwiseTile,
-  depthwiseMicroseconds,
-  likelyDepthwiseTiles,
-  likelySplitTiles,
-  ratesOf,
-  resizedTiles,
-  type SplitTile,
-  splitMicroseconds,
-} from './cost.ts';
+import { CPU_MICROSECONDS } from './cost.ts';
 import { depthwiseColumns } from './depthwise-columns.ts';
+import { type DepthwiseTile, depthwiseMicroseconds, likelyDepthwiseTiles } from './depthwise-cost.ts';
+import { ratesOf } from './rates.ts';
+import { likelySplitTiles, resizedTiles, type SplitTile, splitMicroseconds } from './split-cost.ts';
 
 const split: Method<SplitTile> = {
   weightOrder: octets,

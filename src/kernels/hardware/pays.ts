@@ -1,14 +1,10 @@
 import { type ConvSpec, isDense, isDepthwise, isPointwise } from '../conv/spec.ts';
 import type { AdapterTraits } from '../dispatch.ts';
-import {
-  CPU_MICROSECONDS,
-  depthwiseMicroseconds,
-  likelyDepthwiseTiles,
-  likelySplitTiles,
-  ratesOf,
-  splitMicroseconds,
-} from './cost.ts';
+import { CPU_MICROSECONDS } from './cost.ts';
+import { depthwiseMicroseconds, likelyDepthwiseTiles } from './depthwise-cost.ts';
+import { ratesOf } from './rates.ts';
 import { likelySeparableTile, type SeparableSpec, separableMicroseconds } from './separable-cost.ts';
+import { likelySplitTiles, splitMicroseconds } from './split-cost.ts';
 
 /** Whether a pool and the pointwise convolution behind it are better one convolution of the pool's windows, by the model. */
 export function poolPays(pointwise: ConvSpec, merged: ConvSpec, traits: AdapterTraits): boolean {

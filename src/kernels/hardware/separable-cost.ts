@@ -4,10 +4,7 @@ import type { ConvSpec } from '../conv/spec.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
 import {
-  type AdapterRates,
   CPU_MICROSECONDS,
-  type DepthwiseTile,
-  depthwiseMicroseconds,
   FETCH_SLOTS,
   JOIN_LOADS,
   LANES,
@@ -15,23 +12,26 @@ import {
   launchable,
   leastBytes,
   likeliest,
-  likelyDepthwiseTiles,
-  likelySplitTiles,
   MAX_INVOCATIONS,
   MAX_WORKGROUP_BYTES,
   microseconds,
   OUTPUT_SLOTS,
+  START_SLOTS,
+  TAP_SLOTS,
+  VECTOR_BYTES,
+} from './cost.ts';
+import { type DepthwiseTile, depthwiseMicroseconds, likelyDepthwiseTiles } from './depthwise-cost.ts';
+import type { AdapterRates } from './rates.ts';
+import {
+  likelySplitTiles,
   resizedTiles,
   type SplitTile,
-  START_SLOTS,
   splitBytes,
   splitGrid,
   splitMicroseconds,
   splitTiles,
-  TAP_SLOTS,
-  VECTOR_BYTES,
   weightLines,
-} from './cost.ts';
+} from './split-cost.ts';
 
 /** A depthwise convolution and the pointwise one that alone reads it. */
 export interface SeparableSpec {

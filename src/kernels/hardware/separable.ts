@@ -4,9 +4,10 @@ import { packConvWeights, weightBytes } from '../conv/octets.ts';
 import { convBindings, convFlops, convLaunch, packChannels } from '../conv/spec.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { blocksOf } from '../nc4hw4.ts';
-import { type SplitTile, VECTOR_BYTES } from './cost.ts';
+import { VECTOR_BYTES } from './cost.ts';
 import { dispatch } from './dispatch.ts';
 import { type SeparableSpec, separableBytes, separableGrid } from './separable-cost.ts';
+import type { SplitTile } from './split-cost.ts';
 
 /** Weights for `separable`: those of `depthwise`, then those of `conv2dSplit`. */
 export function packSeparableWeights(

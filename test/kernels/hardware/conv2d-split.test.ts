@@ -1,7 +1,7 @@
 import { describe, it } from 'vitest';
 import { octets } from '../../../src/kernels/conv/weight-orders.ts';
 import { conv2dSplit } from '../../../src/kernels/hardware/conv2d-split.ts';
-import type { SplitTile } from '../../../src/kernels/hardware/cost.ts';
+import type { SplitTile } from '../../../src/kernels/hardware/split-cost.ts';
 import { checkConv } from '../support/check-conv.ts';
 import { convCase, convCases, named } from '../support/conv-cases.ts';
 

@@ -1,23 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import type { ConvSpec } from '../../../src/kernels/conv/spec.ts';
+import { MAX_INVOCATIONS, MAX_WORKGROUP_BYTES } from '../../../src/kernels/hardware/cost.ts';
 import {
-  type AdapterRates,
   depthwiseMicroseconds,
   depthwiseTiles,
   likelyDepthwiseTiles,
-  likelySplitTiles,
-  MAX_INVOCATIONS,
-  MAX_WORKGROUP_BYTES,
-  RATES,
-  type SplitTile,
-  splitMicroseconds,
-  splitTiles,
-} from '../../../src/kernels/hardware/cost.ts';
+} from '../../../src/kernels/hardware/depthwise-cost.ts';
+import { type AdapterRates, RATES } from '../../../src/kernels/hardware/rates.ts';
 import {
   likelySeparableTile,
   type SeparableSpec,
   separableMicroseconds,
 } from '../../../src/kernels/hardware/separable-cost.ts';
+import {
+  likelySplitTiles,
+  type SplitTile,
+  splitMicroseconds,
+  splitTiles,
+} from '../../../src/kernels/hardware/split-cost.ts';
 import { convCase } from '../support/conv-cases.ts';
 import { DEPTHWISE_LAUNCHES, SEPARABLE_LAUNCHES, SPLIT_LAUNCHES } from '../support/h200-convolutions.ts';
 

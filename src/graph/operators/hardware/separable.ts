@@ -2,8 +2,8 @@ import type { Dims } from '../../../common/tensor.ts';
 import { alone, type ConvSpec } from '../../../kernels/conv/spec.ts';
 import { byChannels, octets, type WeightOrder } from '../../../kernels/conv/weight-orders.ts';
 import { conv2dSplit } from '../../../kernels/hardware/conv2d-split.ts';
-import { ratesOf, type SplitTile } from '../../../kernels/hardware/cost.ts';
 import { depthwiseColumns } from '../../../kernels/hardware/depthwise-columns.ts';
+import { ratesOf } from '../../../kernels/hardware/rates.ts';
 import { separable as kernel, packSeparableBiases, packSeparableWeights } from '../../../kernels/hardware/separable.ts';
 import {
   type ApartTiles,
@@ -13,6 +13,7 @@ import {
   type SeparableSpec,
   separableMicroseconds,
 } from '../../../kernels/hardware/separable-cost.ts';
+import type { SplitTile } from '../../../kernels/hardware/split-cost.ts';
 import { biasOf, type ConvNode, conv, specOf } from '../conv.ts';
 import type { LowerContext, NodeBase, Operator } from '../operator.ts';
 
