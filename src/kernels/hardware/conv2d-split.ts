@@ -20,7 +20,7 @@ export function conv2dSplit(spec: ConvSpec, tile: SplitTile): Dispatch {
     ...{ IN_BLOCKS: inBlocks, IN_H: spec.inHeight, IN_W: spec.inWidth },
     ...{ OUT_BLOCKS: blocksOf(spec.outChannels), OUT_W: spec.outWidth },
     ...{ STRIDE_W: spec.strides[1], LANES: lanes, SLICES: slices, SPLIT: split, WORKERS: workers },
-    ...{ INVOCATIONS: workers * split, SHARED_VECTORS: split > 1 ? splitBytes(tile) / VECTOR_BYTES : 1 },
+    ...{ INVOCATIONS: workers * split, SHARED_VECTORS: Math.max(1, splitBytes(tile) / VECTOR_BYTES) },
   };
   const consts = { PIXELS: pixels, BLOCKS: blocks, SUMS: pixels * blocks };
   const grid = { weightBytes: weightBytes(spec), workgroups: splitGrid(spec, tile) };

@@ -23,6 +23,8 @@ import {
 import { type DepthwiseTile, depthwiseMicroseconds, likelyDepthwiseTiles } from './depthwise-cost.ts';
 import type { AdapterRates } from './rates.ts';
 import {
+  invocationsOf,
+  joinLines,
   likelySplitTiles,
   resizedTiles,
   type SplitTile,
@@ -54,7 +56,7 @@ const SEPARABLE_REGISTERS = 80;
 /** Workgroup memory for what lies between the two convolutions, and then for the sums of all ways, in bytes. */
 export function separableBytes({ pointwise }: SeparableSpec, tile: SplitTile): number {
   const between = blocksOf(pointwise.inChannels) * tile.lanes * tile.pixels * VECTOR_BYTES;
-  return Math.max(between, tile.split > 1 ? splitBytes(tile) : 0);
+  return Math.max(between, splitBytes(tile));
 }
 
 /** Workgroups of `separable-split`. */
@@ -64,9 +66,9 @@ export function separableGrid({ pointwise }: SeparableSpec, tile: SplitTile): Di
 
 /** What a launch of `separable-split` takes, in microseconds. */
 export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rates: AdapterRates): number {
-  const { pixels, blocks, lanes, slices, split } = tile;
+  const { pixels, blocks, lanes, split } = tile;
   const { depthwise, pointwise } = spec;
-  const invocations = lanes * slices * split;
+  const invocations = invocationsOf(tile);
   const inBlocks = blocksOf(pointwise.inChannels);
   const sums = pixels * blocks;
   // vectors of the depthwise convolution that an invocation computes, on average
@@ -77,7 +79,6 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
   const depthwiseWeightLines = LANES / Math.min(lanes * pixels, LANES);
   const inputLines = (LANES * VECTOR_BYTES * depthwise.strides[1]) / LINE_BYTES;
   const sharedLines = (LANES * VECTOR_BYTES) / LINE_BYTES;
-  const joinLines = split > 1 ? 2 * sums * sharedLines : 0;
   return microseconds(
     {
       workgroups: sizeOf(separableGrid(spec, tile)),
@@ -90,7 +91,7 @@ export function separableMicroseconds(spec: SeparableSpec, tile: SplitTile, rate
       lines:
         taps * (inputLines + depthwiseWeightLines) * each +
         (pixels * sharedLines + 4 * blocks * weightLines(tile)) * own +
-        joinLines,
+        joinLines(tile),
       registers: SEPARABLE_REGISTERS + 4 * sums,
       workgroupBytes: separableBytes(spec, tile),
       loads: Math.max(1, each) * DEPTHWISE_LOADS + own * BLOCK_LOADS + (split > 1 ? JOIN_LOADS : 1),
@@ -112,8 +113,8 @@ export function separableTiles(spec: SeparableSpec): readonly SplitTile[] {
     for (const lanes of TILES.lanes) {
       for (const slices of TILES.slices.filter((each) => each <= outBlocks)) {
         for (const split of TILES.split.filter((each) => each <= inBlocks)) {
-          const invocations = lanes * slices * split;
           const tile = { pixels, blocks: 1, lanes, slices, split, unroll: 1 };
+          const invocations = invocationsOf(tile);
           const fits = invocations <= MAX_INVOCATIONS && separableBytes(spec, tile) <= MAX_WORKGROUP_BYTES;
           if (invocations >= LANES && fits) tiles.push(tile);
         }

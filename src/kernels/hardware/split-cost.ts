@@ -71,9 +71,8 @@ function stepsOf(spec: ConvSpec, { split, unroll }: SplitTile): { readonly steps
   return { steps: Math.ceil(taps / unroll / split), taps: taps / split };
 }
 
-/** Waits of an invocation for what its taps need, in loads, where a step fetches so many vectors. */
-function tapLoads(spec: ConvSpec, tile: SplitTile, vectors: number): number {
-  const { steps } = stepsOf(spec, tile);
+/** Waits of an invocation for what its taps need, in loads, in so many steps that fetch so many vectors each. */
+function tapLoads(spec: ConvSpec, tile: SplitTile, steps: number, vectors: number): number {
   const sums = tile.pixels * tile.blocks;
   if (sums <= FEW_SUMS) {
     // cores have room for few workgroups: where those have few invocations, each gets twice the registers
@@ -85,7 +84,8 @@ function tapLoads(spec: ConvSpec, tile: SplitTile, vectors: number): number {
   return (steps + late) * (1 + NEXT_TAP_LOADS * (tile.unroll - 1));
 }
 
-function invocationsOf({ lanes, slices, split }: SplitTile): number {
+/** Invocations of a workgroup. */
+export function invocationsOf({ lanes, slices, split }: SplitTile): number {
   return lanes * slices * split;
 }
 
@@ -117,7 +117,7 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
   const { kernel, strides } = spec;
   const invocations = invocationsOf(tile);
   const sums = pixels * blocks;
-  const { taps } = stepsOf(spec, tile);
+  const { steps, taps } = stepsOf(spec, tile);
   // a column of inputs serves the taps of a column of the kernel for all pixels
   const rows = rowsOf(spec, pixels);
   const inputsPerTap = rows / kernel[0];
@@ -125,19 +125,17 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
   // neighbouring invocations read neighbouring vectors of the input
   const { lanes, ways } = neighboursOf(tile);
   const inputLines = Math.max(1, (lanes * ways * strides[1] * VECTOR_BYTES) / LINE_BYTES);
-  // sums go to workgroup memory and come back
-  const joinLines = split > 1 ? (2 * sums * LANES * VECTOR_BYTES) / LINE_BYTES : 0;
   return microseconds(
     {
       workgroups: sizeOf(splitGrid(spec, tile)),
       invocations,
       slots: (TAP_SLOTS * sums + FETCH_SLOTS * weightsPerTap) * taps + START_SLOTS + (OUTPUT_SLOTS * sums) / split,
-      lines: (inputsPerTap * inputLines + weightsPerTap * weightLines(tile)) * taps + joinLines,
+      lines: (inputsPerTap * inputLines + weightsPerTap * weightLines(tile)) * taps + joinLines(tile),
       registers: OWN_REGISTERS + 4 * (sums + rows),
-      workgroupBytes: split > 1 ? splitBytes(tile) : 0,
+      workgroupBytes: splitBytes(tile),
       // invocations in step have each other's sums at once; outputs are written one after the other, each with a bias to load
       loads:
-        tapLoads(spec, tile, (inputsPerTap + weightsPerTap) * tile.unroll) +
+        tapLoads(spec, tile, steps, (inputsPerTap + weightsPerTap) * tile.unroll) +
         (split > 1 && invocations > LANES ? JOIN_LOADS : 0) +
         Math.ceil(sums / split),
       bytes: leastBytes(spec),
@@ -146,9 +144,14 @@ export function splitMicroseconds(spec: ConvSpec, tile: SplitTile, rates: Adapte
   );
 }
 
-/** Workgroup memory for the sums of all ways, in bytes. */
-export function splitBytes({ pixels, blocks, lanes, slices, split }: SplitTile): number {
-  return VECTOR_BYTES * pixels * blocks * lanes * slices * split;
+/** Workgroup memory for the sums of all ways, in bytes; none where there is one way. */
+export function splitBytes(tile: SplitTile): number {
+  return tile.split > 1 ? VECTOR_BYTES * tile.pixels * tile.blocks * invocationsOf(tile) : 0;
+}
+
+/** Lines of which `LANES` invocations put their sums into workgroup memory and fetch them from there. */
+export function joinLines({ pixels, blocks, split }: SplitTile): number {
+  return split > 1 ? (2 * pixels * blocks * LANES * VECTOR_BYTES) / LINE_BYTES : 0;
 }
 
 /** Shapes of a workgroup without its split: `lanes`, `slices`; and the splits that are tried with each. */
@@ -203,9 +206,7 @@ export function splitTiles(spec: ConvSpec): readonly SplitTile[] {
           const unroll = unrollFor(spec, pixels * blocks, split);
           if (unroll === undefined) continue;
           const tile = { pixels, blocks, lanes, slices, split, unroll };
-          if (lanes * slices * split > MAX_INVOCATIONS) continue;
-          if (split > 1 && splitBytes(tile) > MAX_WORKGROUP_BYTES) continue;
-          tiles.push(tile);
+          if (invocationsOf(tile) <= MAX_INVOCATIONS && splitBytes(tile) <= MAX_WORKGROUP_BYTES) tiles.push(tile);
         }
       }
     }
@@ -222,7 +223,6 @@ export function likelySplitTiles(spec: ConvSpec, rates: AdapterRates, tiles = sp
 export function resizedTiles(tile: SplitTile, invocations: number): SplitTile[] {
   return [8, 16, 32, 64, 128].flatMap((lanes) => {
     const resized = { ...tile, lanes, slices: invocations / (lanes * tile.split) };
-    const fits = tile.split === 1 || splitBytes(resized) <= MAX_WORKGROUP_BYTES;
-    return Number.isInteger(resized.slices) && fits ? [resized] : [];
+    return Number.isInteger(resized.slices) && splitBytes(resized) <= MAX_WORKGROUP_BYTES ? [resized] : [];
   });
 }
