@@ -9,6 +9,9 @@ import type { ImageLayout } from './image-layout.ts';
 
 type Frame = VideoFrame | HTMLVideoElement;
 
+/** An image that is a frame of a video, in the browser's hands. */
+type VideoImage = Extract<OpenedImage, { kind: 'source' }>;
+
 /**
  * Puts a frame into the buffer of images by what comes next in `encoder`, which is to be submitted before the task ends: a video's
  * frame is the browser's again by then.
@@ -29,16 +32,17 @@ export class FrameImporter {
   }
 
   /**
+   * @param videos null for images that are none
    * @returns for each image how it is imported, which throws where the browser gives no pixels; null for what is to be copied
    * @throws DeviceError, ImageError for a frame larger than a texture
    */
   async prepare(
-    images: readonly OpenedImage[],
+    videos: readonly (VideoImage | null)[],
     layouts: readonly ImageLayout[],
   ): Promise<readonly (ImportFrame | null)[]> {
     const { device } = this.#context;
-    const launches = images.map((image, i) => {
-      const frame = this.#importable(image, layouts[i]!);
+    const launches = videos.map((video, i) => {
+      const frame = video && this.#importable(video, layouts[i]!);
       return frame && { frame, dispatch: importFrame(layouts[i]!) };
     });
     const first = launches.find((launch) => launch !== null);
@@ -63,14 +67,11 @@ export class FrameImporter {
     });
   }
 
-  /** The frame of an image that is one and can be imported, else null. @throws ImageError for a frame that no copy could take in either */
-  #importable(image: OpenedImage, { sampled }: ImageLayout): Frame | null {
-    if (image.kind !== 'source') return null;
-    const name = classNameOf(image.source);
-    if (!/^(VideoFrame|HTMLVideoElement)$/.test(name)) return null;
+  /** The frame of a video where it can be imported, else null. @throws ImageError for a frame that no copy could take in either */
+  #importable(video: VideoImage, { sampled }: ImageLayout): Frame | null {
     const { device } = this.#context;
     const most = device.limits.maxTextureDimension2D;
-    const { width, height } = image;
+    const { width, height } = video;
     if (Math.max(width, height) > most) {
       // browsers make one texture of it, whatever part is copied
       throw new ImageError(
@@ -79,7 +80,8 @@ export class FrameImporter {
     }
     // parts are copied from a texture
     if (sampled) return null;
-    const source = image.source as Frame;
+    const source = video.source as Frame;
+    const name = classNameOf(source);
     if (!this.#imported.has(name)) {
       try {
         device.importExternalTexture({ source });

@@ -104,12 +104,14 @@ export class ImageBuffer {
 
   /** How to take in the images that are video frames and need no copy; nothing for the others. */
   async #imports(images: readonly OpenedImage[], layouts: readonly ImageLayout[]) {
-    const isVideo = (image: OpenedImage) => image.kind === 'source' && classNameOf(image.source).includes('Video');
-    if (!images.some(isVideo)) return [];
+    const videos = images.map((image) =>
+      image.kind === 'source' && classNameOf(image.source).includes('Video') ? image : null,
+    );
+    if (!videos.some(Boolean)) return [];
     // pages load what few need when it is needed
     const { FrameImporter } = await loadPart(() => import('./frame-importer.ts'));
     this.#importer ??= new FrameImporter(this.#context);
-    return this.#importer.prepare(images, layouts);
+    return this.#importer.prepare(videos, layouts);
   }
 
   async #reserve(bytes: number, count: number): Promise<GPUBuffer> {

@@ -56,16 +56,20 @@ async function fetchImage(source: string | URL, signal: AbortSignal | undefined)
   }
 }
 
-async function sendCopy(source: ImageBitmapSource): Promise<SentImage> {
+/** Hands over what is made of an image. */
+async function sendMade(make: () => Promise<ImageBitmap> | VideoFrame): Promise<SentImage> {
   try {
-    // a frame can be read where the browser has it, in the worker, too
-    const isVideo = classNameOf(source) === 'HTMLVideoElement' && typeof VideoFrame === 'function';
-    const sent = isVideo ? new VideoFrame(source as HTMLVideoElement) : await createImageBitmap(source, DECODING);
-    return { image: sent, transfer: [sent] };
+    const made = await make();
+    return { image: made, transfer: [made] };
   } catch (cause) {
     throw new ImageError(`image: the browser gives no pixels of it (${(cause as Error).message})`, { cause });
   }
 }
+
+const sendBitmap = (source: ImageBitmapSource) => sendMade(() => createImageBitmap(source, DECODING));
+/** A frame can be read where the browser has it, in the worker, too. */
+const sendVideo = (video: HTMLVideoElement) =>
+  typeof VideoFrame === 'function' ? sendMade(() => new VideoFrame(video)) : sendBitmap(video);
 
 const openCanvas = (canvas: HTMLCanvasElement | OffscreenCanvas) => borrow(canvas, canvas.width, canvas.height);
 const openBytes = (bytes: Uint8Array | ArrayBufferLike) => openBitmap(new Blob([readBytes(bytes)!]), 'picture');
@@ -98,8 +102,8 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
     open: (frame) => borrow(frame, frame.displayWidth, frame.displayHeight),
     close: (frame) => frame.close(),
   },
-  HTMLCanvasElement: { open: openCanvas, send: sendCopy },
-  OffscreenCanvas: { open: openCanvas, send: sendCopy },
+  HTMLCanvasElement: { open: openCanvas, send: sendBitmap },
+  OffscreenCanvas: { open: openCanvas, send: sendBitmap },
   HTMLVideoElement: {
     open(video) {
       if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
@@ -107,7 +111,7 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
       }
       throw new ImageError('image: expected a video that has a frame to show, got one that is still loading');
     },
-    send: sendCopy,
+    send: sendVideo,
   },
   HTMLImageElement: {
     async open(image) {
@@ -117,7 +121,7 @@ const KINDS: { readonly [Class in keyof Images]: ImageKind<Images[Class]> } = {
       });
       return openBitmap(image, name);
     },
-    send: sendCopy,
+    send: sendBitmap,
   },
   Blob: { open: (blob) => openBitmap(blob, 'picture') },
   File: { open: (file) => openBitmap(file, file.name) },
